@@ -1,0 +1,66 @@
+"""The ``dejavu`` command: a table of commands, one module each, loaded only when called.
+
+A command module has ``HELP`` (one line), ``configure(parser)`` and ``run(arguments) -> int``.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from dejavu_ros import __version__
+from dejavu_ros.errors import DejavuError
+
+COMMANDS = ('build-map', 'localize', 'similarity', 'evaluate', 'extract-triplets', 'train', 'town', 'map', 'demo')
+
+
+def load(command: str):
+    """The module behind a command name."""
+    return importlib.import_module('dejavu_ros.cli.' + command.replace('-', '_'))
+
+
+def make_parser(command: str) -> argparse.ArgumentParser:
+    """The argument parser of one command."""
+    module = load(command)
+    parser = argparse.ArgumentParser(prog=f'dejavu {command}', description=module.HELP)
+    module.configure(parser)
+    return parser
+
+
+def overview() -> str:
+    rows = [f'  {command:18}{load(command).HELP}' for command in COMMANDS]
+    return '\n'.join(['usage: dejavu COMMAND [options]   (dejavu COMMAND --help says more)', '', *rows])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; a known error becomes one line on stderr and exit status 1, Ctrl-C 130."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ('-h', '--help'):
+        print(overview())
+        return 0 if argv else 2
+    if argv[0] == '--version':
+        print(__version__)
+        return 0
+    command = argv[0]
+    if command not in COMMANDS:
+        print(f'dejavu: no command {command!r}; there are: {", ".join(COMMANDS)}', file=sys.stderr)
+        return 2
+    arguments = make_parser(command).parse_args(argv[1:])
+    try:
+        return load(command).run(arguments)
+    except DejavuError as error:
+        print(f'dejavu {command}: {" ".join(str(error).split())}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f'dejavu {command}: interrupted', file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output (head, less) has left: nothing more to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def entry_point() -> None:
+    """For console scripts and ``python -m dejavu_ros.cli``."""
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Every error that a user can cause or mend.
+
+A message is one line: what was sought, what was found, what to do. The command line prints it
+and exits with 1; the node reports it in its diagnostics.
+"""
+
+
+class DejavuError(Exception):
+    """Root of all errors that this package raises on purpose."""
+
+
+class ConfigError(DejavuError):
+    """A setting is unknown, of the wrong type or out of its range."""
+
+
+class CheckpointError(DejavuError):
+    """A checkpoint is missing, damaged, unsafe to load or does not fit."""
+
+
+class MapError(DejavuError):
+    """A keyframe map is missing, damaged, locked, too new or from another checkpoint."""
+
+
+class DataError(DejavuError):
+    """A bag, folder, manifest or trajectory cannot be used."""
+
+
+class ImageError(DejavuError):
+    """One image cannot be decoded or carries no information."""
+
+
+class RenderError(DejavuError):
+    """The town cannot be rendered on this machine."""

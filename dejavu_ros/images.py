@@ -1,0 +1,67 @@
+"""Images as arrays: (H, W, 3) uint8 RGB everywhere in this package."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dejavu_ros.errors import ImageError
+
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.tif', '.tiff', '.webp')
+
+
+def decode_image(data: bytes, name: str = 'image') -> np.ndarray:
+    """Decode JPEG, PNG or whatever else OpenCV reads to (H, W, 3) uint8 RGB.
+
+    Raises ImageError for data that is empty, not an image or cut short. OpenCV fills the missing part of a
+    cut JPEG with grey and says nothing, hence the look for its end marker.
+    """
+    if not len(data):
+        raise ImageError(f'{name} is empty')
+    data = bytes(data)
+    if data[:2] == b'\xff\xd8' and b'\xff\xd9' not in data[-1024:]:
+        raise ImageError(f'{name} is a JPEG cut short: its end marker is missing after {len(data)} bytes')
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise ImageError(f'{name} cannot be decoded: {error.err}') from None
+    if image is None:
+        raise ImageError(f'{name} is no image that can be decoded ({len(data)} bytes, begins with {data[:8]!r})')
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def load_image(path: str | Path) -> np.ndarray:
+    """Read a file to (H, W, 3) uint8 RGB. Raises ImageError where there is none or it is damaged."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f'image {path} cannot be read: {error.strerror}') from None
+    return decode_image(data, str(path))
+
+
+def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
+    """(H, W, 3) uint8 RGB to JPEG."""
+    done, data = cv2.imencode('.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ImageError(f'an image of shape {image.shape} cannot be encoded as JPEG')
+    return data.tobytes()
+
+
+def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resize (H, W, 3) without regard to aspect; area filter where it shrinks, so that nothing aliases."""
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = width < image.shape[1] and height < image.shape[0]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def check_informative(image: np.ndarray, min_deviation: float = 2.0) -> None:
+    """Raise ImageError for a frame that shows nothing: black, white or of one tone (lens cap, lost exposure).
+
+    ``min_deviation`` is the standard deviation of the grey values below which a frame counts as empty.
+    """
+    grey = cv2.cvtColor(resize(image, 64, 48), cv2.COLOR_RGB2GRAY)
+    mean, deviation = float(grey.mean()), float(grey.std())
+    if deviation < min_deviation:
+        tone = 'black' if mean < 16 else 'white' if mean > 240 else 'of one tone'
+        raise ImageError(f'the frame is {tone} (mean {mean:.0f}, deviation {deviation:.1f} of 255): is the lens covered?')

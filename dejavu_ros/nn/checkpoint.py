@@ -1,0 +1,128 @@
+"""Checkpoint files: a dict whose ``model`` holds the state dict, as published, plus what we know of it.
+
+Our own files add ``dejavu``: plain numbers and strings with the feature settings, the form of the contextual
+similarity and the model card's facts. A published file has none, and the published defaults apply.
+"""
+
+import dataclasses
+import hashlib
+import io
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dejavu_ros.config import build
+from dejavu_ros.errors import CheckpointError, ConfigError
+from dejavu_ros.files import new_file
+from dejavu_ros.nn.dejavu import DejavuNet
+from dejavu_ros.nn.features import FeatureSettings
+from dejavu_ros.ops.contextual import ContextualSettings
+
+PREFIX = 'branch.'
+DEFAULT = 'dejavu.pt'
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A network with the settings it was trained for; ``identity`` is 12 hex digits of its weights' and settings' hash."""
+
+    network: DejavuNet
+    settings: FeatureSettings
+    contextual: ContextualSettings
+    card: dict[str, Any]
+    identity: str
+
+
+def default_checkpoint_path() -> Path:
+    """The shipped checkpoint: ``$DEJAVU_CHECKPOINT``, in the source tree, or in the installed package's share folder."""
+    if 'DEJAVU_CHECKPOINT' in os.environ:
+        return Path(os.environ['DEJAVU_CHECKPOINT'])
+    here = Path(__file__).resolve()
+    candidates = [here.parents[2] / 'ckpts' / DEFAULT]
+    candidates += [prefix / 'share' / 'dejavu_ros' / 'ckpts' / DEFAULT for prefix in Path(__file__).parents]
+    return next((path for path in candidates if path.is_file()), candidates[0])
+
+
+def load_checkpoint(path: str | Path = '') -> Checkpoint:
+    """Load a file without running anything in it; an empty path is the shipped one, ``random`` are random weights.
+
+    Raises CheckpointError for a missing, damaged or unsafe file, or one of another network.
+    """
+    if str(path) == 'random':
+        return random_checkpoint()
+    path = Path(path) if str(path) else default_checkpoint_path()
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f'no checkpoint {path}: {error.strerror}') from None
+    except pickle.UnpicklingError:
+        raise CheckpointError(f'checkpoint {path} is refused: it is no plain file of weights, and loading it could run '
+                              'code; save it again as a state dict') from None
+    except (RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise CheckpointError(f'checkpoint {path} is damaged: {str(error).splitlines()[0]}') from None
+    if not isinstance(content, dict) or not isinstance(content.get('model'), dict):
+        raise CheckpointError(f'checkpoint {path} has no "model" with a state dict in it')
+    state = {name.removeprefix(PREFIX): value for name, value in content['model'].items()}
+    return from_state(state, content.get('dejavu') or {}, str(path))
+
+
+def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str) -> Checkpoint:
+    """Build the network that a state dict describes. Raises CheckpointError where it does not fit."""
+    head = state.get('final.weight')
+    if not isinstance(head, torch.Tensor) or head.ndim != 4:
+        raise CheckpointError(f'checkpoint {name} is of another network: it has no final.weight')
+    try:
+        settings = build(FeatureSettings, record.get('features', {}))
+        contextual = build(ContextualSettings, record.get('contextual', {}))
+    except ConfigError as error:
+        raise CheckpointError(f'checkpoint {name} was made by another version: {error}') from None
+    network = DejavuNet(channels=head.shape[0], normalise=settings.normalise)
+    try:
+        network.load_state_dict({key: value.float() if value.is_floating_point() else value
+                                 for key, value in state.items()})
+    except RuntimeError as error:
+        raise CheckpointError(f'checkpoint {name} is of another network: {" ".join(str(error).split())[:300]}') from None
+    identity = hash_of(network, settings, contextual)
+    return Checkpoint(network.eval(), settings, contextual, dict(record.get('card', {})), identity)
+
+
+def random_checkpoint(seed: int = 0, settings: FeatureSettings | None = None) -> Checkpoint:
+    """Untrained weights: what every claim that something was learned is held against.
+
+    Seen and compared as the shipped checkpoint does it, where there is one.
+    """
+    shipped = default_checkpoint_path()
+    contextual = ContextualSettings()
+    if settings is None and shipped.is_file():
+        checkpoint = load_checkpoint(shipped)
+        settings, contextual = checkpoint.settings, checkpoint.contextual
+    settings = settings or FeatureSettings()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = DejavuNet(normalise=settings.normalise).eval()
+    return Checkpoint(network, settings, contextual, {'name': f'random weights, seed {seed}'},
+                      hash_of(network, settings, contextual))
+
+
+def hash_of(network: DejavuNet, settings: FeatureSettings, contextual: ContextualSettings) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    digest.update(repr((dataclasses.astuple(settings), dataclasses.astuple(contextual))).encode())
+    return digest.hexdigest()[:12]
+
+
+def save_checkpoint(path: str | Path, network: DejavuNet, settings: FeatureSettings, contextual: ContextualSettings,
+                    card: dict[str, Any] | None = None) -> None:
+    """Write a checkpoint in float16, whole or not at all. ``card`` holds plain numbers, strings, lists and dicts."""
+    state = {name: value.half() if value.is_floating_point() else value
+             for name, value in network.state_dict().items()}
+    record = {'features': dataclasses.asdict(settings), 'contextual': dataclasses.asdict(contextual), 'card': card or {}}
+    buffer = io.BytesIO()
+    torch.save({'model': {name: value.cpu() for name, value in state.items()}, 'dejavu': record}, buffer)
+    with new_file(path) as file:
+        file.write(buffer.getvalue())

@@ -1,0 +1,104 @@
+"""The Deja-Vu feature network (Spencer et al., CVPR 2020), with the parameter names of the published weights."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+POOLS = (32, 16, 8, 4)  # branch1 to branch4
+
+
+class ConvNorm(nn.Module):
+    """Convolution without bias, and batch norm: ``_layers.conv``, ``_layers.bn``."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1):
+        super().__init__()
+        padding = dilation if kernel == 3 else 0
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False)
+        self._layers = nn.ModuleDict({'conv': conv, 'bn': nn.BatchNorm2d(outputs)})
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._layers['bn'](self._layers['conv'](x))
+
+
+class Residual(nn.Module):
+    """[conv3x3, bn, relu], [conv3x3, bn], add; nothing after the addition."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1):
+        super().__init__()
+        self.block1 = ConvNorm(inputs, outputs, 3, stride, dilation)
+        self.block2 = ConvNorm(outputs, outputs, 3, 1, dilation)
+        self.downsample = ConvNorm(inputs, outputs, 1, stride) if stride != 1 or inputs != outputs else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return self.block2(F.relu(self.block1(x))) + shortcut
+
+
+def residual_layer(count: int, inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    blocks = nn.Sequential()
+    for index in range(count):
+        first = index == 0
+        block = Residual(inputs if first else outputs, outputs, stride if first else 1, dilation)
+        blocks.add_module(f'block{index + 1}', block)
+    return blocks
+
+
+class Branch(nn.Module):
+    """One level of the spatial pyramid: average over squares of ``size``, project, resize back."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.size = size
+        self.block = ConvNorm(128, 32, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # a map smaller than the square is averaged as a whole, so that small inputs have an answer
+        square = [min(self.size, side) for side in x.shape[2:]]
+        return resize(F.relu(self.block(F.avg_pool2d(x, square))), x.shape[2:])
+
+
+def resize(x: torch.Tensor, size) -> torch.Tensor:
+    """Bilinear with aligned corners, as everywhere in this network."""
+    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=True)
+
+
+class DejavuNet(nn.Module):
+    """Images (B, 3, H, W) float RGB in [0, 1] to dense features (B, n, H, W), of unit length unless switched off."""
+
+    def __init__(self, channels: int = 10, normalise: bool = True):
+        super().__init__()
+        self.channels, self.normalise = channels, normalise
+        self.first_conv = nn.ModuleDict({'block1': ConvNorm(3, 32, 3, 2), 'block2': ConvNorm(32, 32, 3),
+                                         'block3': ConvNorm(32, 32, 3)})
+        self.layer1 = residual_layer(3, 32, 32)
+        self.layer2 = residual_layer(16, 32, 64, stride=2)
+        self.layer3 = residual_layer(3, 64, 128)
+        self.layer4 = residual_layer(3, 128, 128, dilation=2)
+        self.branch1, self.branch2, self.branch3, self.branch4 = (Branch(size) for size in POOLS)
+        self.last_conv = nn.ModuleDict({'block1': ConvNorm(320, 128, 3), 'conv1': nn.Conv2d(128, 32, 1, bias=False)})
+        self.final = nn.Conv2d(32, channels, 1, bias=False)
+
+    def decode(self, images: torch.Tensor) -> torch.Tensor:
+        """Everything below the head: (B, 3, H, W) to (B, 32, H/2, W/2), sizes rounded up."""
+        stem = images
+        for block in self.first_conv.values():
+            stem = F.relu(block(stem))
+        low = self.layer2(self.layer1(stem))
+        high = self.layer4(self.layer3(low))
+        pyramid = [branch(high) for branch in (self.branch4, self.branch3, self.branch2, self.branch1)]
+        merged = resize(torch.cat([low, high, *pyramid], 1), stem.shape[2:])
+        return self.last_conv['conv1'](F.relu(self.last_conv['block1'](merged))) + stem
+
+    def unit(self, features: torch.Tensor) -> torch.Tensor:
+        """Divide by the length over n, where this network does."""
+        return F.normalize(features, dim=1) if self.normalise else features
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.unit(self.final(resize(self.decode(images), images.shape[2:])))
+
+    def half(self, images: torch.Tensor) -> torch.Tensor:
+        """Dense features at the decoder's own size, (B, n, H/2, W/2).
+
+        The head is linear and 1x1, so it commutes with the last resize and costs a quarter here.
+        """
+        return self.unit(self.final(self.decode(images)))

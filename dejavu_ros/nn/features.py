@@ -1,0 +1,83 @@
+"""From images to the grid of vectors that is scored and stored."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from dejavu_ros.config import option
+from dejavu_ros.errors import ConfigError
+from dejavu_ros.images import resize as resize_image
+from dejavu_ros.nn.dejavu import DejavuNet, resize
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSettings:
+    """How a checkpoint sees an image. The defaults are those of the published example."""
+
+    input_width: int = option(256, 'width of the network\'s input', unit='px', low=16, high=4096)
+    input_height: int = option(256, 'height of the network\'s input', unit='px', low=16, high=4096)
+    grid_width: int = option(64, 'columns of the grid of vectors', low=1, high=1024)
+    grid_height: int = option(64, 'rows of the grid of vectors', low=1, high=1024)
+    reduction: str = option('bilinear', 'to the grid by sampling the full-size map (bilinear) or by averaging (area)',
+                            choices=('bilinear', 'area'))
+    normalise: bool = option(True, 'dense features of unit length')
+
+
+def to_input(images: Sequence[np.ndarray], settings: FeatureSettings) -> torch.Tensor:
+    """(H, W, 3) uint8 RGB images of any sizes to (B, 3, H, W) float, each divided by its own maximum."""
+    size = settings.input_width, settings.input_height
+    batch = np.stack([resize_image(image, *size) for image in images])
+    batch = torch.from_numpy(batch).permute(0, 3, 1, 2).float()
+    return batch / batch.amax((1, 2, 3), keepdim=True).clamp(min=1)
+
+
+def to_grid(network: DejavuNet, batch: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
+    """(B, 3, H, W) to the grid (B, n, gh, gw), with gradients where they are on.
+
+    ``bilinear`` is the published example: the full-size unit-length map sampled with aligned corners, not
+    renormalised. ``area`` averages the half-size map over each cell and normalises again.
+    """
+    grid = settings.grid_height, settings.grid_width
+    if settings.reduction == 'bilinear':
+        return resize(network(batch), grid)
+    return network.unit(F.adaptive_avg_pool2d(network.half(batch), grid))
+
+
+class FeatureExtractor:
+    """A checkpoint's network on a device: images to stored grids."""
+
+    def __init__(self, checkpoint, device: str = 'cpu', batch_size: int = 16):
+        """``checkpoint`` is a :class:`dejavu_ros.nn.checkpoint.Checkpoint`. Raises ConfigError for a device that is not there."""
+        self.checkpoint, self.settings, self.batch_size = checkpoint, checkpoint.settings, batch_size
+        try:
+            self.device = torch.device(device)
+            self.network = checkpoint.network.eval().to(self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(f'device {device!r} cannot be used: {str(error).splitlines()[0]}') from None
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the grid."""
+        return self.settings.grid_height, self.settings.grid_width
+
+    @property
+    def channels(self) -> int:
+        return self.network.channels
+
+    @property
+    def record(self) -> dict:
+        """What a map has to remember, so that later frames are seen the same way."""
+        return {'input_size': [self.settings.input_width, self.settings.input_height], 'grid': list(self.grid),
+                'channels': self.channels, 'contextual': dataclasses.asdict(self.checkpoint.contextual)}
+
+    @torch.inference_mode()
+    def extract(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """(H, W, 3) uint8 RGB images to (B, n, gh * gw) float16, row by row of the grid."""
+        grids = []
+        for start in range(0, len(images), self.batch_size):
+            batch = to_input(images[start:start + self.batch_size], self.settings).to(self.device)
+            grids.append(to_grid(self.network, batch, self.settings).flatten(2).half().cpu().numpy())
+        return np.concatenate(grids)

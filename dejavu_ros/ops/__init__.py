@@ -1,0 +1,1 @@
+"""Numerical operations: each lies beside its plain reference."""

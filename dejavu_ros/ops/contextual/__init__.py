@@ -1,0 +1,27 @@
+"""Contextual similarity: one signature over its implementations."""
+
+import torch
+
+from dejavu_ros.errors import ConfigError
+from dejavu_ros.ops.contextual.chunked import contextual_matrix
+from dejavu_ros.ops.contextual.settings import ContextualSettings
+
+__all__ = ['ContextualSettings', 'contextual_similarity']
+
+
+def contextual_similarity(queries: torch.Tensor, keyframes: torch.Tensor,
+                          settings: ContextualSettings = ContextualSettings()) -> torch.Tensor:
+    """CX of queries (Q, n, N1), or one query (n, N1), with keyframes (K, n, N2): (Q, K), or (K,).
+
+    Raises ConfigError where the shapes do not belong together.
+    """
+    single = queries.ndim == 2
+    if single:
+        queries = queries[None]
+    if queries.ndim != 3 or keyframes.ndim != 3 or queries.shape[1] != keyframes.shape[1]:
+        raise ConfigError(f'contextual similarity takes (Q, n, N1) and (K, n, N2), got {tuple(queries.shape)} '
+                          f'and {tuple(keyframes.shape)}')
+    if 0 in queries.shape or 0 in keyframes.shape:
+        raise ConfigError(f'contextual similarity of empty maps: {tuple(queries.shape)}, {tuple(keyframes.shape)}')
+    similarity = contextual_matrix(queries, keyframes, settings)
+    return similarity[0] if single else similarity

@@ -6,6 +6,7 @@ rename, when the session ends. A crash at any instant therefore leaves the map o
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -236,7 +237,8 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _lock(folder: Path) -> filelock.FileLock:
     """Hold the one lock on writing to ``folder``, which lies beside it. Raises MapError if another writer has it."""
-    lock = filelock.FileLock(folder.with_name(f'.{folder.name}.lock'), timeout=0)
+    real = Path(os.path.realpath(folder))  # one map, one lock, whichever link leads to it
+    lock = filelock.FileLock(real.with_name(f'.{real.name}.lock'), timeout=0)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()

@@ -115,7 +115,7 @@ def test_ctrl_c_at_any_step_of_a_commit(path, monkeypatch, new, after):
                 pass
         finished = calls <= step
         if path.exists():
-            assert [finding for finding in verify(path) if not finding.harmless] == []
+            assert list(verify(path)) == []
             seen.add(len(KeyframeMap.open(path)))
         else:
             assert new
@@ -216,7 +216,7 @@ def run(code, path):
 
 
 def test_a_crash_at_each_step_of_a_commit(tmp_path):
-    """The process ends before each flush and rename in turn: until the last rename the session is not there, then whole.
+    """The process ends before each flush and rename in turn: the session is not there, or after the last one, whole.
 
     The last crash is the one after the commit, in the flush of the folder, so no run finishes.
     """

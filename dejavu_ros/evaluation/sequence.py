@@ -18,7 +18,7 @@ from dejavu_ros.evaluation.settings import EvaluationSettings
 
 
 def hits_within(predicted_index: np.ndarray, truth_index: np.ndarray, tolerance: float) -> int:
-    """How many predictions lie within ``tolerance`` of the truth, both (Q,) positions; NaN is a query without answer."""
+    """How many predictions lie within ``tolerance`` of the truth, both (Q,); NaN is a query without answer."""
     return int((np.abs(np.asarray(predicted_index, float) - np.asarray(truth_index, float)) <= tolerance).sum())
 
 

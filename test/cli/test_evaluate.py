@@ -101,7 +101,8 @@ def failure(capsys, *arguments):
 def test_bad_input_is_one_line_and_writes_nothing(manifest, checkpoint, tmp_path, capsys):
     target = tmp_path / 'out'
     assert 'no manifest' in failure(capsys, '--manifest', tmp_path / 'none.csv', '-o', target)
-    assert 'no checkpoint' in failure(capsys, '--manifest', manifest, '--checkpoint', tmp_path / 'none.pt', '-o', target)
+    assert 'no checkpoint' in failure(capsys, '--manifest', manifest, '-o', target, '--checkpoint',
+                                      tmp_path / 'none.pt')
     assert 'is for dvf features' in failure(capsys, '--manifest', manifest, '--features', 'orb', '--checkpoint',
                                             checkpoint, '-o', target)
     assert 'radius must be' in failure(capsys, '--manifest', manifest, '--radius', -1, '-o', target)

@@ -25,7 +25,8 @@ def test_all_columns_are_read(folder):
                             'spring,images/a.jpg,bridge,1.5,-2,0.1,1311875202183627000,rain,nice\n'
                             'winter,images/b.jpg,bridge,,,,,,\n')
     first, second = read_manifest(path)
-    assert first == ManifestRow(folder / 'images/a.jpg', 'bridge', 'spring', 'rain', 1311875202183627000, 1.5, -2.0, 0.1)
+    assert first == ManifestRow(folder / 'images/a.jpg', 'bridge', 'spring', 'rain', 1311875202183627000,
+                                1.5, -2.0, 0.1)
     assert second == ManifestRow(folder / 'images/b.jpg', 'bridge', 'winter')
 
 

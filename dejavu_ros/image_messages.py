@@ -79,7 +79,7 @@ def _plain(message: Any) -> types.SimpleNamespace:
         wide = np.ascontiguousarray(pixels).view('>u2' if message.is_bigendian else '<u2').astype(np.uint32)
         pixels = ((wide + 128) // 257).astype(np.uint8)  # 65535 to 255, rounded
     return types.SimpleNamespace(height=height, width=width, step=width * channels, is_bigendian=0, encoding=encoding,
-                                 data=np.ascontiguousarray(pixels).reshape(-1))
+                                 data=np.array(pixels, order='C').reshape(-1))  # a copy: nobody's buffer is shared
 
 
 def _bytes(data: Any) -> Any:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import yaml
 
+from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.files import new_folder
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
@@ -70,18 +71,19 @@ class Drive:
             yield Frame(round(self.config.stamp * 1e9) + round(index * seconds * 1e9), rgb, depth, pose, odometry)
 
 
-def write_folder(path: str | Path, drive: Drive, progress=iter) -> None:
-    """Write ``images/``, ``depth/``, ``poses.txt`` and ``camera.yaml`` to the new folder ``path``.
+def write_folder(path: str | Path, config: TownConfig, progress=iter) -> int:
+    """Write ``images/``, ``depth/``, ``poses.txt`` and ``camera.yaml`` to the new folder ``path``; return the frames.
 
     Pictures are named by their stamp in nanoseconds. Depth is 16-bit PNG in millimetres along the optical axis, 0 for
-    the sky and beyond 65 m. Poses are TUM lines of ``map_T_base``. Raises DataError where the folder cannot be made.
+    the sky and beyond 65 m. Poses are TUM lines of ``map_T_base``. ``progress`` wraps the drive. Raises DataError
+    where the folder cannot be made, RenderError where nothing can be rendered.
     """
-    with new_folder(path) as folder:
+    with new_folder(path) as folder, Drive(config) as drive:
         (folder / 'images').mkdir()
         (folder / 'depth').mkdir()
         lines = ['# seconds x y z qx qy qz qw (map_T_base, metres)']
         for frame in progress(drive):
-            if drive.config.transport == 'compressed':
+            if config.transport == 'compressed':
                 (folder / f'images/{frame.stamp_ns}.jpg').write_bytes(encode_jpeg(frame.rgb, JPEG_QUALITY))
             else:
                 (folder / f'images/{frame.stamp_ns}.png').write_bytes(encode_png(frame.rgb[..., ::-1]))
@@ -92,17 +94,16 @@ def write_folder(path: str | Path, drive: Drive, progress=iter) -> None:
             lines.append(' '.join([seconds, *(f'{number:.9f}' for number in numbers)]))
         (folder / 'poses.txt').write_text('\n'.join(lines) + '\n')
         (folder / 'camera.yaml').write_text(yaml.safe_dump(describe(drive), sort_keys=False))
+    return len(drive)
 
 
-def write_bag(path: str | Path, drive: Drive, progress=iter) -> None:
-    """Write a rosbag2: pictures, CameraInfo, exact and drifting Odometry, and the transforms between the frames.
+def write_bag(path: str | Path, config: TownConfig, progress=iter) -> int:
+    """Write a rosbag2 of pictures, CameraInfo, exact and drifting Odometry and the transforms; return the frames.
 
-    Raises DataError where the bag cannot be made.
+    ``progress`` wraps the drive. Raises DataError where the bag cannot be made, RenderError where nothing can be
+    rendered.
     """
-    from dejavu_ros.data.rosbag_writer import BagWriter
-
-    config = drive.config
-    with BagWriter(path, storage=config.storage) as bag:
+    with BagWriter(path, storage=config.storage) as bag, Drive(config) as drive:
         for index, frame in enumerate(progress(drive)):
             stamp = frame.stamp_ns
             if index == 0:
@@ -116,6 +117,7 @@ def write_bag(path: str | Path, drive: Drive, progress=iter) -> None:
                 bag.compressed_image(COMPRESSED_TOPIC, stamp, CAMERA, encode_jpeg(frame.rgb, JPEG_QUALITY))
             else:
                 bag.image(IMAGE_TOPIC, stamp, CAMERA, frame.rgb)
+    return len(drive)
 
 
 def describe(drive: Drive) -> dict:

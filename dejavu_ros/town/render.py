@@ -153,7 +153,8 @@ class Renderer:
         ahead = map_T_camera.rotation.apply([0.0, 0.0, 1.0])
         lamps = self._lamps_near(eye + 10.0 * ahead)
         for program in self._programs.values():
-            _set(program, camera=view, eye=eye, lamp_at=lamps, lamp_count=LAMPS if self._traversal.look.night > 0 else 0,
+            _set(program, camera=view, eye=eye, lamp_at=lamps,
+                 lamp_count=LAMPS if self._traversal.look.night > 0 else 0,
                  headlight_at=map_T_base.position + map_T_base.rotation.apply([1.5, 0.0, 0.7]),
                  headlight_to=map_T_base.rotation.apply([0.995, 0.0, -0.03]))
         self._textures.use(0)

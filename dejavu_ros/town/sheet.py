@@ -9,7 +9,9 @@ from dejavu_ros.errors import DataError
 from dejavu_ros.files import new_file
 from dejavu_ros.town.camera import camera_mount
 from dejavu_ros.town.conditions import CONDITIONS
+from dejavu_ros.town.config import TownConfig
 from dejavu_ros.town.render import Renderer
+from dejavu_ros.town.scene import Town
 from dejavu_ros.town.traversal import Traversal
 
 LOOKS = ('ahead', 'ahead', 'right', 'ahead', 'ahead', 'left')  # of the cameras from column to column
@@ -31,11 +33,12 @@ def contact_sheet(renderer: Renderer, places: int, seed: int, pitch_deg: float, 
     return np.vstack(rows)
 
 
-def save_sheet(path: str | Path, sheet: np.ndarray) -> None:
-    """Write a picture in the format of its suffix. Raises DataError for a suffix that is none, or a full disk."""
+def write_sheet(path: str | Path, config: TownConfig, places: int = 6, progress=iter) -> None:
+    """Write the contact sheet of a town as PNG or JPEG. Raises DataError for another suffix or a full disk."""
     suffix = Path(path).suffix.lower()
     if suffix not in ('.png', '.jpg', '.jpeg'):
         raise DataError(f'a contact sheet is a .png or .jpg file, not {path}')
-    data = cv2.imencode(suffix, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
     with new_file(path) as file:
-        file.write(data)
+        with Renderer(Town(config.town_seed), config.width, config.height, config.hfov) as renderer:
+            sheet = contact_sheet(renderer, places, config.traversal_seed, config.pitch, progress)
+        file.write(cv2.imencode(suffix, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes())

@@ -1,5 +1,6 @@
 """Drives on disk: complete, exact, whole or absent."""
 
+import functools
 import itertools
 from ctypes.util import find_library
 
@@ -13,6 +14,7 @@ from dejavu_ros.data.manifests import read_manifest
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import load_image
+from dejavu_ros.town import Town, dataset, export, sheet
 from dejavu_ros.town.config import TownConfig
 from dejavu_ros.town.dataset import TOWN_APART, render_dataset
 from dejavu_ros.town.export import Drive, write_bag, write_folder
@@ -23,17 +25,22 @@ SMALL = {'town_seed': 1, 'width': 64, 'height': 48, 'length': 6.0, 'step': 2.0, 
 STAMPS = [1000000000000, 1000500000000, 1001000000000]
 
 
-@pytest.fixture
-def drive():
-    with Drive(TownConfig(**SMALL)) as drive:
-        yield drive
+@pytest.fixture(scope='module', autouse=True)
+def one_town():
+    """Build each town once for all these tests."""
+    build = functools.cache(Town)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (export, dataset, sheet):
+            patch.setattr(module, 'Town', build)
+        yield
 
 
 @pytest.mark.parametrize('transport, suffix', [('compressed', 'jpg'), ('raw', 'png')])
 def test_folder_holds_pictures_depth_and_poses(tmp_path, transport, suffix):
     path = tmp_path / 'deep' / 'drive'
-    with Drive(TownConfig(**SMALL, transport=transport)) as drive:
-        write_folder(path, drive)
+    config = TownConfig(**SMALL, transport=transport)
+    assert write_folder(path, config) == 3
+    with Drive(config) as drive:
         frames = list(drive)
     assert sorted(file.name for file in (path / 'images').iterdir()) == [f'{stamp}.{suffix}' for stamp in STAMPS]
     rows = np.loadtxt(path / 'poses.txt')
@@ -58,17 +65,17 @@ def broken(frames):
 
 
 @pytest.mark.parametrize('write', [write_folder, write_bag])
-def test_interrupted_export_leaves_nothing(tmp_path, drive, write):
+def test_interrupted_export_leaves_nothing(tmp_path, write):
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / 'drive', drive, progress=broken)
+        write(tmp_path / 'drive', TownConfig(**SMALL), progress=broken)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize('write', [write_folder, write_bag])
-def test_existing_output_is_left_alone(tmp_path, drive, write):
+def test_existing_output_is_left_alone(tmp_path, write):
     (tmp_path / 'precious').write_text('keep')
     with pytest.raises(DataError, match='exists'):
-        write(tmp_path / 'precious', drive)
+        write(tmp_path / 'precious', TownConfig(**SMALL))
     assert (tmp_path / 'precious').read_text() == 'keep'
 
 
@@ -78,8 +85,9 @@ def test_bag_holds_what_a_robot_records(tmp_path, storage, transport, image_topi
     from rosbags.highlevel import AnyReader
     from rosbags.typesys import Stores, get_typestore
 
-    with Drive(TownConfig(**SMALL, storage=storage, transport=transport)) as drive:
-        write_bag(tmp_path / 'drive', drive)
+    config = TownConfig(**SMALL, storage=storage, transport=transport)
+    assert write_bag(tmp_path / 'drive', config) == 3
+    with Drive(config) as drive:
         frames = list(drive)
     with AnyReader([tmp_path / 'drive'], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
         counts = {name: topic.msgcount for name, topic in reader.topics.items()}
@@ -135,9 +143,11 @@ def test_command_line_errors_are_one_line(tmp_path, capsys, arguments, message):
     assert [file.name for file in tmp_path.iterdir()] == ['other']
 
 
-def test_command_line_writes_a_drive_and_a_sheet(tmp_path, capsys):
+def test_command_line_writes_a_drive_and_a_sheet(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sheet, 'CONDITIONS', ('night', 'sun'))
     size = ['--width', '64', '--height', '48', '--town-seed', '1']
-    assert main(['town', '-o', str(tmp_path / 'drive'), '--condition', 'snow', '--length', '4', '--step', '2', *size]) == 0
+    drive = ['-o', str(tmp_path / 'drive'), '--condition', 'snow', '--length', '4', '--step', '2']
+    assert main(['town', *drive, *size]) == 0
     assert '2 frames of town 1, snow' in capsys.readouterr().out
     assert main(['town', '--sheet', str(tmp_path / 'sheet.png'), *size]) == 0
-    assert load_image(tmp_path / 'sheet.png').shape == (9 * 48, 6 * 64, 3)
+    assert load_image(tmp_path / 'sheet.png').shape == (2 * 48, 6 * 64, 3)

@@ -60,7 +60,7 @@ def test_depth_of_one_view_predicts_the_next(renderer, mount):
     """Pixels carried by depth and pose into a second view meet the same depth there."""
     traversal = Traversal(renderer.town, 'overcast-summer', 1)
     camera = camera_mount(mount)
-    first, second = traversal.pose(210.0), traversal.pose(210.8, 0.3, 0.03)
+    first, second = traversal.pose(210.0), traversal.pose(210.4, 0.1, 0.02)
     rgb1, depth1 = renderer.render(traversal, first, camera)
     rgb2, depth2 = renderer.render(traversal, second, camera)
     v, u = np.nonzero(depth1 < 60)

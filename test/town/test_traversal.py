@@ -40,7 +40,8 @@ def test_ranges_name_fields_in_order(condition):
 @pytest.mark.parametrize('condition, name, low, high', [
     ('snow', 'snow', 0.6, 1.0), ('rain', 'wet', 0.7, 1.0), ('night-rain', 'falling_rain', 0.4, 1.0),
     ('night', 'night', 1.0, 1.0), ('sun', 'night', 0.0, 0.0), ('overcast-summer', 'leaves', 1.0, 1.0),
-    ('overcast-winter', 'leaves', 0.0, 0.1), ('dawn', 'sun_elevation', 0.0, 15.0), ('sun', 'sun_elevation', 20.0, 60.0)])
+    ('overcast-winter', 'leaves', 0.0, 0.1), ('dawn', 'sun_elevation', 0.0, 15.0),
+    ('sun', 'sun_elevation', 20.0, 60.0)])
 def test_conditions_mean_what_they_say(condition, name, low, high):
     for look in looks(condition):
         assert low <= getattr(look, name) <= high
@@ -56,7 +57,8 @@ def test_every_drive_has_a_look_of_its_own(condition):
 
 
 def test_sun_direction_points_up():
-    np.testing.assert_allclose(Look(sun_azimuth=90, sun_elevation=30).sun_direction, [0, np.sqrt(3) / 2, 0.5], atol=1e-9)
+    look = Look(sun_azimuth=90, sun_elevation=30)
+    np.testing.assert_allclose(look.sun_direction, [0, np.sqrt(3) / 2, 0.5], atol=1e-9)
 
 
 def test_unknown_condition_names_the_known(town):

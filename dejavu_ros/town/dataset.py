@@ -11,7 +11,7 @@ import numpy as np
 
 from dejavu_ros.data.manifests import ManifestRow, write_manifest
 from dejavu_ros.files import new_folder
-from dejavu_ros.images import encode_jpeg, resize
+from dejavu_ros.images import encode_jpeg
 from dejavu_ros.town.camera import camera_mount
 from dejavu_ros.town.conditions import CONDITIONS
 from dejavu_ros.town.config import MOUNTS
@@ -20,9 +20,9 @@ from dejavu_ros.town.scene import Town
 from dejavu_ros.town.traversal import Traversal
 
 TRAINING_SEEDS, VALIDATION_SEEDS, TEST_SEEDS = range(1, 100), range(101, 200), range(201, 300)
-OVERSAMPLING = 2  # pictures are rendered at this multiple and averaged, so that small ones do not flicker
 TOWN_APART = 10_000.0  # metres added to x from town to town, so that no two towns share coordinates
 STRAY = (1.0, 0.5, np.radians(4.0))  # how far a traversal is from a place at most: metres along, aside, radians
+HIDDEN_WITHIN = 3.0  # metres: what is nearer hides the place
 SHARES = (0.6, 0.2, 0.2)  # of the places that look ahead, left and right
 
 
@@ -38,11 +38,11 @@ def render_dataset(out_dir: str | Path, town_seeds: Sequence[int], conditions_pe
     rows = []
     with new_folder(out_dir) as folder:
         for seed in progress(town_seeds):
-            with Renderer(Town(seed), OVERSAMPLING * width, OVERSAMPLING * height, hfov_deg) as renderer:
+            with Renderer(Town(seed), width, height, hfov_deg) as renderer:
                 for row, picture in town_pictures(renderer, conditions_per_town, places_per_town, traversal_seed):
                     path = folder / row.image
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(encode_jpeg(resize(picture, width, height), quality))
+                    path.write_bytes(encode_jpeg(picture, quality))
                     rows.append(dataclasses.replace(row, image=path))
         write_manifest(folder / 'manifest.csv', rows)
     return len(rows)
@@ -50,7 +50,10 @@ def render_dataset(out_dir: str | Path, town_seeds: Sequence[int], conditions_pe
 
 def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int,
                   traversal_seed: int) -> Iterator[tuple[ManifestRow, np.ndarray]]:
-    """Every place of a town in every condition: a row and its picture (H, W, 3) uint8 RGB."""
+    """Every place of a town in every condition: a row and its picture (H, W, 3) uint8 RGB.
+
+    Where a parked van fills the picture, the place is left out of that condition.
+    """
     town = renderer.town
     rng = np.random.default_rng((town.seed, 3))
     stations = np.arange(places) * town.road.length / places
@@ -68,4 +71,6 @@ def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int,
                 Path(name, condition, f'{place:03d}.jpg'), f'{name}-{place:03d}', condition, condition,
                 x=round(float(camera.position[0] + TOWN_APART * town.seed), 3), y=round(float(camera.position[1]), 3),
                 yaw=round(float(np.arctan2(ahead[1], ahead[0])), 5))
-            yield row, renderer.render(traversal, pose, mount, place)[0]
+            picture, depth = renderer.render(traversal, pose, mount, place)
+            if (depth < HIDDEN_WITHIN).mean() < 0.6:
+                yield row, picture

@@ -1,6 +1,7 @@
 """The lifecycle node ``relocalize``: convert, call the localizer, publish."""
 
 import dataclasses
+import functools
 import sys
 import threading
 import time
@@ -8,6 +9,7 @@ import time
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
+from lifecycle_msgs.srv import ChangeState
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
@@ -69,6 +71,9 @@ class RelocalizeNode(LifecycleNode):
         self.create_service(Trigger, '~/relocalize', self.on_relocalize)
         self.create_service(Trigger, '~/reset', self.on_reset)
         self.create_service(Trigger, '~/reload_map', self.on_reload_map)
+        for service in self.services:
+            if service.srv_type is ChangeState:
+                service.callback = functools.partial(self.on_change_state, service.callback)
         # by the wall clock: with use_sim_time and no /clock, diagnostics are needed most
         self.create_timer(1.0, self.publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
         if self.config.autostart and self.trigger_configure() == SUCCESS:
@@ -148,6 +153,15 @@ class RelocalizeNode(LifecycleNode):
             self.destroy_timer(self.tf_timer)
             self.transforms.close()
             self.transforms = None
+
+    def on_change_state(self, inherited, request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
+        """A transition that is not possible now is refused; rclpy lets it end the node (7.1.6, 3.3)."""
+        try:
+            return inherited(request, response)
+        except RuntimeError as error:
+            self.get_logger().error(f'No such transition now: {str(error).splitlines()[0]}')
+            response.success = False
+            return response
 
     # settings
 

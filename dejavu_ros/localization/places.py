@@ -25,7 +25,7 @@ class PlaceIndex:
 
     def __init__(self, keyframes: KeyframeMap, config: LocalizerConfig):
         self.positions, self.quaternions = keyframes.positions, keyframes.quaternions
-        self.covariances = keyframes.covariances
+        self.covariances = keyframes.keyframes.covariances
         self.radius, self.angle, self.count = config.place_radius, np.radians(config.place_angle), config.hypotheses
 
     def near(self, row: int) -> np.ndarray:

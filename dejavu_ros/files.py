@@ -35,11 +35,11 @@ def sync(path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def new_path(path: str | Path, error: type[DejavuError] = DataError) -> Iterator[Path]:
+def new_path(path: str | Path, error: type[DejavuError] | None = DataError) -> Iterator[Path]:
     """Yield a hidden path to write one file at; it replaces ``path`` when the block ends well.
 
-    Folders on the way are made. Raises ``error`` where the place cannot be written or the disk is full; other errors
-    of the block go through, and ``path`` is then as it was.
+    Folders on the way are made. Raises ``error`` (the bare OSError if None) where the place cannot be written or the
+    disk is full; other errors of the block go through, and ``path`` is then as it was.
     """
     path = Path(path)
     part = _hidden(path)
@@ -59,7 +59,7 @@ def new_path(path: str | Path, error: type[DejavuError] = DataError) -> Iterator
 
 
 @contextlib.contextmanager
-def new_file(path: str | Path, mode: str = 'wb', error: type[DejavuError] = DataError) -> Iterator[IO]:
+def new_file(path: str | Path, mode: str = 'wb', error: type[DejavuError] | None = DataError) -> Iterator[IO]:
     """Yield a file open for writing (``wb`` or ``w``, UTF-8) that becomes ``path`` when the block ends well.
 
     ``/dev/stdout`` and pipes are written straight. Raises as :func:`new_path` does.
@@ -75,7 +75,7 @@ def new_file(path: str | Path, mode: str = 'wb', error: type[DejavuError] = Data
 
 
 @contextlib.contextmanager
-def new_folder(path: str | Path, error: type[DejavuError] = DataError) -> Iterator[Path]:
+def new_folder(path: str | Path, error: type[DejavuError] | None = DataError) -> Iterator[Path]:
     """Yield a hidden empty folder that becomes ``path`` when the block ends well.
 
     An empty folder at ``path`` is taken over; anything else there is left alone and raises ``error``, as does a place
@@ -84,7 +84,7 @@ def new_folder(path: str | Path, error: type[DejavuError] = DataError) -> Iterat
     path = Path(path)
     part = _hidden(path)
     if path.exists() and not (path.is_dir() and next(path.iterdir(), None) is None):
-        raise error(f'{path} exists already: choose another name, or move it away')
+        raise (error or FileExistsError)(f'{path} exists already: choose another name, or move it away')
     try:
         with _reported(path, error):
             part.mkdir(parents=True)
@@ -104,10 +104,10 @@ def _hidden(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _reported(path: Path, error: type[DejavuError], only: tuple[int, ...] = ()) -> Iterator[None]:
+def _reported(path: Path, error: type[DejavuError] | None, only: tuple[int, ...] = ()) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if only and problem.errno not in only:
+        if error is None or only and problem.errno not in only:
             raise
         raise error(f'cannot write {path}: {problem.strerror or problem}') from None

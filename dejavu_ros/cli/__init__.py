@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dejavu_ros import __version__
 from dejavu_ros.errors import DejavuError
 
-COMMANDS = ('build-map', 'localize', 'similarity', 'evaluate', 'extract-triplets', 'train', 'town', 'map', 'demo')
+COMMANDS = ('build-map', 'localize', 'similarity', 'evaluate', 'extract-triplets', 'train', 'calibrate',
+            'town', 'map', 'demo')
 
 
 def load(command: str):

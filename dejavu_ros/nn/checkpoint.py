@@ -62,7 +62,8 @@ def load_checkpoint(path: str | Path = '') -> Checkpoint:
         raise CheckpointError(f'checkpoint {path} is refused: it is no plain file of weights, and loading it could run '
                               'code; save it again as a state dict') from None
     except (RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise CheckpointError(f'checkpoint {path} is damaged: {str(error).splitlines()[0]}') from None
+        why = str(error).splitlines() or ['it ends too early']
+        raise CheckpointError(f'checkpoint {path} is damaged: {why[0]}') from None
     if not isinstance(content, dict) or not isinstance(content.get('model'), dict):
         raise CheckpointError(f'checkpoint {path} has no "model" with a state dict in it')
     state = {name.removeprefix(PREFIX): value for name, value in content['model'].items()}

@@ -2,13 +2,16 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from tqdm import tqdm
 
 from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError
+from dejavu_ros.images import load_image
 from dejavu_ros.images import resize as resize_image
 from dejavu_ros.nn.dejavu import DejavuNet, resize
 
@@ -81,3 +84,9 @@ class FeatureExtractor:
             batch = to_input(images[start:start + self.batch_size], self.settings).to(self.device)
             grids.append(to_grid(self.network, batch, self.settings).flatten(2).half().cpu().numpy())
         return np.concatenate(grids)
+
+    def extract_files(self, paths: Sequence[str | Path]) -> np.ndarray:
+        """Image files to (B, n, gh * gw) float16, a batch of images in memory at a time. Raises ImageError."""
+        starts = tqdm(range(0, len(paths), self.batch_size), desc='features', unit='batch', disable=None)
+        return np.concatenate([self.extract([load_image(path) for path in paths[start:start + self.batch_size]])
+                               for start in starts])

@@ -70,5 +70,5 @@ def pairwise(a: torch.Tensor, b: torch.Tensor, squared: bool) -> torch.Tensor:
         a_norm, b_norm = a.square().sum(1)[:, None, :, None], b.square().sum(1)[None, :, None, :]
         distance = (a_norm + b_norm - 2 * product).clamp(min=0)
         if not squared:
-            distance = torch.where(distance > 0, distance, 1.0).sqrt() * (distance > 0)
+            distance = torch.where(distance != 0, distance, 1.0).sqrt() * (distance != 0)
     return distance

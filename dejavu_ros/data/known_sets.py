@@ -1,0 +1,107 @@
+"""Manifests of public image sets, from the layout they are published in.
+
+    python -m dejavu_ros.data.known_sets grief FOLDER -o grief.csv
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dejavu_ros.data.manifests import ManifestRow, read_manifest, write_manifest
+from dejavu_ros.errors import DataError, DejavuError
+
+
+def grief(folder: Path) -> list[ManifestRow]:
+    """GRIEF Michigan (Krajnik et al. 2017): ``images/SSLL.jpg`` is session SS at place LL."""
+    return [ManifestRow(path, place=path.stem[2:], session=path.stem[:2]) for path in files(folder, 'images/????.jpg')]
+
+
+def webcams(folder: Path) -> list[ManifestRow]:
+    """Fixed cameras, ``CAMERA/YYYYMMDD_HHMMSS.jpg`` (TILDE, AMOS): place = camera, every image a session of its own."""
+    return [ManifestRow(path, place=path.parent.name, session=path.stem) for path in files(folder, '*/*_*.jpg')]
+
+
+def webcams_by_month(folder: Path) -> list[ManifestRow]:
+    """The same with the month (YYYYMM) as session."""
+    return [ManifestRow(row.image, row.place, row.session[:6]) for row in webcams(folder)]
+
+
+def webcams_by_hour(folder: Path) -> list[ManifestRow]:
+    """The same with the hour of the day as session."""
+    return [ManifestRow(row.image, row.place, row.session[9:11]) for row in webcams(folder)]
+
+
+def nordland(folder: Path) -> list[ManifestRow]:
+    """Image pairs by equal file name in two or more season folders; names without a partner are left out."""
+    images = files(folder, '*/*.png')
+    seasons: dict[str, set[str]] = {}
+    for path in images:
+        seasons.setdefault(path.name, set()).add(path.parent.name)
+    return [ManifestRow(path, place=path.stem, session=path.parent.name) for path in images
+            if len(seasons[path.name]) > 1]
+
+
+def cmu_seasons(folder: Path) -> list[ManifestRow]:
+    """Extended CMU Seasons stretch with its pseudo ground truth: ``x`` is the position in spring frames, not metres.
+
+    Spring frames, and the query frames that are known well (``high``); place = nearest spring frame.
+    """
+    spring = files(folder, '*_spring/*.jpg')
+    rows = [ManifestRow(path, str(i), path.parent.name, x=float(i), y=0.0) for i, path in enumerate(spring)]
+    queries = {path.name: path for path in files(folder, '*/*.jpg') if path.parent != spring[0].parent}
+    for name, index in high_rows(folder / 'pseudo_gt_c0.csv').items():
+        path = queries[name]
+        rows.append(ManifestRow(path, str(round(index)), path.parent.name, x=index, y=0.0))
+    return rows
+
+
+def high_rows(path: Path) -> dict[str, float]:
+    """Query file -> index into the sorted spring frames, of the rows marked ``high``."""
+    try:
+        with open(path, newline='') as file:
+            rows = list(csv.reader(file))[1:]
+    except OSError as error:
+        raise DataError(f'no ground truth {path}: {error.strerror}') from None
+    return {query: float(index) for query, _, index, confidence in rows if confidence == 'high'}
+
+
+def files(folder: Path, pattern: str) -> list[Path]:
+    """Sorted by path. Raises DataError where nothing is there."""
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise DataError(f'{folder} holds no {pattern}: is it the right folder?')
+    return found
+
+
+SETS: dict[str, Callable[[Path], list[ManifestRow]]] = {
+    'grief': grief, 'webcams': webcams, 'webcams-by-month': webcams_by_month, 'webcams-by-hour': webcams_by_hour,
+    'nordland': nordland, 'cmu-seasons': cmu_seasons}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog='known_sets', description=__doc__.splitlines()[0])
+    parser.add_argument('set', choices=SETS)
+    parser.add_argument('folder', type=Path)
+    parser.add_argument('-o', '--output', required=True, metavar='CSV')
+    parser.add_argument('--only', nargs='+', metavar='PLACE', help='keep these places (cameras)')
+    parser.add_argument('--but', nargs='+', metavar='PLACE', default=(), help='leave these places out')
+    arguments = parser.parse_args(argv)
+    try:
+        rows = [row for row in SETS[arguments.set](arguments.folder)
+                if row.place not in arguments.but and (not arguments.only or row.place in arguments.only)]
+        if not rows:
+            raise DataError(f'{arguments.folder} has no image of these places')
+        write_manifest(arguments.output, rows)
+        read_manifest(arguments.output)
+    except DejavuError as error:
+        print(f'known_sets: {error}', file=sys.stderr)
+        return 1
+    print(f'{arguments.output}: {len(rows)} images, {len({row.place for row in rows})} places, '
+          f'{len({row.session for row in rows})} sessions')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How well features recognise places across seasons: metrics, hand-made baselines, reports."""

@@ -1,0 +1,53 @@
+"""The features that can be evaluated, behind one face: images to descriptors, and the score that compares them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dejavu_ros.evaluation.baselines import RATIOS, LocalFeatures
+from dejavu_ros.evaluation.matches import match_similarity
+from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
+from dejavu_ros.evaluation.settings import EvaluationSettings
+from dejavu_ros.images import load_image
+from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
+
+
+class Method:
+    """Features and a similarity, as a person chose them; ``checkpoint`` is the weights' identity, None without any."""
+
+    def __init__(self, settings: EvaluationSettings):
+        """Raises CheckpointError, ConfigError."""
+        self.settings, self.checkpoint = settings, None
+        contextual, ratio = ContextualSettings(), RATIOS.get(settings.features)
+        if settings.features == 'dvf':
+            checkpoint = load_checkpoint(settings.checkpoint)
+            extractor = FeatureExtractor(checkpoint, settings.device)
+            contextual, self.checkpoint = checkpoint.contextual, checkpoint.identity
+            self.describe: Callable[[np.ndarray], np.ndarray] = lambda image: extractor.extract([image])[0]
+        else:
+            self.describe = LocalFeatures(settings.features, settings.keypoints, settings.max_width).describe
+        if settings.similarity == 'cx':
+            self.symmetric = contextual.symmetric
+            self.score: Score = partial(contextual_similarity, settings=contextual)
+        else:
+            self.symmetric = True
+            self.score = partial(match_similarity, ratio=ratio)
+
+    def descriptors(self, images: Iterable[str | Path]) -> list[np.ndarray]:
+        """Descriptors (n, N_i) of image files, one image in memory at a time. Raises ImageError."""
+        return [self.describe(load_image(path)) for path in tqdm(images, desc=self.settings.features, unit='image',
+                                                                 disable=None)]
+
+    def all_pairs(self, images: Sequence[str | Path]) -> np.ndarray:
+        """(B, B): how much image j looks like image i."""
+        return all_pairs(self.descriptors(images), self.score, self.symmetric, self.settings.device)
+
+    def table(self, queries: Sequence[str | Path], keyframes: Sequence[str | Path]) -> np.ndarray:
+        """(Q, K) similarity."""
+        return similarity_matrix(self.descriptors(queries), self.descriptors(keyframes), self.score,
+                                 self.settings.device)

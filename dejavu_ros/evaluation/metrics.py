@@ -1,0 +1,108 @@
+"""Separation of places (AUC) and retrieval (recall@N) from one similarity matrix.
+
+After Spencer et al., CVPR 2020, section 5: an area under the ROC curve for every pair of sessions. All in percent.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from dejavu_ros.data.manifests import ManifestRow
+from dejavu_ros.errors import DataError
+
+RANKS = (1, 5, 10)
+
+
+def retrieval_metrics(rows: Sequence[ManifestRow], similarity: np.ndarray, radius: float = 0.0) -> dict:
+    """All figures of one similarity matrix (B, B), entry ``[i, j]`` saying how much image j looks like image i.
+
+    Returns ``n_images``, ``n_places``, ``n_sessions``, ``auc_matrix``, ``cross_session_auc``, ``within_session_auc``
+    and ``recall_at``; None stands where nothing was there to be measured. With a ``radius`` in metres, an image that
+    near (where both have x, y) is a right answer for the recall, beside one of the same place.
+    Raises DataError for a matrix of another shape, or with entries that are no numbers.
+    """
+    similarity = np.asarray(similarity, np.float64)
+    if similarity.shape != (len(rows), len(rows)):
+        raise DataError(f'{len(rows)} images need a similarity matrix of that many rows and columns, '
+                        f'got {similarity.shape}')
+    broken = np.flatnonzero(~np.isfinite(similarity).all(1))
+    if len(broken):
+        raise DataError(f'the similarity of {rows[broken[0]].image} to others is not a number: its features are broken')
+    same = same_place(rows)
+    sessions = by_session(rows)
+    matrix = auc_matrix(similarity, same, sessions)
+    crossing = [matrix[a][b] for a in sessions for b in sessions if a != b]
+    return {
+        'n_images': len(rows), 'n_places': len({row.place for row in rows}), 'n_sessions': len(sessions),
+        'auc_matrix': matrix,
+        'cross_session_auc': defined_mean(crossing),
+        'within_session_auc': defined_mean([matrix[a][a] for a in sessions]),
+        'recall_at': recall_at(similarity, same | near(rows, radius), sessions),
+    }
+
+
+def same_place(rows: Sequence[ManifestRow]) -> np.ndarray:
+    """(B, B) bool."""
+    places = np.unique([row.place for row in rows], return_inverse=True)[1]
+    return places[:, None] == places[None]
+
+
+def near(rows: Sequence[ManifestRow], radius: float) -> np.ndarray:
+    """(B, B) bool: within ``radius`` metres of each other; never where a position is missing."""
+    if radius <= 0:
+        return np.zeros((len(rows), len(rows)), bool)
+    positions = np.array([(np.nan, np.nan) if row.x is None else (row.x, row.y) for row in rows])
+    return np.linalg.norm(positions[:, None] - positions[None], axis=2) <= radius
+
+
+def by_session(rows: Sequence[ManifestRow]) -> dict[str, np.ndarray]:
+    """Session -> indices of its images, sessions in order of name."""
+    names = np.array([row.session for row in rows])
+    return {str(name): np.flatnonzero(names == name) for name in np.unique(names)}
+
+
+def auc_matrix(similarity: np.ndarray, same: np.ndarray,
+               sessions: dict[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
+    """ROC over all image pairs of two sessions, no image paired with itself; None where a class is empty."""
+    matrix = {}
+    for a, rows in sessions.items():
+        matrix[a] = {}
+        for b, columns in sessions.items():
+            block = np.ix_(rows, columns)
+            label, score = same[block], similarity[block]
+            if a == b:
+                others = ~np.eye(len(rows), dtype=bool)
+                label, score = label[others], score[others]
+            defined = label.any() and not label.all()
+            matrix[a][b] = 100 * float(roc_auc_score(label.ravel(), score.ravel())) if defined else None
+    return matrix
+
+
+def recall_at(similarity: np.ndarray, correct: np.ndarray,
+              sessions: dict[str, np.ndarray]) -> dict[str, float | None]:
+    """Queries with a right answer among the N most similar images of another session: mean over ordered pairs.
+
+    A query counts only where the other session holds a right answer. A tie between a right and a wrong image counts
+    as a miss, so that features that cannot tell gain nothing.
+    """
+    shares: dict[int, list[float]] = {n: [] for n in RANKS}
+    for a, rows in sessions.items():
+        for b, columns in sessions.items():
+            if a == b:
+                continue
+            block = np.ix_(rows, columns)
+            answerable = correct[block].any(1)
+            if not answerable.any():
+                continue
+            right, score = correct[block][answerable], similarity[block][answerable]
+            best_right = np.where(right, score, -np.inf).max(1, keepdims=True)
+            rank = 1 + (~right & (score >= best_right)).sum(1)
+            for n in RANKS:
+                shares[n].append(100 * float((rank <= n).mean()))
+    return {str(n): defined_mean(values) for n, values in shares.items()}
+
+
+def defined_mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None

@@ -1,0 +1,26 @@
+"""What a person chooses for an evaluation. Loads nothing heavy: the command line's parser reads it."""
+
+import dataclasses
+
+from dejavu_ros.config import option
+from dejavu_ros.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationSettings:
+    """Features and the score that compares them."""
+
+    features: str = option('dvf', 'Deja-Vu features of a checkpoint, or a hand-made baseline',
+                           choices=('dvf', 'orb', 'sift', 'rootsift'))
+    similarity: str = option('cx', 'contextual similarity, or share of descriptors with a mutual nearest neighbour',
+                             choices=('cx', 'matches'))
+    checkpoint: str = option('', 'file of weights for dvf; empty is the shipped one, random are untrained weights')
+    device: str = option('cpu', 'torch device, e.g. cpu or cuda')
+    radius: float = option(0.0, 'images this near count as a right answer for recall, beside those of the same place; '
+                                '0 is by place only', unit='m', low=0.0)
+    keypoints: int = option(500, 'orb, sift, rootsift: strongest keypoints kept of an image', low=1)
+    max_width: int = option(512, 'orb, sift, rootsift: wider images are reduced to this', unit='px', low=16)
+
+    def __post_init__(self) -> None:
+        if self.checkpoint and self.features != 'dvf':
+            raise ConfigError(f'--checkpoint {self.checkpoint} is for dvf features, not for {self.features}')

@@ -1,0 +1,54 @@
+"""What a frame says about where the robot is."""
+
+import dataclasses
+
+import numpy as np
+
+from dejavu_ros.geometry import Pose
+
+NO_MAP = 'no_map'
+UNKNOWN_PLACE = 'unknown_place'
+AMBIGUOUS = 'ambiguous'
+TOO_FEW_INLIERS = 'too_few_inliers'
+INCONSISTENT_MOTION = 'inconsistent_motion'
+BAD_IMAGE = 'bad_image'
+REJECT_REASONS = (NO_MAP, UNKNOWN_PLACE, AMBIGUOUS, TOO_FEW_INLIERS, INCONSISTENT_MOTION, BAD_IMAGE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """One place: its likeliest keyframe and the pose of the base there.
+
+    ``covariance`` (6, 6) of x, y, z, rotation about x, y, z in the map frame (m, rad). ``probability`` is that of the
+    whole place. ``inliers`` is 0 where the geometric check was not run.
+    """
+
+    keyframe: int
+    session: str
+    condition: str
+    similarity: float
+    probability: float
+    inliers: int
+    map_T_base: Pose
+    covariance: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """The answer to one frame. ``reject_reason`` is empty when accepted; ``detail`` says the same in words."""
+
+    stamp_ns: int
+    accepted: bool
+    reject_reason: str
+    hypotheses: list[Hypothesis]
+    latency_ms: float
+    detail: str = ''
+
+    def to_json(self, image: str) -> dict:
+        """One line of ``dejavu localize --json``."""
+        return {'image': image, 'stamp_ns': self.stamp_ns, 'accepted': self.accepted,
+                'reject_reason': self.reject_reason, 'latency_ms': round(self.latency_ms, 3),
+                'hypotheses': [{'keyframe': h.keyframe, 'session': h.session, 'similarity': h.similarity,
+                                'probability': h.probability, 'inliers': h.inliers,
+                                'position': h.map_T_base.position.tolist(),
+                                'quaternion': h.map_T_base.quaternion.tolist()} for h in self.hypotheses]}

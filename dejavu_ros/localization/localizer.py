@@ -1,0 +1,108 @@
+"""The localizer: one object behind the node and the commands."""
+
+import time
+
+import numpy as np
+
+from dejavu_ros.errors import ImageError, MapError
+from dejavu_ros.geometry import Pose
+from dejavu_ros.images import check_informative
+from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.localization import estimate as outcome
+from dejavu_ros.localization.config import LocalizerConfig
+from dejavu_ros.localization.estimate import Estimate, Hypothesis
+from dejavu_ros.localization.map_scorer import MapScorer
+from dejavu_ros.localization.observation import Calibration, standardise
+from dejavu_ros.localization.places import Place, PlaceIndex
+from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
+from dejavu_ros.localization.verification import count_inliers
+from dejavu_ros.nn.features import FeatureExtractor
+
+AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes the frame ambiguous
+
+
+class Localizer:
+    """Frames in, estimates out. Not thread-safe: one caller at a time."""
+
+    def __init__(self, extractor: FeatureExtractor, keyframes: KeyframeMap | None = None,
+                 config: LocalizerConfig = LocalizerConfig()):
+        self.extractor, self.config = extractor, config
+        self.calibration = Calibration.of(extractor.checkpoint.card)
+        self.set_map(keyframes)
+
+    def set_map(self, keyframes: KeyframeMap | None) -> None:
+        """Localize in another map, or in none. Raises MapError where it was made with another checkpoint."""
+        if keyframes is not None and keyframes.checkpoint_id != self.extractor.checkpoint.identity:
+            raise MapError(f'map {keyframes.name} was made with checkpoint {keyframes.checkpoint_id}, this is '
+                           f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
+        if keyframes is not None and len(keyframes):
+            self.scorer = MapScorer(keyframes, self.extractor)
+            self.places = PlaceIndex(keyframes, self.config)
+            self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
+            self.filter = SequenceFilter(keyframes.positions, self.config)
+        self.map = keyframes
+
+    def reset(self) -> None:
+        """Forget what earlier frames said."""
+        if self.map is not None and len(self.map):
+            self.filter.reset()
+
+    def process(self, image: np.ndarray, stamp_ns: int, camera: str = 'camera',
+                odometry: Pose | None = None) -> Estimate:
+        """Localize one frame.
+
+        ``image`` (H, W, 3) uint8 RGB; ``odometry`` is odom_T_base at the image's stamp. Every frame has an answer:
+        what cannot be used is an estimate that is not accepted, with the reason.
+        """
+        started = time.perf_counter()
+
+        def answer(reason: str, hypotheses: list[Hypothesis], detail: str) -> Estimate:
+            return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
+
+        if self.map is None or not len(self.map):
+            return answer(outcome.NO_MAP, [], 'no map is loaded' if self.map is None else 'the map is empty')
+        try:
+            check_informative(image)
+        except ImageError as error:
+            return answer(outcome.BAD_IMAGE, [], str(error))
+        query = self.extractor.extract([image])[0]
+        scores = self.scorer.score(query, self.config.shortlist)
+        if not np.isfinite(scores).all():
+            return answer(outcome.BAD_IMAGE, [], 'the features of the frame are not finite')
+        alone, belief = self.beliefs(scores, stamp_ns, odometry)
+        places = self.places.rank(belief)
+        hypotheses = [self.hypothesis(place, scores, query) for place in places]
+        return answer(*self.decide(places, hypotheses, alone))
+
+    def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None) -> tuple[np.ndarray, np.ndarray]:
+        """(K + 1,) probabilities from this frame alone, and with the frames before it."""
+        standardised = standardise(scores, self.hubs, self.places.far_from, self.calibration)
+        log_odds = self.calibration.log_odds(standardised)
+        alone = posterior(self.filter.start, np.append(log_odds, 0.0))
+        if not self.config.use_filter:
+            return alone, alone
+        return alone, self.filter.update(log_odds, stamp_ns, odometry)
+
+    def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray) -> Hypothesis:
+        frame = self.map.keyframes[place.row]
+        inliers = count_inliers(query, self.scorer[np.array([place.row])][0].numpy(), self.extractor.grid)
+        return Hypothesis(frame.id, frame.session, frame.condition, float(scores[place.row]), place.probability,
+                          inliers, place.map_T_base, place.covariance)
+
+    def decide(self, places: list[Place], hypotheses: list[Hypothesis],
+               alone: np.ndarray) -> tuple[str, list[Hypothesis], str]:
+        """The reject reason (empty: accepted), the hypotheses, and the same in words."""
+        best, config = hypotheses[0], self.config
+        if best.probability < config.min_probability:
+            rival = hypotheses[1].probability if len(hypotheses) > 1 else 0.0
+            if rival > AMBIGUOUS_SHARE * best.probability and best.probability + rival > 0.5:
+                return outcome.AMBIGUOUS, hypotheses, (f'two places are alike: keyframes {best.keyframe} '
+                                                       f'({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})')
+            return outcome.UNKNOWN_PLACE, hypotheses, f'the likeliest place has probability {best.probability:.2f}'
+        here = float(alone[:-1][self.places.near(places[0].row)].sum())
+        elsewhere = float(alone[:-1].sum()) - here
+        if elsewhere > config.min_probability:
+            return outcome.INCONSISTENT_MOTION, hypotheses, 'the frame shows a place that the robot cannot have reached'
+        if best.inliers < config.min_inliers:
+            return outcome.TOO_FEW_INLIERS, hypotheses, f'{best.inliers} matches agree, {config.min_inliers} are needed'
+        return '', hypotheses, f'keyframe {best.keyframe} with probability {best.probability:.2f}'

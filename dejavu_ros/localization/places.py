@@ -1,0 +1,62 @@
+"""Keyframes gathered into places: what is near what, and the pose that a belief means."""
+
+import dataclasses
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from dejavu_ros.geometry import Pose
+from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.localization.config import LocalizerConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A group of neighbouring keyframes; ``row`` is its likeliest one's row in the map."""
+
+    row: int
+    probability: float
+    map_T_base: Pose
+    covariance: np.ndarray
+
+
+class PlaceIndex:
+    """Neighbourhoods in a map: within a distance and an angle."""
+
+    def __init__(self, keyframes: KeyframeMap, config: LocalizerConfig):
+        self.positions, self.quaternions = keyframes.positions, keyframes.quaternions
+        self.covariances = keyframes.keyframes.covariances
+        self.radius, self.angle, self.count = config.place_radius, np.radians(config.place_angle), config.hypotheses
+
+    def near(self, row: int) -> np.ndarray:
+        """(K,) mask of the keyframes of the place of one."""
+        distance = np.linalg.norm(self.positions - self.positions[row], axis=1)
+        cosine = np.abs(self.quaternions @ self.quaternions[row]).clip(0, 1)
+        return (distance <= self.radius) & (2 * np.arccos(cosine) <= self.angle)
+
+    def far_from(self, row: int) -> np.ndarray:
+        """(K,) mask of the keyframes that show nothing of that place: over two radii away."""
+        return np.linalg.norm(self.positions - self.positions[row], axis=1) > 2 * self.radius
+
+    def rank(self, belief: np.ndarray) -> list[Place]:
+        """The likeliest places of a belief (K + 1,), best first, none within another."""
+        left = belief[:-1].copy()
+        places = []
+        while len(places) < self.count and left.max() > 0:
+            row = int(left.argmax())
+            members = self.near(row) & (left > 0)
+            places.append(self.place(row, np.flatnonzero(members), left[members]))
+            left[members] = 0
+        return places
+
+    def place(self, row: int, members: np.ndarray, weights: np.ndarray) -> Place:
+        """Mean pose of ``members`` under ``weights``; covariance from their spread and from the keyframes' own."""
+        probability = float(weights.sum())
+        weights = weights / weights.sum()
+        position = weights @ self.positions[members]
+        rotations = Rotation.from_quat(self.quaternions[members])
+        mean = rotations.mean(weights)
+        spread = np.concatenate([self.positions[members] - position, (rotations * mean.inv()).as_rotvec()], 1)
+        covariance = np.einsum('k,ki,kj->ij', weights, spread, spread)
+        covariance += np.tensordot(weights, self.covariances[members], 1)
+        return Place(row, probability, Pose(position, mean.as_quat()), covariance)

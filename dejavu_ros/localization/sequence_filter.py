@@ -1,0 +1,62 @@
+"""A discrete Bayes filter: where on the map, or on none of it."""
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
+
+from dejavu_ros.geometry import Pose
+from dejavu_ros.localization.config import LocalizerConfig
+
+MIN_STEP = 1.0  # metres of spread between two frames, however short the time: keyframes are that far apart
+
+
+class SequenceFilter:
+    """Belief over K keyframes and, last, "nowhere on the map"."""
+
+    def __init__(self, positions: np.ndarray, config: LocalizerConfig):
+        """``positions`` (K, 3) metres."""
+        self.config, self.positions = config, positions
+        self.tree = cKDTree(positions)
+        self.reset()
+
+    def reset(self) -> None:
+        count = len(self.positions)
+        self.start = np.append(np.full(count, 0.5 / count), 0.5)
+        self.belief = self.start
+        self.stamp_ns: int | None = None
+        self.odometry: Pose | None = None
+
+    def predict(self, stamp_ns: int, odometry: Pose | None) -> np.ndarray:
+        """The belief (K + 1,) before the frame's own evidence."""
+        config = self.config
+        elapsed = None if self.stamp_ns is None else (stamp_ns - self.stamp_ns) * 1e-9
+        if elapsed is None or not 0 <= elapsed <= config.max_gap:
+            return self.start
+        if odometry is not None and self.odometry is not None:
+            travelled = float(np.linalg.norm(odometry.position - self.odometry.position))
+            reach = (1 + config.odometry_error) * travelled + MIN_STEP
+        else:
+            reach = config.max_speed * elapsed + MIN_STEP
+        moved = self.transition(reach) @ self.belief[:-1]
+        moved = np.append(moved, self.belief[-1])
+        return (1 - config.kidnap_rate) * moved / moved.sum() + config.kidnap_rate * self.start
+
+    def transition(self, reach: float) -> csr_matrix:
+        """(K, K): from each keyframe evenly to all those within ``reach`` metres; columns sum to 1."""
+        neighbours = self.tree.sparse_distance_matrix(self.tree, reach, output_type='coo_matrix')
+        count = len(self.positions)
+        matrix = csr_matrix((np.ones(neighbours.nnz), (neighbours.row, neighbours.col)), (count, count))
+        return matrix.multiply(1 / np.asarray(matrix.sum(0)).clip(min=1)).tocsr()
+
+    def update(self, log_odds: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
+        """Take in a frame's (K,) log-odds against "nowhere"; returns the belief (K + 1,)."""
+        evidence = np.append(log_odds, 0.0) * (self.config.frame_weight if self.stamp_ns is not None else 1.0)
+        self.belief = posterior(self.predict(stamp_ns, odometry), evidence)
+        self.stamp_ns, self.odometry = stamp_ns, odometry
+        return self.belief
+
+
+def posterior(prior: np.ndarray, log_likelihood: np.ndarray) -> np.ndarray:
+    """Bayes' rule on (K + 1,) states."""
+    weights = prior * np.exp(log_likelihood - log_likelihood.max())
+    return weights / weights.sum()

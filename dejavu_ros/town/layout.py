@@ -1,0 +1,186 @@
+"""The plan of a town: a loop road and what stands along it, as plain data."""
+
+import dataclasses
+
+import numpy as np
+
+from dejavu_ros.town.facades import FLOOR, FacadeStyle
+from dejavu_ros.town.mesh import Frame
+
+ROAD_HALF = 4.0  # metres from the centre line to the kerb
+PAVEMENT_END = 6.6
+KERB = 0.12
+LANE = -1.4  # the driven lane: metres left of the centre line
+PARKING = 3.1
+
+
+class Road:
+    """A closed road: arc length ``s`` in metres runs counter-clockwise, ``left`` is metres left of the centre."""
+
+    def __init__(self, rng: np.random.Generator):
+        angle = np.linspace(0, 2 * np.pi, 4001)
+        radius = 1 + sum(amplitude * np.cos(k * angle + rng.uniform(0, 7))
+                         for k, amplitude in ((2, 0.2), (3, 0.12), (4, 0.07), (5, 0.05)))
+        line = np.c_[1.2 * radius * np.cos(angle), 0.85 * radius * np.sin(angle)]
+        line[-1] = line[0]
+        line *= rng.uniform(620, 690) / np.linalg.norm(np.diff(line, axis=0), axis=1).sum()
+        self._line = line
+        self._s = np.r_[0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]
+        self.length = float(self._s[-1])
+
+    def centre(self, s) -> np.ndarray:
+        """Points (..., 2) of the centre line."""
+        s = np.mod(s, self.length)
+        return np.stack([np.interp(s, self._s, self._line[:, i]) for i in (0, 1)], axis=-1)
+
+    def frame(self, s: float, left: float = 0.0) -> Frame:
+        """The place beside the road at ``s``, heading along it."""
+        ahead = self.centre(s + 0.5) - self.centre(s - 0.5)
+        yaw = float(np.arctan2(ahead[1], ahead[0]))
+        return Frame(self.centre(s) + left * np.array([-np.sin(yaw), np.cos(yaw)]), yaw)
+
+    def distance(self, xy) -> float:
+        """Metres from a point (2,) to the centre line."""
+        return float(np.linalg.norm(self._line[::8] - xy, axis=1).min())
+
+
+@dataclasses.dataclass(frozen=True)
+class House:
+    """``frame`` is the middle of the front wall at the ground: x along the wall, y into the house."""
+
+    frame: Frame
+    width: float
+    depth: float
+    style: FacadeStyle
+    roof: str
+    roof_height: float
+    roof_colour: tuple[float, float, float]
+    seed: int
+
+    @property
+    def height(self) -> float:
+        return FLOOR * self.style.floors + 0.4
+
+    @property
+    def corners(self) -> np.ndarray:
+        """Footprint (4, 2)."""
+        half = self.width / 2
+        return self.frame.points([[-half, 0, 0], [half, 0, 0], [half, self.depth, 0], [-half, self.depth, 0]])[:, :2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    frame: Frame
+    species: str
+    scale: float
+    tint: tuple[float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Thing:
+    """Street furniture and yards: ``what`` names the builder in street.py; x of ``frame`` is along the road."""
+
+    what: str
+    frame: Frame
+    side: int
+    length: float
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    road: Road
+    houses: list[House]
+    trees: list[Tree]
+    things: list[Thing]
+    zebras: list[float]
+
+
+ROOFS = ('gable', 'gable', 'gable', 'cross_gable', 'hip', 'flat', 'flat')
+ROOF_COLOURS = ((0.75, 0.36, 0.26), (0.5, 0.26, 0.2), (0.42, 0.42, 0.45), (0.3, 0.32, 0.36), (0.6, 0.5, 0.4))
+SPECIES = ('broad', 'fine', 'long', 'needle')
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two convex footprints (n, 2) overlap: no edge of either separates them."""
+    for shape in (a, b):
+        edges = np.roll(shape, -1, axis=0) - shape
+        for normal in np.c_[-edges[:, 1], edges[:, 0]]:
+            if (a @ normal).max() <= (b @ normal).min() or (b @ normal).max() <= (a @ normal).min():
+                return False
+    return True
+
+
+def draw_house(rng: np.random.Generator, road: Road, s: float, side: int, width: float) -> House:
+    setback = rng.choice([PAVEMENT_END + 0.3, PAVEMENT_END + 0.8, 9.5, 12.0])
+    frame = road.frame(s, side * setback)
+    frame = frame.at(0, 0, 0.0 if side > 0 else np.pi)
+    style = FacadeStyle.draw(rng)
+    roof = 'flat' if style.floors >= 5 else str(rng.choice(ROOFS))
+    colour = np.array(ROOF_COLOURS[rng.integers(len(ROOF_COLOURS))]) * rng.uniform(0.8, 1.2)
+    return House(frame, width, rng.uniform(8, 12), style, roof, rng.uniform(1.8, 3.8), tuple(colour),
+                 int(rng.integers(1 << 30)))
+
+
+def draw_tree(rng: np.random.Generator, frame: Frame, needle_share: float = 0.3) -> Tree:
+    species = 'needle' if rng.random() < needle_share else str(rng.choice(SPECIES[:3]))
+    tint = (rng.uniform(0.8, 1.1), rng.uniform(0.85, 1.1), rng.uniform(0.7, 1.0))
+    return Tree(Frame(frame.xy, rng.uniform(0, 7)), species, rng.uniform(0.75, 1.25), tint)
+
+
+def free(road: Road, houses: list[House], corners: np.ndarray) -> bool:
+    return (min(road.distance(corner) for corner in corners) > PAVEMENT_END - 0.1
+            and not any(overlap(house.corners, corners) for house in houses))
+
+
+def make_plan(seed: int) -> Plan:
+    """Draw the town of a seed."""
+    rng = np.random.default_rng((seed, 1))
+    road = Road(rng)
+    houses, trees, things = [], [], []
+    for side in (-1, 1):
+        s = 0.0
+        while s < road.length - 8:
+            width, lot = rng.uniform(8, 18), rng.random()
+            middle = s + width / 2
+            if lot < 0.72:
+                house = draw_house(rng, road, middle, side, width)
+                if free(road, houses, house.corners):
+                    houses.append(house)
+                    if road.distance(house.frame.xy) > 9:
+                        things.append(Thing('fence', road.frame(middle, side * 7.0), side, 0.8 * width,
+                                            int(rng.integers(1 << 30))))
+            elif lot < 0.9:
+                trees += [draw_tree(rng, road.frame(s + rng.uniform(0, width), side * rng.uniform(8.5, 24)))
+                          for _ in range(int(width / 3))]
+                if rng.random() < 0.6:
+                    things.append(Thing('hedge', road.frame(middle, side * 7.1), side, width,
+                                        int(rng.integers(1 << 30))))
+            else:
+                things.append(Thing('poster_wall', road.frame(middle, side * 7.2), side, width,
+                                    int(rng.integers(1 << 30))))
+            s += width + rng.choice([0.1, 0.5, 2.0, 4.0])
+        for s in np.arange(5 + 13 * (side > 0), road.length - 5, 26.0):
+            things.append(Thing('lamp', road.frame(s, side * 4.5), side, 0.0, 0))
+        for s in np.arange(3, road.length - 3, 9.0):
+            things_or_tree = rng.random()
+            frame = road.frame(s + rng.uniform(0, 5), side * rng.uniform(4.5, 4.8))
+            if things_or_tree < 0.26:
+                trees.append(draw_tree(rng, road.frame(s, side * 5.4), 0.0))
+            elif things_or_tree < 0.72:
+                what = str(rng.choice(['road_sign', 'road_sign', 'bin', 'bench', 'bollards', 'cabinet', 'column']))
+                things.append(Thing(what, frame, side, 0.0, int(rng.integers(1 << 30))))
+    trees += [draw_tree(rng, road.frame(rng.uniform(0, road.length), rng.choice([-1, 1]) * rng.uniform(26, 50)), 0.8)
+              for _ in range(50)]
+    trees = [tree for tree in trees if road.distance(tree.frame.xy) > 4.9
+             and not any(overlap(house.corners, tree.frame.xy + 0.8 * SQUARE) for house in houses)]
+    for _ in range(7):
+        frame = Frame(road.frame(rng.uniform(0, road.length), rng.choice([-1, 1]) * rng.uniform(30, 55)).xy,
+                      rng.uniform(0, 3))
+        if road.distance(frame.xy) > 24:
+            things.append(Thing('tower', frame, 1, 0.0, int(rng.integers(1 << 30))))
+    zebras = list(rng.uniform(0, road.length, 6))
+    return Plan(road, houses, trees, things, zebras)
+
+
+SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])

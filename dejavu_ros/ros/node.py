@@ -231,16 +231,16 @@ class RelocalizeNode(LifecycleNode):
         stamp_ns = stamp_from_message(message.header.stamp)
         odometry = self.odometry_at(stamp_ns)
         image = None
-        with self.lock:
+        with self.lock:  # until its answer is out, so that nothing of it follows a reset or another map
             localizer = self.localizer
             try:
                 image = image_from_message(message)
                 estimate = localizer.process(image, stamp_ns, self.config.camera, odometry)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, 'bad_image', [], 0.0, str(error))
-        estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrived) * 1e3)
-        self.statistics.count_processed(estimate)
-        self.publish(estimate, localizer, odometry)
+            estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrived) * 1e3)
+            self.statistics.count_processed(estimate)
+            self.publish(estimate, localizer, odometry)
         if image is not None:
             self.publish_pictures(estimate, localizer, image)
 

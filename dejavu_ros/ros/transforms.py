@@ -1,7 +1,5 @@
 """TF, where a ROS installation has it."""
 
-import importlib.util
-
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from rclpy.time import Time
@@ -18,10 +16,11 @@ class Transforms:
 
     def __init__(self, node: Node):
         """Raises ConfigError where tf2_ros is not installed."""
-        if importlib.util.find_spec('tf2_ros') is None:
-            raise ConfigError('publish_tf is on, but tf2_ros is not installed: install ros-$ROS_DISTRO-tf2-ros, or turn it off')
-        import tf2_ros
-
+        try:
+            import tf2_ros
+        except ImportError:
+            raise ConfigError('publish_tf is on, but tf2_ros is not installed: install ros-$ROS_DISTRO-tf2-ros-py, '
+                              'or turn publish_tf off') from None
         self._error = tf2_ros.TransformException
         self._node = node
         self._buffer = tf2_ros.Buffer(node=node)
@@ -45,4 +44,5 @@ class Transforms:
 
     def close(self) -> None:
         self._listener.unregister()
+        self._node.destroy_service(self._buffer.srv)
         self._node.destroy_publisher(self._broadcaster.pub_tf)

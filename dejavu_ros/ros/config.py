@@ -3,7 +3,8 @@
 import dataclasses
 
 from dejavu_ros.config import option
-from dejavu_ros.errors import ConfigError
+from dejavu_ros.errors import ConfigError, DataError
+from dejavu_ros.geometry import Pose
 from dejavu_ros.localization.config import LocalizerConfig
 
 
@@ -30,6 +31,8 @@ class NodeConfig:
     map_frame: str = option('map', 'frame of all poses that are published')
     base_frame: str = option('base_link', 'the robot\'s frame, whose pose is estimated')
     odom_frame: str = option('odom', 'frame that odometry is measured in')
+    base_T_camera: str = option('', 'mounting of the camera, "x y z qx qy qz qw" of its optical frame in base_frame (metres); empty: '
+                                    'from TF where tf2_ros is installed, else as in the map')
 
     publish_tf: bool = option(False, 'publish map -> odom after the first accepted pose; needs tf2_ros, and odom_topic or odom -> base in TF')
     tf_rate: float = option(20.0, 'how often map -> odom is repeated', unit='Hz', low=1.0, high=200.0)
@@ -43,6 +46,18 @@ class NodeConfig:
         for name in ('image_topic', 'map_frame', 'base_frame', 'odom_frame'):
             if not getattr(self, name).strip():
                 raise ConfigError(f'{name} must not be empty')
+        parse_mounting(self.base_T_camera)
+
+
+def parse_mounting(text: str) -> Pose | None:
+    """``x y z qx qy qz qw`` to base_T_camera, None for an empty text. Raises ConfigError for anything else."""
+    if not text.strip():
+        return None
+    try:
+        x, y, z, qx, qy, qz, qw = map(float, text.split())
+        return Pose.make((x, y, z), (qx, qy, qz, qw))
+    except (ValueError, DataError):
+        raise ConfigError(f'base_T_camera must be seven numbers "x y z qx qy qz qw", got {text!r}') from None
 
 
 # prefix of the ROS parameters and key in the YAML file -> configuration

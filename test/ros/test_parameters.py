@@ -16,6 +16,7 @@ from dejavu_ros.msg import HypothesisArray  # noqa: E402
     ('transport', 'smoke', "must be one of raw | compressed, got 'smoke'"),
     ('map', 'missing.dvmap', 'build one with'),
     ('map_frame', ' ', 'map_frame must not be empty'),
+    ('base_T_camera', '1 2 3', 'seven numbers'),
     ('localizer__min_inliers', -3, 'min_inliers'),
     ('localizer__min_probability', 1.5, 'min_probability'),
     ('image_topic', 'other', 'cannot change while the node is configured'),

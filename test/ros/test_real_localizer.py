@@ -80,8 +80,8 @@ def test_hypotheses_name_the_place_that_is_shown(context, node, images):
             executor.spin_once(timeout_sec=0.02)
         return False
 
-    assert until(lambda: camera.get_subscription_count() and node.hypotheses_out.get_subscription_count()
-                 and node.debug_image_out.get_subscription_count())
+    assert until(lambda: camera.get_subscription_count() and node.outputs.hypotheses.get_subscription_count()
+                 and node.outputs.debug_image.get_subscription_count())
     for number, place in enumerate((4, 1)):
         # so late that the filter has forgotten the frame before
         camera.publish(image_to_message(images[place], 10**9 * (100 * number + 1), 'camera'))

@@ -1,7 +1,6 @@
 """map -> odom, with a stand-in for tf2_ros everywhere and with the real one where it is installed."""
 
 import importlib.util
-import sys
 import types
 
 import numpy as np
@@ -10,11 +9,12 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
-from geometry_msgs.msg import TransformStamped  # noqa: E402
+from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from dejavu_ros.geometry import Pose  # noqa: E402
+from dejavu_ros.ros import node, transforms  # noqa: E402
 from dejavu_ros.ros.conversions import (header_to_message, pose_to_message, stamp_from_message,  # noqa: E402
                                         stamp_to_message, transform_from_message, transform_to_message)
 
@@ -69,12 +69,14 @@ def odom_T_base(stamp_ns, pose):
 @pytest.fixture
 def tf(monkeypatch):
     module = FakeTF()
-    monkeypatch.setitem(sys.modules, 'tf2_ros', module)
+    for user in (transforms, node):
+        monkeypatch.setattr(user, 'tf2_ros', module)
     return module
 
 
 def test_without_tf2_the_node_says_so_and_stays_inactive(bench, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'tf2_ros', None)
+    for user in (transforms, node):
+        monkeypatch.setattr(user, 'tf2_ros', None)
     running = bench(publish_tf=True)
     assert running.change('configure') and not running.change('activate')
     assert running.state == 'inactive' and 'tf2_ros is not installed' in running.node.problem
@@ -83,9 +85,11 @@ def test_without_tf2_the_node_says_so_and_stays_inactive(bench, monkeypatch):
 def test_nothing_goes_to_tf_unless_asked(bench, tf):
     running = bench()
     running.activate()
+    tf.known.append(odom_T_base(SECOND, Pose.planar(3, 0, 0.1)))
     running.show(50, SECOND)
+    running.until(lambda: running.node.statistics.accepted == 1)
     running.idle(0.2)
-    assert tf.open == 0 and not tf.sent
+    assert not tf.sent
 
 
 def test_nothing_before_the_first_accepted_pose_and_then_again_and_again(bench, tf):
@@ -125,6 +129,18 @@ def test_odometry_topic_goes_before_tf(bench, tf):
     assert np.allclose(found.matrix, MAP_T_BASE.matrix)
 
 
+def test_mounting_of_the_camera_comes_from_tf(bench, tf):
+    running = bench(map='street.dvmap')
+    running.activate()
+    optical = Pose(np.array([1.5, 0, 0]), np.array([-0.5, 0.5, -0.5, 0.5]))
+    tf.known.append(TransformStamped(header=header_to_message(0, 'base_link'), child_frame_id='camera_optical',
+                                     transform=transform_to_message(optical)))
+    poses = running.hear(PoseWithCovarianceStamped, '/relocalize/pose')
+    running.show(50, SECOND)
+    running.until(lambda: poses)
+    assert np.isclose(poses[0].pose.pose.position.x, 50 - 1.5 * np.cos(0.5))
+
+
 @pytest.mark.parametrize('age, used', [(0.1, True), (1.0, False)])
 def test_tf_that_lags_behind_the_image(bench, tf, age, used):
     running = bench(publish_tf=True)
@@ -154,10 +170,10 @@ def test_real_tf2(bench):
     heard = []
     running.user.create_subscription(TFMessage, '/tf', heard.append, 100)
     tree = running.connect('/tf', TFMessage)
-    running.until(lambda: running.user.count_subscribers('/tf') == 2 and running.user.count_publishers('/tf') == 2)
+    running.until(lambda: running.user.count_subscribers('/tf') == 2)
     tree.publish(TFMessage(transforms=[odom_T_base(10 * SECOND, Pose.planar(3, 0, 0))]))
     tree.publish(TFMessage(transforms=[odom_T_base(12 * SECOND, Pose.planar(5, 0, 0))]))
-    running.until(lambda: running.node.transforms.lookup('odom', 'base_link', 11 * SECOND))
+    running.until(lambda: running.node.transforms.at('odom', 'base_link', 11 * SECOND))
     heard.clear()
     running.show(50, 11 * SECOND)
     sent = running.until(lambda: [t for m in heard for t in m.transforms if t.child_frame_id == 'odom'])

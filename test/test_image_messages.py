@@ -143,6 +143,14 @@ def test_data_comes_in_the_types_of_all_message_libraries(make):
     assert (image_from_message(message) == RGB).all()
 
 
+def test_real_ros_messages():
+    messages = pytest.importorskip('sensor_msgs.msg', reason='no ROS on this machine')
+    sent = messages.Image(height=48, width=64, step=192, encoding='rgb8', data=RGB.tobytes())
+    assert (image_from_message(sent) == RGB).all()
+    png = cv2.imencode('.png', RGB[:, :, ::-1])[1].tobytes()
+    assert (image_from_message(messages.CompressedImage(format='png', data=png)) == RGB).all()
+
+
 def test_the_picture_does_not_change_with_the_message():
     message = image('rgb8', RGB)
     got = image_from_message(message)

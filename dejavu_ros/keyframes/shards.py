@@ -20,7 +20,7 @@ from dejavu_ros.keyframes.schema import DESCRIPTORS
 
 TENSOR = 'descriptors'
 MAX_HEADER = 65536
-FILE_NAME = re.compile(r'[A-Za-z0-9_-]+\.safetensors')
+FILE_NAME = re.compile(r'[0-9]{9,}\.safetensors')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Shard:
 def write_shard(folder: Path, start: int, descriptors: np.ndarray) -> Shard:
     """Write float16 ``descriptors`` (k, n, N) of the keyframes from ``start`` on, durably. Raises OSError.
 
-    The name tells the first keyframe: what a killed writer left behind is replaced by the next one.
+    The name tells the first keyframe.
     """
     file = f'{start:09d}.safetensors'
     content = save({TENSOR: np.ascontiguousarray(descriptors)})

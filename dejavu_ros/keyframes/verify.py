@@ -52,7 +52,7 @@ def _check_database(connection: sqlite3.Connection, folder: Path) -> Iterator[Fi
                 yield Finding(f'{folder / DATABASE}: {" ".join(text.split())}')
         for table, row, parent, _ in connection.execute('PRAGMA foreign_key_check'):
             yield Finding(f'{folder / DATABASE}: row {row} of {table} points to no row of {parent}')
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:  # also text that is no UTF-8
         yield Finding(f'{folder / DATABASE}: {error}')
 
 
@@ -92,8 +92,8 @@ def _check_shard(content: KeyframeMap, shard: Shard) -> Iterator[Finding]:
 def _stray_files(content: KeyframeMap) -> Iterator[Finding]:
     known = {shard.file for shard in content.shard_table}
     stray = leftovers(content.path)
-    stray += [entry for entry in content.path.iterdir() if entry.name not in (DATABASE, DESCRIPTORS)]
-    stray += [entry for entry in (content.path / DESCRIPTORS).iterdir() if entry.name not in known]
+    stray += [entry for entry in content.path.glob('*') if entry.name not in (DATABASE, DESCRIPTORS)]
+    stray += [entry for entry in (content.path / DESCRIPTORS).glob('*') if entry.name not in known]
     for entry in sorted(stray):
         yield Finding(f'{entry} is not part of the map: left by an interrupted writer, unless one is running',
                       harmless=True)

@@ -6,9 +6,10 @@ rename, when the session ends. A crash at any instant therefore leaves the map o
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from dejavu_ros.files import leftovers, new_folder, new_path
 from dejavu_ros.geometry import Pose
 from dejavu_ros.keyframes.keyframe_map import KeyframeMap, descriptor_shape
 from dejavu_ros.keyframes.schema import APPLICATION_ID, DATABASE, DESCRIPTORS, TABLES, VERSION, map_folder
-from dejavu_ros.keyframes.shards import Shard, write_shard
+from dejavu_ros.keyframes.shards import FILE_NAME, Shard, write_shard
 
 SHARD_BYTES = 16 << 20
 
@@ -67,7 +68,7 @@ class MapWriter:
                         raise MapError(f'{folder} was made with {key} {present.settings[key]}, not {settings[key]}: '
                                        'use the same settings, or build a new map')
             _clear(leftovers(folder / DATABASE))
-            _clear((folder / DESCRIPTORS).glob('.*.part'))
+            _clear_descriptors(folder)
         except BaseException:
             lock.release()
             raise
@@ -95,27 +96,19 @@ class MapWriter:
         with contextlib.ExitStack() as stack:
             with self._reported():
                 folder = stack.enter_context(new_folder(self.path, None)) if self._is_new else self.path
-                shards: list[Shard] = []
-                stack.push(lambda kind, *_: kind and self._withdraw(shards))
+                if not self._is_new:
+                    stack.callback(_clear_descriptors, folder)  # if the session fails, its shards are nobody's
                 part = stack.enter_context(new_path(folder / DATABASE, None))
                 if not self._is_new:
                     shutil.copyfile(folder / DATABASE, part)
                 connection = stack.enter_context(contextlib.closing(sqlite3.connect(part)))
-                session = SessionWriter(self, folder, connection, shards, name, condition)
+                session = SessionWriter(self, folder, connection, name, condition)
             yield session
             with self._reported():
                 session._finish()
                 connection.close()
                 stack.close()
         self._is_new = False
-
-    def _withdraw(self, shards: list[Shard]) -> None:
-        """Remove the shards of a failed session, unless its commit had already happened."""
-        if self._is_new:
-            return  # they lay in the hidden folder
-        with contextlib.suppress(MapError), KeyframeMap.open(self.path) as present:
-            known = {shard.file for shard in present.shard_table}
-            _clear(self.path / DESCRIPTORS / shard.file for shard in shards if shard.file not in known)
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
@@ -130,12 +123,11 @@ class MapWriter:
 class SessionWriter:
     """Takes the keyframes of one session, in their order; made by :meth:`MapWriter.session`."""
 
-    def __init__(self, writer: MapWriter, folder: Path, connection: sqlite3.Connection, shards: list[Shard],
-                 name: str, condition: str):
+    def __init__(self, writer: MapWriter, folder: Path, connection: sqlite3.Connection, name: str, condition: str):
         self._writer = writer
         self._folder = folder
         self._connection = connection
-        self._shards = shards
+        self._shards: list[Shard] = []
         self._cameras: dict[str, int] = {}
         # the copy is nobody else's and is flushed as a whole at the end, so it needs no journal of its own
         connection.execute('PRAGMA journal_mode = OFF')
@@ -236,7 +228,8 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _lock(folder: Path) -> filelock.FileLock:
     """Hold the one lock on writing to ``folder``, which lies beside it. Raises MapError if another writer has it."""
-    lock = filelock.FileLock(folder.with_name(f'.{folder.name}.lock'), timeout=0)
+    real = Path(os.path.realpath(folder))  # one map, one lock, whichever link leads to it
+    lock = filelock.FileLock(real.with_name(f'.{real.name}.lock'), timeout=0)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -247,7 +240,16 @@ def _lock(folder: Path) -> filelock.FileLock:
     return lock
 
 
-def _clear(paths) -> None:
+def _clear_descriptors(folder: Path) -> None:
+    """Remove the shards, whole or not, that the map on the disk does not name."""
+    with contextlib.suppress(MapError), KeyframeMap.open(folder) as present:
+        known = {shard.file for shard in present.shard_table}
+        written = [path for path in (folder / DESCRIPTORS).glob('*') if FILE_NAME.fullmatch(path.name)]
+        _clear(path for path in written if path.name not in known)
+        _clear((folder / DESCRIPTORS).glob('.*.part'))
+
+
+def _clear(paths: Iterable[Path]) -> None:
     """Remove what killed or failed writers left; what cannot be removed is harmless."""
     for path in list(paths):
         if path.is_dir():

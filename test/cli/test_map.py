@@ -1,6 +1,8 @@
 """``dejavu map`` says in plain words what is in a map and what is wrong with it."""
 
 import csv
+import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -20,6 +22,13 @@ def path(tmp_path):
                     session.add(np.ones((4, 15), np.float16), 'front', (start + i) * 10 ** 9 + 5,
                                 Pose.planar(2 * i, 0, 0), np.diag([4.0, 1, 1, 1, 1, 0.25]), b'\xff\xd8 %d' % i)
     return tmp_path / 'M.dvmap'
+
+
+def change(path, *statements):
+    with sqlite3.connect(path / 'map.sqlite') as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
 
 
 def test_show(path, capsys):
@@ -50,6 +59,25 @@ def test_verify_names_every_defect(path, capsys):
     assert lines[-1] == f'{path}: 2 defects, 1 left-over file; do not use this map'
 
 
+def test_verify_a_map_whose_descriptors_are_gone(path, capsys):
+    shutil.rmtree(path / 'descriptors')
+    assert main(['map', 'verify', str(path)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == f'{path}: 2 defects, 0 left-over files; do not use this map'
+
+
+def test_verify_names_rows_that_are_wrong(path, capsys):
+    negative = np.diag([-1.0, 1, 1, 1, 1, 1]).tobytes().hex()
+    change(path, "UPDATE thumbnails SET jpeg = x'474946' WHERE keyframe = 1",
+           'DELETE FROM thumbnails WHERE keyframe = 2',
+           f"UPDATE keyframes SET covariance = x'{negative}' WHERE id = 3",
+           "INSERT INTO thumbnails VALUES (77, x'ffd8')")
+    assert main(['map', 'verify', str(path)]) == 1
+    out = capsys.readouterr().out
+    assert 'keyframe 1: its thumbnail is no JPEG' in out and 'keyframe 2: it has no thumbnail' in out
+    assert 'keyframe 3: its covariance' in out and 'points to no row of keyframes' in out
+    assert '4 defects' in out
+
+
 def test_verify_a_database_that_is_cut(path, capsys):
     whole = (path / 'map.sqlite').read_bytes()
     (path / 'map.sqlite').write_bytes(whole[:len(whole) // 2])
@@ -74,7 +102,7 @@ def test_export(path, capsys):
         '00_2014-05_noon.tum', '01_sim.tum', 'keyframes.csv', 'thumbnails']
     assert (out / '00_2014-05_noon.tum').read_text().splitlines()[1] == \
         '1400000001.000000005 2.0 0.0 0.0 0.0 0.0 0.0 1.0'
-    rows = list(csv.DictReader((out / 'keyframes.csv').open()))
+    rows = list(csv.DictReader((out / 'keyframes.csv').read_text().splitlines()))
     assert len(rows) == 6 and rows[3]['session'] == 'sim' and rows[3]['stamp_ns'] == '5'
     assert (rows[0]['sigma_x'], rows[0]['sigma_yaw']) == ('2', '0.5')
     assert (out / rows[4]['thumbnail']).read_bytes() == b'\xff\xd8 1'
@@ -83,10 +111,7 @@ def test_export(path, capsys):
 
 
 def test_a_failed_export_leaves_no_folder(path, capsys):
-    import sqlite3
-    with sqlite3.connect(path / 'map.sqlite') as connection:
-        connection.execute('DELETE FROM thumbnails WHERE keyframe = 4')
-    connection.close()
+    change(path, 'DELETE FROM thumbnails WHERE keyframe = 4')
     assert main(['map', 'export', str(path), '-o', str(path.parent / 'out')]) == 1
     assert 'no thumbnail of keyframe 4' in capsys.readouterr().err
     assert [entry.name for entry in path.parent.iterdir() if 'out' in entry.name] == []

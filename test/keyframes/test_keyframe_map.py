@@ -1,5 +1,6 @@
 """A map holds what was put in, and says by name what is wrong with it."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from dejavu_ros.errors import MapError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.keyframes import Keyframe, KeyframeMap, MapWriter, writer
+from dejavu_ros.keyframes.verify import verify
 
 SETTINGS = {'input_size': [20, 12], 'grid': [3, 5], 'channels': 4, 'contextual': {'form': 'paper'}}
 SHAPE = (4, 15)
@@ -212,6 +214,8 @@ def test_a_damaged_database_never_gives_a_traceback(path):
                 content.thumbnail(5)
         except MapError:
             refused += 1
+        with contextlib.suppress(MapError):
+            list(verify(path))
     assert refused > 5
     (path / 'map.sqlite').write_bytes(whole[:len(whole) // 2])
     with pytest.raises(MapError, match='cannot be read'):

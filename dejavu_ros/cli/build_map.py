@@ -1,0 +1,82 @@
+"""``dejavu build-map``."""
+
+from dejavu_ros.config import add_arguments, from_arguments
+from dejavu_ros.errors import ConfigError
+
+HELP = 'make a keyframe map from a bag, or from images with poses'
+
+
+def configure(parser) -> None:
+    from dejavu_ros.mapping.config import MappingConfig
+
+    parser.add_argument('-o', '--output', required=True, metavar='M.dvmap', help='the map')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--bag', help='ROS 1 bag, rosbag2 folder, .mcap or .db3 file')
+    source.add_argument('--images', metavar='DIR', help='folder of images, named by their stamps or one for each pose')
+    parser.add_argument('--image-topic', default='', metavar='T',
+                        help='Image or CompressedImage; may be left out where the bag has one')
+    parser.add_argument('--pose-topic', default='', metavar='P',
+                        help='Odometry, PoseStamped, PoseWithCovarianceStamped, NavSatFix or TF (/tf); may be left out '
+                             'where the bag has one')
+    parser.add_argument('--poses', metavar='TUM', help='trajectory of the base, lines of: stamp x y z qx qy qz qw')
+    parser.add_argument('--session', default='', metavar='NAME', help='name of this traversal (default: the bag\'s)')
+    parser.add_argument('--condition', default='', metavar='LABEL', help='such as snow or night')
+    parser.add_argument('--append', action='store_true', help='add the session to an existing map')
+    add_arguments(parser, MappingConfig)
+
+
+def run(arguments) -> int:
+    import contextlib
+    import time
+
+    from tqdm import tqdm
+
+    from dejavu_ros.keyframes import MapWriter
+    from dejavu_ros.mapping.builder import MapBuilder
+    from dejavu_ros.mapping.config import MappingConfig
+    from dejavu_ros.mapping.recordings import bag_recording, folder_recording
+    from dejavu_ros.nn.checkpoint import load_checkpoint
+    from dejavu_ros.nn.features import FeatureExtractor
+
+    config = from_arguments(MappingConfig, arguments)
+    if arguments.images and not arguments.poses:
+        raise ConfigError('--images needs --poses, a TUM file: stamp x y z qx qy qz qw')
+    if arguments.bag and arguments.poses:
+        raise ConfigError('--poses goes with --images; poses of a bag come from --pose-topic')
+    if arguments.images and (arguments.image_topic or arguments.pose_topic):
+        raise ConfigError('--image-topic and --pose-topic go with --bag, not with --images')
+    with contextlib.ExitStack() as stack:
+        if arguments.bag:
+            recording = stack.enter_context(
+                bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config))
+        else:
+            recording = folder_recording(arguments.images, arguments.poses)
+        extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device)
+        begin = MapWriter.append if arguments.append else MapWriter.create
+        writer = stack.enter_context(begin(arguments.output, extractor.record, extractor.checkpoint.identity))
+        name = arguments.session or recording.name
+        started = time.monotonic()
+        with writer.session(name, arguments.condition) as session:
+            frames = tqdm(recording.frames, desc=name, total=recording.count, unit='frame', disable=None)
+            report = MapBuilder(extractor, config).add(session, recording, frames)
+        seconds = time.monotonic() - started
+        _tell(writer.path, name, arguments.condition, recording, report, seconds, config)
+    return 0
+
+
+def _tell(path, name, condition, recording, report, seconds, config) -> None:
+    size = sum(file.stat().st_size for file in path.rglob('*') if file.is_file())
+    print(f'{path}: session {name}{f" ({condition})" if condition else ""} has {report.keyframes} keyframes of '
+          f'{report.frames} frames along {report.metres:.1f} m; the map is {size / 1e6:.1f} MB; '
+          f'{report.frames / max(seconds, 1e-3):.1f} frames/s')
+    left_out = ((report.near, f'nearer than {config.keyframe_distance:g} m and {config.keyframe_angle:g} degrees to '
+                              'the keyframe before'),
+                (report.without_pose, f'without poses at most {config.max_pose_gap:g} s apart around them'),
+                (report.bad_images, f'with an unusable image (the first: {report.first_bad_image})'))
+    for count, why in left_out:
+        if count:
+            print(f'  left out: {count} {why}')
+    if recording.poses.skipped:
+        print(f'  unusable poses of {recording.poses.source}: {recording.poses.skipped}')
+    if recording.base_T_camera is None:
+        print('  nothing says how the camera is mounted: taken to be at the base, looking ahead')

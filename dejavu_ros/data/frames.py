@@ -1,0 +1,62 @@
+"""Frames of one camera in their order, each decoded only when it is asked for."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from dejavu_ros.data.bags import Bag, Topic, frame_of
+from dejavu_ros.image_messages import image_from_message
+from dejavu_ros.images import load_image
+
+IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+INFO_TYPES = ('sensor_msgs/msg/CameraInfo',)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """One image to be: ``name`` for people, ``frame_id`` of the camera's optical frame (empty if unknown)."""
+
+    name: str
+    stamp_ns: int
+    frame_id: str
+    decode: Callable[[], np.ndarray]
+
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB. Raises ImageError."""
+        return self.decode()
+
+
+def find_image_topic(bag: Bag, name: str) -> Topic:
+    """The topic ``name``, or the only one with images; raises DataError, naming the topics there."""
+    return bag.find(IMAGE_TYPES, 'images', name, '--image-topic')
+
+
+def bag_frames(bag: Bag, topic: str) -> Iterator[Frame]:
+    """The images of a topic in the order of recording; one is in memory at a time."""
+    for number, (name, stamp, message) in enumerate(bag.messages([topic])):
+        yield Frame(f'{name} #{number}', stamp, frame_of(message), functools.partial(image_from_message, message))
+
+
+def folder_frames(images: Iterable[Path], stamps_ns: Iterable[int]) -> Iterator[Frame]:
+    """Image files with their stamps."""
+    for path, stamp in zip(images, stamps_ns, strict=True):
+        yield Frame(str(path), stamp, '', functools.partial(load_image, path))
+
+
+def intrinsics(bag: Bag, image_topic: str) -> dict | None:
+    """The CameraInfo beside an image topic: ``width``, ``height``, ``K``, ``D``, ``model``; None where there is none."""
+    parts = image_topic.split('/')
+    for cut in (1, 2):  # beside /cam/image_raw, and of /cam/image_raw/compressed
+        topic = bag.topics.get('/'.join([*parts[:-cut], 'camera_info']))
+        if topic and topic.type in INFO_TYPES and topic.count:
+            _, _, info = next(bag.messages([topic.name]))
+            # ROS 1 wrote the matrices with capitals
+            K, D = (getattr(info, name, None) for name in ('k', 'd'))
+            K, D = (info.K, info.D) if K is None else (K, D)
+            if K[0] > 0:  # zeros mean uncalibrated
+                return {'width': info.width, 'height': info.height, 'K': [float(value) for value in K],
+                        'D': [float(value) for value in D], 'model': info.distortion_model}
+    return None

@@ -1,0 +1,115 @@
+"""sensor_msgs Image and CompressedImage to RGB arrays: by cv_bridge where it works, else by rosbags-image.
+
+The two differ at the edges (row padding, byte order, rounding of 16 bits, encodings without a colour such as 8UC3), so
+these are settled here, and both only ever see plain 8-bit rows without padding.
+"""
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dejavu_ros.errors import ImageError
+from dejavu_ros.images import decode_image
+
+# encoding as sent -> (encoding as converted, channels, bytes a channel). What OpenCV calls 8UC3 is shown as BGR by
+# ROS's own viewers, 8UC1 as grey. 16UC1 and 32FC1 are depth more often than pictures, and are left out.
+ENCODINGS = {
+    'rgb8': ('rgb8', 3, 1), 'bgr8': ('bgr8', 3, 1), 'rgba8': ('rgba8', 4, 1), 'bgra8': ('bgra8', 4, 1),
+    'mono8': ('mono8', 1, 1), '8UC1': ('mono8', 1, 1), '8UC3': ('bgr8', 3, 1), '8UC4': ('bgra8', 4, 1),
+    'rgb16': ('rgb8', 3, 2), 'bgr16': ('bgr8', 3, 2), 'rgba16': ('rgba8', 4, 2), 'bgra16': ('bgra8', 4, 2),
+    'mono16': ('mono8', 1, 2),
+    'yuv422': ('yuv422', 2, 1), 'uyvy': ('yuv422', 2, 1), 'yuv422_yuy2': ('yuv422_yuy2', 2, 1),
+    'yuyv': ('yuv422_yuy2', 2, 1),
+    **{f'bayer_{order}{8 * size}': (f'bayer_{order}8', 1, size)
+       for order in ('rggb', 'bggr', 'gbrg', 'grbg') for size in (1, 2)}}
+
+
+def image_from_message(message: Any) -> np.ndarray:
+    """Image or CompressedImage, of rclpy or rosbags, to (H, W, 3) uint8 RGB.
+
+    Raises ImageError for an unknown encoding, a size that is zero or odd where pixels share their colour, a step or
+    data too short for it, and for compressed data that is damaged or cut short.
+    """
+    if hasattr(message, 'format'):
+        return _decompressed(message)
+    return _converter()(_plain(message))
+
+
+def _decompressed(message: Any) -> np.ndarray:
+    kind = message.format.lower()
+    if 'compresseddepth' in kind:
+        raise ImageError(f'compressed image of format {message.format!r} holds depth, not a picture')
+    image = decode_image(_bytes(message.data), f'compressed image ({message.format})')
+    mosaic = kind.split(';')[0].strip()
+    if mosaic.startswith('bayer_') and mosaic in ENCODINGS:
+        # image_transport compresses the raw mosaic as a grey picture
+        height, width, _ = image.shape
+        return _converter()(types.SimpleNamespace(
+            height=height, width=width, step=width, is_bigendian=0, encoding=ENCODINGS[mosaic][0],
+            data=np.ascontiguousarray(image[:, :, 0]).reshape(-1)))
+    return image
+
+
+def _plain(message: Any) -> types.SimpleNamespace:
+    """The same picture as 8-bit rows without padding."""
+    height, width, step = message.height, message.width, message.step
+    try:
+        encoding, channels, size = ENCODINGS[message.encoding]
+    except KeyError:
+        raise ImageError(f'image encoding {message.encoding!r} is not supported; supported are: '
+                         f'{", ".join(ENCODINGS)}') from None
+    if not height or not width:
+        raise ImageError(f'image is empty: {width}x{height}')
+    if width % 2 and encoding.startswith('yuv'):
+        raise ImageError(f'image of {message.encoding} must be of even width, got {width}x{height}')
+    row = width * channels * size
+    if step < row:
+        raise ImageError(f'image step {step} is too small: {width} pixels of {message.encoding} need {row} bytes a row')
+    data = np.frombuffer(_bytes(message.data), np.uint8)
+    # the last row may come without its padding
+    needed = step * (height - 1) + row
+    if len(data) < needed:
+        raise ImageError(f'image data is too short: {width}x{height} {message.encoding} with step {step} needs '
+                         f'{needed} bytes, got {len(data)}')
+    pixels = np.lib.stride_tricks.as_strided(data, (height, row), (step, 1))
+    if size == 2:
+        wide = np.ascontiguousarray(pixels).view('>u2' if message.is_bigendian else '<u2').astype(np.uint32)
+        pixels = ((wide + 128) // 257).astype(np.uint8)  # 65535 to 255, rounded
+    return types.SimpleNamespace(height=height, width=width, step=width * channels, is_bigendian=0, encoding=encoding,
+                                 data=np.array(pixels, order='C').reshape(-1))  # a copy: nobody's buffer is shared
+
+
+def _bytes(data: Any) -> Any:
+    """Message bytes as a buffer: rclpy has array.array, rosbags ndarray."""
+    return bytes(data) if isinstance(data, list) else memoryview(data)
+
+
+@functools.cache
+def _converter() -> Callable[[Any], np.ndarray]:
+    """The first converter that turns a known picture right: installed cv_bridges need not fit the NumPy at hand."""
+    for make in (_cv_bridge, _rosbags_image):
+        try:
+            convert = make()
+            probe = types.SimpleNamespace(height=1, width=2, step=6, is_bigendian=0, encoding='bgr8',
+                                          data=np.arange(6, dtype=np.uint8))
+            if (convert(probe) == [[[2, 1, 0], [5, 4, 3]]]).all():
+                return convert
+        except Exception:  # a mismatched binary fails in ways of its own
+            continue
+    raise ImageError('no image converter works here: install rosbags-image, or repair cv_bridge')
+
+
+def _cv_bridge() -> Callable[[Any], np.ndarray]:
+    from cv_bridge import CvBridge
+
+    bridge = CvBridge()
+    return lambda message: np.ascontiguousarray(bridge.imgmsg_to_cv2(message, 'rgb8'))
+
+
+def _rosbags_image() -> Callable[[Any], np.ndarray]:
+    from rosbags.image import message_to_cvimage
+
+    return lambda message: np.ascontiguousarray(message_to_cvimage(message, 'rgb8'))

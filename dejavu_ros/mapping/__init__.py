@@ -1,0 +1,1 @@
+"""Making keyframe maps from recordings."""

@@ -1,0 +1,125 @@
+"""From a recording to the keyframes of one session."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from dejavu_ros.data.frames import Frame
+from dejavu_ros.data.selection import KeyframeSelector
+from dejavu_ros.errors import DataError, ImageError
+from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
+from dejavu_ros.images import check_informative, encode_jpeg, resize
+from dejavu_ros.keyframes import SessionWriter
+from dejavu_ros.mapping.config import MappingConfig
+from dejavu_ros.mapping.recordings import Recording
+
+BATCH = 8
+# a camera that nobody described: at the base, looking ahead
+LOOKING_AHEAD = Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, np.zeros(3)]))
+
+
+@dataclasses.dataclass
+class MappingReport:
+    """What became of the frames of a recording."""
+
+    frames: int = 0
+    keyframes: int = 0
+    near: int = 0
+    without_pose: int = 0
+    bad_images: int = 0
+    first_bad_image: str = ''
+    metres: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+    image: np.ndarray
+    stamp_ns: int
+    map_T_base: Pose
+    covariance: np.ndarray
+
+
+class MapBuilder:
+    """Selects keyframes and hands them, described, to the writer of a session.
+
+    ``extractor`` has ``extract(images) -> (B, n, N) float16``, as :class:`dejavu_ros.nn.features.FeatureExtractor`.
+    """
+
+    def __init__(self, extractor, config: MappingConfig):
+        self.extractor = extractor
+        self.config = config
+
+    def add(self, session: SessionWriter, recording: Recording, frames: Iterable[Frame]) -> MappingReport:
+        """Add the keyframes among ``frames``, which are the recording's, perhaps with progress shown around them.
+
+        Unusable images are counted. Raises DataError where no frame has a pose, or none with a pose can be used.
+        """
+        config, report, batch = self.config, MappingReport(), []
+        selector = KeyframeSelector(config.keyframe_distance, math.radians(config.keyframe_angle))
+        max_gap_ns = round(config.max_pose_gap * 1e9)
+        unknown = np.diag([config.position_sigma**2] * 3 + [math.radians(config.angle_sigma)**2] * 3)
+        before, span = None, None
+        for frame in frames:
+            report.frames += 1
+            span = (min(span[0], frame.stamp_ns), max(span[1], frame.stamp_ns)) if span else (frame.stamp_ns,) * 2
+            found = recording.poses.at(frame.stamp_ns, max_gap_ns)
+            if found is None:
+                report.without_pose += 1
+                continue
+            pose, covariance = found
+            report.metres += before.distance(pose)[0] if before else 0.0
+            before = pose
+            if not selector.wants(pose):
+                report.near += 1
+                continue
+            try:
+                image = frame.image()
+                check_informative(image)
+            except ImageError as error:
+                report.bad_images += 1
+                report.first_bad_image = report.first_bad_image or f'{frame.name}: {error}'
+                continue
+            selector.keep(pose)
+            if not report.keyframes:
+                height, width, _ = image.shape
+                session.camera(config.camera, width, height, recording.intrinsics,
+                               recording.base_T_camera or LOOKING_AHEAD)
+            report.keyframes += 1
+            batch.append(_Candidate(image, frame.stamp_ns, pose, unknown if covariance is None else covariance))
+            if len(batch) == BATCH:
+                self._write(session, batch)
+                batch = []
+        self._write(session, batch)
+        if not report.keyframes:
+            raise DataError(_why_empty(report, recording, span, config))
+        return report
+
+    def _write(self, session: SessionWriter, batch: list[_Candidate]) -> None:
+        descriptors = self.extractor.extract([item.image for item in batch]) if batch else ()
+        for item, grid in zip(batch, descriptors):
+            height, width, _ = item.image.shape
+            shown = min(width, self.config.thumbnail_width)
+            thumbnail = encode_jpeg(resize(item.image, shown, max(1, round(height * shown / width))))
+            session.add(grid, self.config.camera, item.stamp_ns, item.map_T_base, item.covariance, thumbnail)
+
+
+def _why_empty(report: MappingReport, recording: Recording, span: tuple[int, int] | None, config: MappingConfig) -> str:
+    poses = recording.poses
+    if span is None:
+        return f'{recording.source} has no images'
+    if report.bad_images:
+        return (f'none of the {report.bad_images} images with a pose in {recording.source} can be used; the first: '
+                f'{report.first_bad_image}')
+    first, last = poses.stamps_ns[0], poses.stamps_ns[-1]
+    if span[1] < first or span[0] > last:
+        return (f'images and poses do not overlap in time: images from {_seconds(span[0])} to {_seconds(span[1])} s, '
+                f'poses ({poses.source}) from {_seconds(first)} to {_seconds(last)} s')
+    spacing = float(np.median(np.diff(poses.stamps_ns))) / 1e9 if len(poses.stamps_ns) > 1 else math.inf
+    return (f'none of the {report.frames} images has a pose: those of {poses.source} are {spacing:.3g} s apart '
+            f'(median), and --max-pose-gap is {config.max_pose_gap:g} s')
+
+
+def _seconds(stamp_ns: int) -> str:
+    return f'{stamp_ns / 1e9:.3f}'

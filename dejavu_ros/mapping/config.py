@@ -1,0 +1,28 @@
+"""What a person can set when a map is made."""
+
+import dataclasses
+
+from dejavu_ros.config import option
+
+
+@dataclasses.dataclass(frozen=True)
+class MappingConfig:
+    """Which frames become keyframes, and how their poses are read."""
+
+    keyframe_distance: float = option(1.0, 'a keyframe after so much travel; 0 keeps every frame', unit='m', low=0.0,
+                                      high=1000.0)
+    keyframe_angle: float = option(15.0, 'a keyframe after so much turning', unit='deg', low=0.1, high=180.0)
+    max_pose_gap: float = option(0.5, 'interpolate between poses that are at most so far apart', unit='s', low=0.0,
+                                 high=3600.0)
+    base_frame: str = option('', 'the robot\'s frame whose pose is mapped; empty: what the poses say, or base_link')
+    map_frame: str = option('', 'the frame that poses from TF are in; empty: map, or odom where there is no map')
+    camera: str = option('camera', 'name of the camera in the map')
+    position_sigma: float = option(0.1, 'standard deviation of positions that come without a covariance', unit='m',
+                                   low=0.0, high=1000.0)
+    angle_sigma: float = option(2.0, 'standard deviation of angles that come without a covariance', unit='deg',
+                                low=0.0, high=180.0)
+    min_speed: float = option(1.0, 'NavSatFix: the heading is taken from the track above this speed, held below',
+                              unit='m/s', low=0.01, high=100.0)
+    thumbnail_width: int = option(320, 'width of the stored pictures of keyframes', unit='px', low=16, high=4096)
+    checkpoint: str = option('', 'checkpoint file; empty: the shipped one')
+    device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1')

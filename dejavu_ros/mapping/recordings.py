@@ -1,0 +1,52 @@
+"""Recordings to map from: frames of one camera with the poses of the robot, out of a bag or a folder."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dejavu_ros.data.bags import open_bag
+from dejavu_ros.data.folders import folder_stamps, list_images, read_tum
+from dejavu_ros.data.frames import Frame, bag_frames, find_image_topic, folder_frames, intrinsics
+from dejavu_ros.data.pose_topics import find_pose_topic, mounting, read_poses
+from dejavu_ros.data.poses import PoseSource
+from dejavu_ros.geometry import Pose
+from dejavu_ros.mapping.config import MappingConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """``frames`` (``count`` of them) can be gone through once; what nobody recorded about the camera is None."""
+
+    name: str
+    source: str
+    frames: Iterable[Frame]
+    count: int
+    poses: PoseSource
+    intrinsics: dict | None = None
+    base_T_camera: Pose | None = None
+    base_frame: str = ''
+
+
+@contextlib.contextmanager
+def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: MappingConfig) -> Iterator[Recording]:
+    """Open a bag; an empty topic is the only one of its kind. Poses are read at once, images as they are asked for."""
+    with open_bag(path) as bag:
+        images = find_image_topic(bag, image_topic)
+        topic = find_pose_topic(bag, pose_topic)
+        poses, base_frame = read_poses(bag, topic, base_frame=config.base_frame, map_frame=config.map_frame,
+                                       min_speed=config.min_speed, heading_sigma=math.radians(config.angle_sigma))
+        camera_frame = next(bag_frames(bag, images.name)).frame_id
+        path = Path(path).resolve()
+        path = path.parent if path.name == 'metadata.yaml' else path
+        yield Recording(path.name if path.is_dir() else path.stem, f'{images.name} of {bag.path}',
+                        bag_frames(bag, images.name), images.count, poses, intrinsics(bag, images.name),
+                        mounting(bag, base_frame, camera_frame), base_frame)
+
+
+def folder_recording(folder: str | Path, poses: str | Path) -> Recording:
+    """A folder of images with a TUM trajectory of the base."""
+    images, track = list_images(folder), read_tum(poses)
+    stamps = folder_stamps(images, track)
+    return Recording(Path(folder).resolve().name, str(folder), folder_frames(images, stamps), len(images), track)

@@ -85,7 +85,8 @@ class Renderer:
         """
         if traversal is not self._traversal:
             if traversal.town.seed != self.town.seed:
-                raise RenderError(f'a traversal of town {traversal.town.seed} cannot be rendered in town {self.town.seed}')
+                raise RenderError(
+                    f'a traversal of town {traversal.town.seed} cannot be rendered in town {self.town.seed}')
             self._enter(traversal)
         map_T_camera = map_T_base @ base_T_camera
         view = self._projection @ look_from(map_T_camera)

@@ -27,8 +27,8 @@ test: $(BUILT) ## run the tests: make test ARGS="-k bags"
 demo: $(BUILT) ## build a map from one season, relocalize in another, end with a picture
 	$(RUN) .venv/bin/dejavu demo $(ARGS)
 
-docs: $(BUILT) ## write docs/parameters.md from the code
-	$(RUN) .venv/bin/python tools/parameter_docs.py docs/parameters.md
+docs: $(BUILT) ## write docs/parameters.md and config/relocalize.yaml from the code
+	$(RUN) .venv/bin/python -m dejavu_ros.ros.reference .
 
 lint: $(VENV_READY) ## ruff
 	.venv/bin/ruff check .

@@ -14,8 +14,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['dejavu_ros', 'dejavu_ros.*']),
-    data_files=[(f'share/dejavu_ros/{folder}', [str(path.relative_to(HERE)) for path in sorted((HERE / folder).iterdir())
-                                               if path.is_file()])
+    data_files=[(f'share/dejavu_ros/{folder}', [str(path.relative_to(HERE)) for path in (HERE / folder).iterdir()])
                 for folder in ('ckpts', 'config')],
     install_requires=[
         'filelock>=3.4',

@@ -30,16 +30,20 @@ PARAMETERS = [
 ]
 
 LAUNCH = [
-    DeclareLaunchArgument('namespace', default_value='', description='Namespace of the node and of its relative topics'),
-    DeclareLaunchArgument('params_file', default_value='', description='YAML file of parameters, as config/relocalize.yaml'),
+    DeclareLaunchArgument('namespace', default_value='',
+                          description='Namespace of the node and of its relative topics'),
+    DeclareLaunchArgument('params_file', default_value='',
+                          description='YAML file of parameters, as config/relocalize.yaml'),
     DeclareLaunchArgument('use_sim_time', default_value='false', choices=SWITCH,
                           description='Take the time from /clock, for bags and simulators'),
     DeclareLaunchArgument('autostart', default_value='true', choices=SWITCH,
                           description='Configure and activate at once; false where a lifecycle manager does it'),
-    DeclareLaunchArgument('respawn', default_value='false', choices=SWITCH, description='Start the node again if it dies'),
+    DeclareLaunchArgument('respawn', default_value='false', choices=SWITCH,
+                          description='Start the node again if it dies'),
     DeclareLaunchArgument('log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
                           description='Least severe messages that are logged'),
-    DeclareLaunchArgument('rviz', default_value='false', choices=SWITCH, description='Start RViz with config/relocalize.rviz'),
+    DeclareLaunchArgument('rviz', default_value='false', choices=SWITCH,
+                          description='Start RViz with config/relocalize.rviz'),
 ]
 
 

@@ -15,12 +15,12 @@ fi
 
 # a file that has gone would leave a dangling link
 find install -xtype l -delete 2>/dev/null || true
-colcon build --symlink-install --base-paths . --packages-select dejavu_ros --event-handlers console_stderr- \
-  --cmake-args -DPython3_FIND_VIRTUALENV=ONLY $testing || { tail -n 60 log/latest_build/dejavu_ros/stdout_stderr.log >&2; exit 1; }
+colcon build --symlink-install --base-paths . --packages-select dejavu_ros \
+  --cmake-args -DPython3_FIND_VIRTUALENV=ONLY $testing
 
 prefix=$PWD/install/dejavu_ros
 ln -sfn "$prefix/lib/dejavu_ros/dejavu" "$venv/bin/dejavu"
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-dirname "$(find "$prefix" -path '*-packages/dejavu_ros' -not -path '*/dejavu_ros/dejavu_ros/*' | head -n 1)" > "$site/dejavu_ros_build.pth"
+dirname "$(find "$prefix" -path '*-packages/dejavu_ros')" > "$site/dejavu_ros_build.pth"
 # the wheels' start-up hook puts every ros_*.libs folder here on the library path, so nothing needs sourcing
 ln -sfn "$prefix/lib" "$site/ros_dejavu_ros.libs"

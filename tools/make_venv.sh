@@ -23,7 +23,10 @@ if [ -n "${ROS_DISTRO:-}" ]; then
 else
   case $version in
     3.11 | 3.12) ;;
-    *) echo "Without ROS 2, Python 3.11 or 3.12 is needed and $python is $version: make PYTHON=python3.12" >&2; exit 1 ;;
+    *)
+      echo "Without ROS 2, Python 3.11 or 3.12 is needed, and $python is $version: make PYTHON=python3.12" >&2
+      exit 1
+      ;;
   esac
   echo "Making .venv with Python $version; the first time takes some minutes and about 2 GB"
   "$python" -m venv --clear .venv

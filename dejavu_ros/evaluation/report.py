@@ -84,7 +84,7 @@ def html_page(title: str, rows: Sequence[ManifestRow], metrics: dict, similarity
 
 
 def example_pairs(rows: Sequence[ManifestRow], similarity: np.ndarray) -> dict[str, list[tuple[int, int]]]:
-    """Image pairs of different sessions: the most and the least alike of one place, the most alike of different ones."""
+    """Pairs of different sessions: the most and the least alike of one place, the most alike of different places."""
     same = same_place(rows)
     sessions = np.array([row.session for row in rows])
     crossing = np.triu(sessions[:, None] != sessions[None])

@@ -1,0 +1,54 @@
+"""Manifests of published sets, from folders laid out as they are."""
+
+import pytest
+
+from dejavu_ros.data.known_sets import main
+from dejavu_ros.data.manifests import read_manifest
+
+
+def lay_out(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'an image')
+
+
+def made(tmp_path, kind, *more):
+    assert main([kind, str(tmp_path / 'set'), '-o', str(tmp_path / 'set.csv'), *more]) == 0
+    return [(row.image.name, row.place, row.session) for row in read_manifest(tmp_path / 'set.csv')]
+
+
+def test_grief(tmp_path):
+    lay_out(tmp_path / 'set', 'images/0103.jpg', 'images/1203.jpg', 'ground_truth/angles.txt')
+    assert made(tmp_path, 'grief') == [('0103.jpg', '03', '01'), ('1203.jpg', '03', '12')]
+
+
+def test_webcams(tmp_path):
+    lay_out(tmp_path / 'set', 'here/20131007_155702.jpg', 'there/20140401_092710.jpg')
+    assert made(tmp_path, 'webcams') == [('20131007_155702.jpg', 'here', '20131007_155702'),
+                                         ('20140401_092710.jpg', 'there', '20140401_092710')]
+    assert made(tmp_path, 'webcams-by-month', '--only', 'there') == [('20140401_092710.jpg', 'there', '201404')]
+    assert made(tmp_path, 'webcams-by-hour', '--but', 'there') == [('20131007_155702.jpg', 'here', '15')]
+
+
+def test_nordland_leaves_out_names_without_a_partner(tmp_path):
+    lay_out(tmp_path / 'set', 'summer/7.png', 'winter/7.png', 'summer/8.png')
+    assert made(tmp_path, 'nordland') == [('7.png', '7', 'summer'), ('7.png', '7', 'winter')]
+
+
+def test_cmu_seasons_takes_the_high_rows(tmp_path):
+    lay_out(tmp_path / 'set', *(f'2011_spring/s{i}.jpg' for i in range(3)), '2010_autumn/q0.jpg', '2010_autumn/q1.jpg')
+    (tmp_path / 'set' / 'pseudo_gt_c0.csv').write_text('query,best,index,confidence\nq0.jpg,s1.jpg,1.2,high\n'
+                                                       'q1.jpg,s2.jpg,2.0,low\n')
+    assert made(tmp_path, 'cmu-seasons')[3:] == [('q0.jpg', '1', '2010_autumn')]
+    rows = read_manifest(tmp_path / 'set.csv')
+    assert [row.x for row in rows] == [0.0, 1.0, 2.0, 1.2]
+
+
+@pytest.mark.parametrize('more', [[], ['--only', 'nowhere']])
+def test_an_empty_folder_is_one_line(tmp_path, capsys, more):
+    if more:
+        lay_out(tmp_path / 'set', 'here/20131007_155702.jpg')
+    assert main(['webcams', str(tmp_path / 'set'), '-o', str(tmp_path / 'set.csv'), *more]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / 'set.csv').exists()

@@ -58,8 +58,8 @@ class Bag:
             except Exception as error:  # the readers meet damaged bytes with errors of many kinds
                 self.close()
                 suffix = file.suffix or _suffix_inside(file)
-                raise DataError(f'bag {file} is cut short or damaged, and nothing of it was used: {_line(error)} '
-                                f'(try: {REPAIR[suffix]})') from None
+                raise DataError(f'bag {file} cannot be read, perhaps because it was cut short: {_line(error)} '
+                                f'({_bytes(file)} bytes are there; to repair it: {REPAIR[suffix]})') from None
             self._readers.append(reader)
 
     def __enter__(self) -> 'Bag':
@@ -196,6 +196,11 @@ def _files(path: Path) -> list[Path]:
         if files:
             return files
     raise DataError(f'{path} is no bag: it holds neither metadata.yaml nor files ending in {", ".join(SUFFIXES)}')
+
+
+def _bytes(path: Path) -> int:
+    files = [path] if path.is_file() else path.iterdir()
+    return sum(file.stat().st_size for file in files)
 
 
 def _suffix_inside(folder: Path) -> str:

@@ -18,7 +18,7 @@ class MapScorer:
 
     def __init__(self, keyframes: KeyframeMap, extractor: FeatureExtractor):
         self.settings, self.grid = extractor.checkpoint.contextual, extractor.grid
-        self.shards = [torch.from_numpy(np.asarray(shard)) for _, shard in keyframes.shards()]
+        self.shards = [torch.from_numpy(np.array(shard)) for _, shard in keyframes.shards()]
         self.coarse = torch.cat([self.pool(shard) for shard in self.shards])
 
     def __len__(self) -> int:
@@ -41,15 +41,16 @@ class MapScorer:
         """CX of a query (n, N) with all K keyframes: (K,).
 
         With a ``shortlist`` shorter than the map, only that many best of a coarse pass are scored exactly; the others
-        keep their coarse score, lowered where needed to stay below the shortlist's worst.
+        keep their coarse score, brought to the exact scale and to no more than the shortlist's worst.
         """
         query = torch.from_numpy(query)
         if not 0 < shortlist < len(self):
             return np.concatenate([contextual_similarity(query, shard, self.settings).numpy() for shard in self.shards])
         scores = contextual_similarity(self.pool(query[None])[0], self.coarse, self.settings).numpy().copy()
-        best = np.argpartition(-scores, shortlist)[:shortlist]
+        best = np.argsort(-scores)[:shortlist]
         exact = contextual_similarity(query, self[best], self.settings).numpy()
-        scores += np.median(exact - scores[best])  # the two grids differ in scale
+        worse = slice(shortlist // 2, None)  # the right keyframes gain more from the finer grid than the others
+        scores += np.median((exact - scores[best])[worse])
         scores = np.minimum(scores, exact.min())
         scores[best] = exact
         return scores

@@ -2,8 +2,9 @@
 
 The raw scale of CX depends on its form, on the checkpoint and on the images: a keyframe may resemble everything
 (a hub), and a foggy query nothing. So a score counts in standard deviations above what unrelated places score:
-first every keyframe's own mean over the map is subtracted, then the query's mean over the keyframes far from
-its best one. Both are drawn towards the checkpoint's reference where a map is too small to tell.
+first every keyframe's own level over the map is subtracted, then the query's level over the keyframes far from
+its best one. Levels are medians, since a place may have a twin elsewhere; they are drawn towards the checkpoint's
+reference where a map is too small to tell.
 """
 
 import dataclasses
@@ -36,11 +37,14 @@ class Calibration:
 
 
 def background(scores: np.ndarray, unrelated: np.ndarray, reference: float) -> np.ndarray:
-    """Mean score of each keyframe over images of other places.
+    """Level of each keyframe's scores over images of other places.
 
     ``scores`` (R, K) of R reference images with the K keyframes, ``unrelated`` (R, K) bool. Returns (K,).
     """
-    return (np.where(unrelated, scores, 0).sum(0) + PSEUDO_COUNT * reference) / (unrelated.sum(0) + PSEUDO_COUNT)
+    counts = unrelated.sum(0)
+    masked = np.where(unrelated, scores, np.nan)
+    masked[:, counts == 0] = reference
+    return drawn(np.nanmedian(masked, axis=0), counts, reference)
 
 
 def standardise(scores: np.ndarray, hubs: np.ndarray, far_from_best, calibration: Calibration) -> np.ndarray:
@@ -50,7 +54,14 @@ def standardise(scores: np.ndarray, hubs: np.ndarray, far_from_best, calibration
     """
     corrected = scores - hubs
     far = corrected[far_from_best(int(np.argmax(corrected)))]
-    count = len(far) + PSEUDO_COUNT
-    mean = far.sum() / count
-    variance = (((far - mean)**2).sum() + PSEUDO_COUNT * calibration.deviation**2) / count
-    return (corrected - mean) / np.sqrt(variance)
+    level = spread = 0.0
+    if len(far):
+        level = float(np.median(far))
+        spread = 1.4826 * float(np.median(np.abs(far - level)))
+    level = drawn(level, len(far), 0.0)
+    return (corrected - level) / np.sqrt(drawn(spread**2, len(far), calibration.deviation**2))
+
+
+def drawn(value, count, reference: float):
+    """A statistic of ``count`` scores, drawn towards the reference."""
+    return (count * value + PSEUDO_COUNT * reference) / (count + PSEUDO_COUNT)

@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 from dejavu_ros.geometry import Pose
 from dejavu_ros.localization.config import LocalizerConfig
 
+SURPRISE = 12.0  # log of how unlikely a frame can make a place: it may be hidden, blurred or deceived
 MIN_STEP = 1.0  # metres of spread between two frames, however short the time: keyframes are that far apart
 
 
@@ -50,13 +51,14 @@ class SequenceFilter:
 
     def update(self, log_odds: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
         """Take in a frame's (K,) log-odds against "nowhere"; returns the belief (K + 1,)."""
-        evidence = np.append(log_odds, 0.0) * (self.config.frame_weight if self.stamp_ns is not None else 1.0)
-        self.belief = posterior(self.predict(stamp_ns, odometry), evidence)
+        prior = self.predict(stamp_ns, odometry)
+        weight = 1.0 if prior is self.start else self.config.frame_weight
+        self.belief = posterior(prior, np.append(log_odds, 0.0), weight)
         self.stamp_ns, self.odometry = stamp_ns, odometry
         return self.belief
 
 
-def posterior(prior: np.ndarray, log_likelihood: np.ndarray) -> np.ndarray:
-    """Bayes' rule on (K + 1,) states."""
-    weights = prior * np.exp(log_likelihood - log_likelihood.max())
+def posterior(prior: np.ndarray, log_likelihood: np.ndarray, weight: float = 1.0) -> np.ndarray:
+    """Bayes' rule on (K + 1,) states; no state is excluded by more than SURPRISE, and ``weight`` tempers it all."""
+    weights = prior * np.exp(weight * (log_likelihood - log_likelihood.max()).clip(min=-SURPRISE))
     return weights / weights.sum()

@@ -39,7 +39,8 @@ def read(statistics, state):
 
 
 @pytest.mark.parametrize('state, level, message', [
-    (condition(problem='Cannot configure: no map\nthere'), DiagnosticStatus.ERROR, 'Not localized! Cannot configure: no map there'),
+    (condition(problem='Cannot configure: no map\nthere'), DiagnosticStatus.ERROR,
+     'Not localized! Cannot configure: no map there'),
     (condition(active=False), DiagnosticStatus.WARN, 'Not localized! The node is not active.'),
     (condition(), DiagnosticStatus.WARN, 'Not localized! No frame has been processed yet.')])
 def test_before_the_first_frame(clock, state, level, message):

@@ -21,6 +21,7 @@ from dejavu_ros.ros.conversions import image_to_message  # noqa: E402
 from dejavu_ros.ros.node import RelocalizeNode  # noqa: E402
 
 PLACES = 6
+SETTINGS = FeatureSettings(input_width=128, input_height=96, grid_width=16, grid_height=12)
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +34,7 @@ def images():
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
     path = tmp_path_factory.mktemp('checkpoint') / 'small.pt'
-    made = random_checkpoint(settings=FeatureSettings(input_width=128, input_height=96, grid_width=16, grid_height=12))
+    made = random_checkpoint(settings=SETTINGS)
     save_checkpoint(path, made.network, made.settings, made.contextual)
     return path
 
@@ -100,7 +101,7 @@ def test_hypotheses_name_the_place_that_is_shown(context, node, images):
 
 def test_map_of_another_checkpoint_is_refused(node, tmp_path, images):
     other = tmp_path / 'other.pt'
-    made = random_checkpoint(seed=5, settings=FeatureSettings(input_width=128, input_height=96, grid_width=16, grid_height=12))
+    made = random_checkpoint(seed=5, settings=SETTINGS)
     save_checkpoint(other, made.network, made.settings, made.contextual)
     foreign = write_map(tmp_path / 'foreign.dvmap', other, images[:1])
     before = node.localizer
@@ -122,7 +123,8 @@ def test_new_revision_is_taken_up(node, street, checkpoint, images):
     before = node.localizer.map.revision
     with MapWriter.append(street, extractor.record, extractor.checkpoint.identity) as writer:
         with writer.session('autumn', 'rain') as session:
-            session.add(extractor.extract(images[:1])[0], 'camera', 1, Pose.planar(0, 0, 0), np.eye(6), encode_jpeg(images[0]))
+            session.add(extractor.extract(images[:1])[0], 'camera', 1, Pose.planar(0, 0, 0), np.eye(6),
+                        encode_jpeg(images[0]))
     assert node.localizer.map.revision == before
     answer = node.on_reload_map(Trigger.Request(), Trigger.Response())
     assert answer.success, answer.message

@@ -1,6 +1,7 @@
 """The plan of a town: a loop road and what stands along it, as plain data."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class House:
     def height(self) -> float:
         return FLOOR * self.style.floors + 0.4
 
-    @property
+    @functools.cached_property
     def corners(self) -> np.ndarray:
         """Footprint (4, 2)."""
         half = self.width / 2
@@ -103,6 +104,8 @@ SPECIES = ('broad', 'fine', 'long', 'needle')
 
 def overlap(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two convex footprints (n, 2) overlap: no edge of either separates them."""
+    if (a.max(axis=0) <= b.min(axis=0)).any() or (b.max(axis=0) <= a.min(axis=0)).any():
+        return False
     for shape in (a, b):
         edges = np.roll(shape, -1, axis=0) - shape
         for normal in np.c_[-edges[:, 1], edges[:, 0]]:

@@ -23,8 +23,8 @@ class NodeConfig:
                                        'namespace')
     transport: str = option('raw', 'type of that topic: sensor_msgs/Image or sensor_msgs/CompressedImage',
                             choices=('raw', 'compressed'))
-    reliability: str = option('best_effort', 'QoS of the subscription; best_effort hears every publisher, reliable only '
-                                             'reliable ones',
+    reliability: str = option('best_effort', 'QoS of the subscription; best_effort hears every publisher, reliable '
+                                             'only reliable ones',
                               choices=('best_effort', 'reliable'))
     camera: str = option('camera', 'name of the camera in diagnostics and for the localizer')
     odom_topic: str = option('', 'topic of nav_msgs/Odometry, for the filter and map -> odom (empty: none)')

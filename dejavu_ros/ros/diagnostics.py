@@ -81,8 +81,8 @@ class Statistics:
             silence = now - (self._arrivals[-1] if self._arrivals else self.started)
             if silence > RATE_WINDOW:
                 return _level(status.ERROR), (
-                    f'Not localized! No image on {condition.image_topic} for {silence:.0f} s: is the camera on, and are '
-                    'image_topic, transport and reliability right?')
+                    f'Not localized! No image on {condition.image_topic} for {silence:.0f} s: is the camera on, and '
+                    'are image_topic, transport and reliability right?')
             if now - self.accepted_at > condition.pose_timeout:
                 if self.last is None:
                     return _level(status.WARN), 'Not localized! No frame has been processed yet.'

@@ -48,9 +48,9 @@ def write_map(path, checkpoint, images):
     extractor = FeatureExtractor(load_checkpoint(checkpoint))
     with MapWriter.create(path, extractor.record, extractor.checkpoint.identity) as writer:
         with writer.session('summer', 'sun') as session:
-            for number, image in enumerate(images):
-                session.add(extractor.extract([image])[0], 'camera', number, Pose.planar(20.0 * number, 0, 0),
-                            0.01 * np.eye(6), encode_jpeg(image))
+            for number, (image, descriptors) in enumerate(zip(images, extractor.extract(images))):
+                session.add(descriptors, 'camera', number, Pose.planar(20.0 * number, 0, 0), 0.01 * np.eye(6),
+                            encode_jpeg(image))
     return path
 
 

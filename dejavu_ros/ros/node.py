@@ -2,15 +2,12 @@
 
 import dataclasses
 import functools
-import sys
 import threading
 import time
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
@@ -276,24 +273,3 @@ class RelocalizeNode(LifecycleNode):
         response.success = True
         response.message = f'{keyframes.name} revision {keyframes.revision}, {len(keyframes)} keyframes'
         return response
-
-
-def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM; exit status 1 where it cannot start."""
-    node = None
-    try:
-        rclpy.init(args=args)
-        node = RelocalizeNode()
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except (DejavuError, RuntimeError) as error:
-        if rclpy.ok() or node is None:
-            print(f'relocalize: {in_words(error)}', file=sys.stderr)
-            return 1
-    finally:
-        if node is not None:
-            node.stop()
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0

@@ -13,11 +13,11 @@ from sensor_msgs.msg import Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from dejavu_ros.geometry import Pose  # noqa: E402
-from dejavu_ros.images import encode_jpeg  # noqa: E402
+from dejavu_ros.images import encode_jpeg, resize  # noqa: E402
 from dejavu_ros.keyframes import MapWriter  # noqa: E402
 from dejavu_ros.nn.checkpoint import load_checkpoint, random_checkpoint, save_checkpoint  # noqa: E402
 from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings  # noqa: E402
-from dejavu_ros.ros.conversions import image_to_message  # noqa: E402
+from dejavu_ros.ros.conversions import image_from_message, image_to_message  # noqa: E402
 from dejavu_ros.ros.node import RelocalizeNode  # noqa: E402
 
 PLACES = 6
@@ -69,9 +69,9 @@ def test_hypotheses_name_the_place_that_is_shown(context, node, images):
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     executor.add_node(user)
-    heard = []
+    heard, pictures = [], []
     user.create_subscription(messages.HypothesisArray, '/relocalize/hypotheses', heard.append, 10)
-    user.create_subscription(Image, '/relocalize/debug_image', lambda message: None, 10)
+    user.create_subscription(Image, '/relocalize/debug_image', pictures.append, 10)
     camera = user.create_publisher(Image, 'image', 10)
 
     def until(condition):
@@ -86,7 +86,9 @@ def test_hypotheses_name_the_place_that_is_shown(context, node, images):
     for number, place in enumerate((4, 1)):
         # so late that the filter has forgotten the frame before
         camera.publish(image_to_message(images[place], 10**9 * (100 * number + 1), 'camera'))
-        assert until(lambda: len(heard) > number), node.problem
+        assert until(lambda: len(heard) > number and len(pictures) > number), node.problem
+        thumbnail = image_from_message(pictures[number])[:240, 320:]
+        assert np.abs(thumbnail.astype(int) - resize(images[place], 320, 240)).mean() < 12, 'the keyframe is shown'
         best = heard[number].hypotheses[0]
         assert (best.keyframe, best.session, best.condition) == (place, 'summer', 'sun')
         assert best.pose.pose.position.x == pytest.approx(20.0 * place, abs=1e-3)

@@ -11,6 +11,7 @@ pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
 from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from dejavu_ros.geometry import Pose  # noqa: E402
@@ -150,6 +151,22 @@ def test_tf_that_lags_behind_the_image(bench, tf, age, used):
     running.until(lambda: running.node.statistics.processed == 1)
     running.until(lambda: tf.sent if used else 'no odometry at the time of the image' in running.node.frames.warning)
     assert bool(tf.sent) == used
+
+
+def test_dated_by_the_simulation_clock(bench, tf):
+    running = bench(publish_tf=True, use_sim_time=True, tf_tolerance=0.5)
+    running.activate()
+    clock = running.user.create_publisher(Clock, '/clock', 10)
+    running.until(clock.get_subscription_count)
+    tf.known.append(odom_T_base(SECOND, Pose.planar(3, 0, 0)))
+    running.show(50, SECOND)
+    running.until(lambda: running.node.statistics.accepted == 1)
+    assert not tf.sent, 'time stands still'
+    for tick in range(1, 20):
+        clock.publish(Clock(clock=stamp_to_message(SECOND + tick * SECOND // 10)))
+        running.idle(0.02)
+    running.until(lambda: tf.sent)
+    assert SECOND < stamp_from_message(tf.sent[-1].header.stamp) - SECOND // 2 <= 3 * SECOND
 
 
 def test_deactivating_closes_it(bench, tf):

@@ -19,7 +19,9 @@ if [ -n "${ROS_DISTRO:-}" ]; then
   .venv/bin/python tools/missing_requirements.py requirements/ros.txt > .venv/missing.txt
   sed '/^--$/,$d' .venv/missing.txt > .venv/requirements.txt
   sed '1,/^--$/d' .venv/missing.txt > .venv/pins.txt
-  .venv/bin/pip install --disable-pip-version-check -q -c .venv/pins.txt -r .venv/requirements.txt
+  if [ -s .venv/requirements.txt ]; then
+    .venv/bin/pip install --disable-pip-version-check -q -c .venv/pins.txt -r .venv/requirements.txt
+  fi
 else
   case $version in
     3.11 | 3.12) ;;

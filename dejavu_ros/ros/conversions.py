@@ -100,6 +100,7 @@ def estimate_from_message(message: HypothesisArray) -> Estimate:
 def image_to_message(image: np.ndarray, stamp_ns: int, frame: str) -> Image:
     """(H, W, 3) uint8 RGB to rgb8; :func:`image_from_message` is the way back."""
     height, width = image.shape[:2]
-    message = Image(header=header_to_message(stamp_ns, frame), height=height, width=width, encoding='rgb8', step=3 * width)
+    message = Image(header=header_to_message(stamp_ns, frame), height=height, width=width, encoding='rgb8',
+                    step=3 * width)
     message.data.frombytes(np.ascontiguousarray(image).tobytes())
     return message

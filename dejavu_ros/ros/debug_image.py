@@ -10,7 +10,7 @@ HEIGHT, FOOTER = 240, 24
 
 
 def debug_image(image: np.ndarray, keyframe: np.ndarray | None, estimate: Estimate) -> np.ndarray:
-    """Frame and keyframe (None: no hypothesis), both (H, W, 3) uint8 RGB of any sizes, side by side over a line of text."""
+    """Frame and keyframe (None: no hypothesis), (H, W, 3) uint8 RGB of any sizes, side by side over a line of text."""
     left = scaled(image)
     right = scaled(keyframe) if keyframe is not None else np.zeros_like(left)
     picture = np.concatenate([left, right], axis=1)
@@ -21,7 +21,8 @@ def debug_image(image: np.ndarray, keyframe: np.ndarray | None, estimate: Estima
         text, colour = estimate.reject_reason, (255, 160, 60)
     if estimate.hypotheses:
         best = estimate.hypotheses[0]
-        text += f'  keyframe {best.keyframe}  p {best.probability:.2f}  cx {best.similarity:.3f}  inliers {best.inliers}'
+        text += (f'  keyframe {best.keyframe}  p {best.probability:.2f}  cx {best.similarity:.3f}  '
+                 f'inliers {best.inliers}')
     cv2.putText(footer, text, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.48, colour, 1, cv2.LINE_AA)
     return np.concatenate([picture, footer])
 

@@ -80,8 +80,9 @@ class Statistics:
                 return _level(status.WARN), 'Not localized! The node is not active.'
             silence = now - (self._arrivals[-1] if self._arrivals else self.started)
             if silence > RATE_WINDOW:
-                return _level(status.ERROR), (f'Not localized! No image on {condition.image_topic} for {silence:.0f} s: is '
-                                              'the camera running, and its topic, type (transport) and QoS (reliability) this?')
+                return _level(status.ERROR), (
+                    f'Not localized! No image on {condition.image_topic} for {silence:.0f} s: is the camera on, and '
+                    'are image_topic, transport and reliability right?')
             if now - self.accepted_at > condition.pose_timeout:
                 if self.last is None:
                     return _level(status.WARN), 'Not localized! No frame has been processed yet.'
@@ -115,8 +116,9 @@ def make_status(statistics: Statistics, condition: Condition, node_name: str, ha
     """``node_name`` fully qualified."""
     level, message = statistics.verdict(condition)
     values = {'node': node_name, **extra, **statistics.values(condition)}
-    return DiagnosticStatus(level=bytes([level]), name=f'{node_name}: relocalization', message=' '.join(message.split()),
-                            hardware_id=hardware, values=[KeyValue(key=key, value=value) for key, value in values.items()])
+    return DiagnosticStatus(level=bytes([level]), name=f'{node_name}: relocalization', hardware_id=hardware,
+                            message=' '.join(message.split()),
+                            values=[KeyValue(key=key, value=value) for key, value in values.items()])
 
 
 def memory(device: str) -> float:

@@ -68,7 +68,7 @@ def running_node(log: Path, **parameters) -> Iterator[subprocess.Popen]:
 
     ``parameters`` become ROS parameters; double underscores in a name stand for dots. Its output goes to ``log``.
     """
-    command = [sys.executable, '-m', 'dejavu_ros.ros.node', '--ros-args']
+    command = [sys.executable, '-m', 'dejavu_ros.ros.program', '--ros-args']
     for name, value in {'autostart': True, **parameters}.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         command += ['-p', f'{name.replace("__", ".")}:={text}']

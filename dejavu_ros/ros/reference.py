@@ -38,10 +38,11 @@ def describe(row: Option) -> str:
 
 def parameters_markdown() -> str:
     """The parameters as tables."""
+    live = [name for group in GROUPS for name in own_names(group) if name in LIVE]
     parts = ['# Parameters of the node', '',
              f'Written from the code by `{REMAKE}`; `config/relocalize.yaml` holds the same defaults.', '',
-             'A value of a wrong type or out of its range is refused with the reason and changes nothing. These take effect '
-             f'at once: {", ".join(f"`{name}`" for group in GROUPS for name in own_names(group) if name in LIVE)}. '
+             'A value of a wrong type or out of its range is refused with the reason and changes nothing. These take '
+             f'effect at once: {", ".join(f"`{name}`" for name in live)}. '
              'The others are fixed from configure to clean-up.', '']
     for group, config in GROUPS.items():
         parts += [f'## `{group}.*`' if group else '## Node', '', markdown(config), '']

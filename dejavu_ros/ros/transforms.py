@@ -45,7 +45,8 @@ class Transforms:
     def publish(self, parent: str, child: str, stamp_ns: int, parent_T_child: Pose) -> None:
         self._broadcaster = self._broadcaster or tf2_ros.TransformBroadcaster(self._node)
         self._broadcaster.sendTransform(TransformStamped(
-            header=header_to_message(stamp_ns, parent), child_frame_id=child, transform=transform_to_message(parent_T_child)))
+            header=header_to_message(stamp_ns, parent), child_frame_id=child,
+            transform=transform_to_message(parent_T_child)))
 
     def close(self) -> None:
         self._listener.unregister()

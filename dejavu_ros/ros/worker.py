@@ -7,7 +7,7 @@ from typing import Any
 
 
 class NewestWorker:
-    """Calls ``work(item)`` in a thread of its own, always for the newest item; those overtaken are dropped and counted."""
+    """Calls ``work(item)`` in a thread of its own, always for the newest item; those overtaken are ``dropped``."""
 
     def __init__(self, work: Callable[[Any], None], max_rate: float):
         """``max_rate`` in Hz bounds how often work starts; 0 waits for :meth:`request`."""

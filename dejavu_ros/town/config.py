@@ -20,7 +20,7 @@ class TownConfig:
     hfov: float = option(80.0, 'horizontal field of view', unit='deg', low=20.0, high=140.0)
     mount: str = option('ahead', 'where the camera looks', choices=tuple(MOUNTS))
     pitch: float = option(5.0, 'how far the camera looks up', unit='deg', low=-30.0, high=30.0)
-    start: float = option(0.0, 'where along the loop the drive begins', unit='m')
+    start: float = option(0.0, 'where along the loop the drive begins', unit='m', low=-1e5, high=1e5)
     length: float = option(0.0, 'how far to drive; 0 is once round', unit='m', low=0.0, high=100_000.0)
     step: float = option(0.0, 'way from frame to frame; 0 takes it from speed and fps', unit='m', low=0.0, high=1000.0)
     speed: float = option(8.0, 'of the car', unit='m/s', low=0.1, high=50.0)

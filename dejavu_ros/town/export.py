@@ -38,6 +38,11 @@ class Frame:
     map_T_base: Pose
     odom_T_base: Pose
 
+    @property
+    def seconds(self) -> str:
+        """The stamp as text, exact to the nanosecond."""
+        return f'{self.stamp_ns // 10**9}.{self.stamp_ns % 10**9:09d}'
+
 
 class Drive:
     """A traversal as its configuration asks for it, rendered frame by frame as it is iterated over."""
@@ -74,7 +79,7 @@ class Drive:
 def write_folder(path: str | Path, config: TownConfig, progress=iter) -> int:
     """Write ``images/``, ``depth/``, ``poses.txt`` and ``camera.yaml`` to the new folder ``path``; return the frames.
 
-    Pictures are named by their stamp in nanoseconds. Depth is 16-bit PNG in millimetres along the optical axis, 0 for
+    Pictures are named by their stamp in seconds. Depth is 16-bit PNG in millimetres along the optical axis, 0 for
     the sky and beyond 65 m. Poses are TUM lines of ``map_T_base``. ``progress`` wraps the drive. Raises DataError
     where the folder cannot be made, RenderError where nothing can be rendered.
     """
@@ -84,14 +89,13 @@ def write_folder(path: str | Path, config: TownConfig, progress=iter) -> int:
         lines = ['# seconds x y z qx qy qz qw (map_T_base, metres)']
         for frame in progress(drive):
             if config.transport == 'compressed':
-                (folder / f'images/{frame.stamp_ns}.jpg').write_bytes(encode_jpeg(frame.rgb, JPEG_QUALITY))
+                (folder / f'images/{frame.seconds}.jpg').write_bytes(encode_jpeg(frame.rgb, JPEG_QUALITY))
             else:
-                (folder / f'images/{frame.stamp_ns}.png').write_bytes(encode_png(frame.rgb[..., ::-1]))
+                (folder / f'images/{frame.seconds}.png').write_bytes(encode_png(frame.rgb[..., ::-1]))
             millimetres = np.where(frame.depth <= FARTHEST, frame.depth * 1000, 0).astype(np.uint16)
-            (folder / f'depth/{frame.stamp_ns}.png').write_bytes(encode_png(millimetres))
-            seconds = f'{frame.stamp_ns // 10**9}.{frame.stamp_ns % 10**9:09d}'
+            (folder / f'depth/{frame.seconds}.png').write_bytes(encode_png(millimetres))
             numbers = (*frame.map_T_base.position, *frame.map_T_base.quaternion)
-            lines.append(' '.join([seconds, *(f'{number:.9f}' for number in numbers)]))
+            lines.append(' '.join([frame.seconds, *(f'{number:.9f}' for number in numbers)]))
         (folder / 'poses.txt').write_text('\n'.join(lines) + '\n')
         (folder / 'camera.yaml').write_text(yaml.safe_dump(describe(drive), sort_keys=False))
     return len(drive)

@@ -81,8 +81,12 @@ class Renderer:
         """A picture (H, W, 3) uint8 RGB and its depth (H, W) float32 in metres along z, inf at the sky.
 
         ``base_T_camera`` is an optical frame (z ahead). ``frame_index`` moves rain, snow and noise on.
+        Raises RenderError for a traversal of another town.
         """
         if traversal is not self._traversal:
+            if traversal.town.seed != self.town.seed:
+                raise RenderError(
+                    f'a traversal of town {traversal.town.seed} cannot be rendered in town {self.town.seed}')
             self._enter(traversal)
         map_T_camera = map_T_base @ base_T_camera
         view = self._projection @ look_from(map_T_camera)
@@ -192,7 +196,7 @@ class Renderer:
 
 
 def metric_depth(buffer: np.ndarray) -> np.ndarray:
-    """(H, W) metres along z, inf where nothing was drawn, from a depth buffer (OVERSAMPLING H, OVERSAMPLING W) in [0, 1].
+    """(H, W) metres along z, inf where nothing was drawn, from a buffer in [0, 1] that is OVERSAMPLING times as fine.
 
     A depth buffer is linear in the image, so its mean is the depth of a plane at the middle of a pixel; at an edge the
     nearest sample counts.

@@ -27,10 +27,17 @@ def contact_sheet(renderer: Renderer, places: int, seed: int, pitch_deg: float, 
         traversal = Traversal(town, condition, seed)
         pictures = [renderer.render(traversal, traversal.pose(s), mount, i)[0]
                     for i, (s, mount) in enumerate(zip(stations, mounts))]
-        for colour, thickness in (((20, 20, 20), 4), ((255, 230, 60), 1)):  # an outline, to be read on snow
-            cv2.putText(pictures[0], condition, (6, 18), cv2.FONT_HERSHEY_DUPLEX, 0.5, colour, thickness, cv2.LINE_AA)
+        label(pictures[0], condition)
         rows.append(np.hstack(pictures))
     return np.vstack(rows)
+
+
+def label(picture: np.ndarray, text: str) -> None:
+    """Write on a picture, on a ground of its own so that it is read on snow and by night alike."""
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.5
+    (width, height), below = cv2.getTextSize(text, font, size, 1)
+    cv2.rectangle(picture, (0, 0), (width + 12, height + below + 10), (20, 20, 20), -1)
+    cv2.putText(picture, text, (6, height + 6), font, size, (255, 230, 60), 1, cv2.LINE_AA)
 
 
 def write_sheet(path: str | Path, config: TownConfig, places: int = 6, progress=iter) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dejavu_ros.town.layout import PARKING, Road
-from dejavu_ros.town.mesh import UNIT_SQUARE, Frame, Kind, Mesh, Paint
+from dejavu_ros.town.mesh import Frame, Kind, Mesh, Paint
 from dejavu_ros.town.textures import Textures
 
 CAR_COLOURS = ((0.8, 0.8, 0.82), (0.04, 0.04, 0.05), (0.42, 0.44, 0.47), (0.5, 0.04, 0.04), (0.05, 0.1, 0.34),

@@ -19,7 +19,6 @@ try:
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.node import Node
     from rclpy.parameter import Parameter
-    from rclpy.qos import QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import Image
 
     from dejavu_ros.ros.conversions import image_to_message
@@ -57,11 +56,13 @@ class ShownPlace:
 
 
 class SmallMap:
-    """Stands in for KeyframeMap; ``missing`` and ``foreign`` cannot be opened."""
+    """Stands in for KeyframeMap; ``missing`` and ``unreadable`` cannot be opened."""
 
     revisions = {}
 
     def __init__(self, path, checkpoint_id):
+        if 'unreadable' in str(path):
+            raise OSError(5, 'Input/output error')
         if 'missing' in str(path):
             raise MapError(f'no map {path}: build one with dejavu build-map')
         assert checkpoint_id == 'abcdefabcdef'
@@ -143,7 +144,8 @@ class Bench:
 
     def set(self, **values):
         """Result of setting parameters, as `ros2 param set` does it."""
-        parameters = [Parameter(name.replace('__', '.'), value=value).to_parameter_msg() for name, value in values.items()]
+        parameters = [Parameter(name.replace('__', '.'), value=value).to_parameter_msg()
+                      for name, value in values.items()]
         answer = self.call(SetParameters, f'{self.name}/set_parameters', SetParameters.Request(parameters=parameters))
         return answer.results[0]
 
@@ -151,11 +153,10 @@ class Bench:
         return self.call(DescribeParameters, f'{self.name}/describe_parameters',
                          DescribeParameters.Request(names=[name])).descriptors[0]
 
-    def hear(self, kind, topic, reliable=True):
+    def hear(self, kind, topic):
         """A list that fills with the messages of a topic; returns when the node's publisher is connected."""
         heard = []
-        qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT)
-        self.user.create_subscription(kind, topic, heard.append, qos)
+        self.user.create_subscription(kind, topic, heard.append, 100)
         self.until(lambda: self.user.count_publishers(topic), f'a publisher of {topic}')
         publishers = [p for p in self.node.publishers if p.topic_name == self.user.resolve_topic_name(topic)]
         self.until(lambda: all(p.get_subscription_count() for p in publishers), f'a connection on {topic}')

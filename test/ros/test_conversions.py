@@ -32,7 +32,8 @@ def test_stamp(stamp_ns):
 
 
 def test_header():
-    assert conversions.header_from_message(sent(conversions.header_to_message(5 * 10**9 + 7, 'map'))) == (5 * 10**9 + 7, 'map')
+    message = sent(conversions.header_to_message(5 * 10**9 + 7, 'map'))
+    assert conversions.header_from_message(message) == (5 * 10**9 + 7, 'map')
 
 
 @pytest.mark.parametrize('name', ['pose', 'transform'])
@@ -41,7 +42,8 @@ def test_pose_and_transform(name):
     assert same(back(sent(there(POSE))), POSE)
 
 
-@pytest.mark.parametrize('bad', [Pose(np.array([np.nan, 0, 0]), np.array([0, 0, 0, 1.0])), Pose(np.zeros(3), np.zeros(4))])
+@pytest.mark.parametrize('bad', [Pose(np.array([np.nan, 0, 0]), np.array([0, 0, 0, 1.0])),
+                                 Pose(np.zeros(3), np.zeros(4))])
 @pytest.mark.parametrize('name', ['pose', 'transform'])
 def test_what_is_no_pose_is_refused(name, bad):
     message = getattr(conversions, f'{name}_to_message')(bad)

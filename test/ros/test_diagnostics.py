@@ -39,7 +39,8 @@ def read(statistics, state):
 
 
 @pytest.mark.parametrize('state, level, message', [
-    (condition(problem='Cannot configure: no map\nthere'), DiagnosticStatus.ERROR, 'Not localized! Cannot configure: no map there'),
+    (condition(problem='Cannot configure: no map\nthere'), DiagnosticStatus.ERROR,
+     'Not localized! Cannot configure: no map there'),
     (condition(active=False), DiagnosticStatus.WARN, 'Not localized! The node is not active.'),
     (condition(), DiagnosticStatus.WARN, 'Not localized! No frame has been processed yet.')])
 def test_before_the_first_frame(clock, state, level, message):
@@ -96,7 +97,7 @@ def test_memory(monkeypatch):
 
 
 def test_published_once_a_second_whatever_the_state(bench):
-    running = bench(namespace='robot1', map='missing.dvmap', camera='front')
+    running = bench(namespace='robot1', map='missing.dvmap', camera='front', use_sim_time=True)  # and no /clock
     heard = running.hear(DiagnosticArray, '/diagnostics')
     status = running.until(lambda: heard, timeout=3)[-1].status[0]
     assert status.name == '/robot1/relocalize: relocalization' and status.hardware_id == 'front'
@@ -110,7 +111,6 @@ def test_published_once_a_second_whatever_the_state(bench):
     running.until(lambda: heard[-1].status[0].message == 'Localized.', timeout=3)
     values = {pair.key: pair.value for pair in heard[-1].status[0].values}
     assert values['map'] == 'street.dvmap' and values['map revision'] == '1' and values['checkpoint'] == 'abcdefabcdef'
-    assert heard[-1].header.stamp.sec > 0
     count = len(heard)
     running.idle(2.2)
     assert count + 1 <= len(heard) <= count + 3

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason='no installed program li
 def start():
     programs = []
 
-    def run(*parameters, namespace='/program'):
-        arguments = [item for parameter in parameters for item in ('-p', parameter)]
-        programs.append(subprocess.Popen([PROGRAM, '--ros-args', '-r', f'__ns:={namespace}', *arguments],
+    def run(*parameters, arguments=()):
+        settings = [item for parameter in parameters for item in ('-p', parameter)]
+        programs.append(subprocess.Popen([PROGRAM, '--ros-args', '-r', '__ns:=/program', *settings, *arguments],
                                          stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         return programs[-1]
 
@@ -75,12 +75,21 @@ def test_signal_while_frames_come_ends_it_cleanly(start, camera, number):
     assert 'Traceback' not in output + errors and 'Error' not in errors
 
 
-def test_signal_while_it_starts(start):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('seconds', [0.3, 1.0])
+def test_signal_while_it_starts(start, number, seconds):
     program = start('autostart:=true', 'checkpoint:=random')
-    time.sleep(1.0)
-    program.send_signal(signal.SIGTERM)
+    time.sleep(seconds)
+    program.send_signal(number)
     assert program.wait(timeout=15) in (0, -signal.SIGTERM)
     assert 'Traceback' not in program.communicate()[1]
+
+
+def test_wrong_arguments_are_one_line_and_exit_1(start, tmp_path):
+    program = start(arguments=['--params-file', str(tmp_path / 'nowhere.yaml')])
+    _, errors = program.communicate(timeout=60)
+    assert program.returncode == 1 and 'Traceback' not in errors
+    assert 'nowhere.yaml' in errors.splitlines()[-1]
 
 
 def test_wrong_parameter_is_one_line_and_exit_1(start):

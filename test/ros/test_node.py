@@ -34,6 +34,7 @@ def test_life_cycle(bench):
     running.until(lambda: running.user.count_subscribers('image'), 'the subscription')
     assert running.change('deactivate') and running.state == 'inactive'
     running.until(lambda: not running.user.count_subscribers('image'), 'the subscription to end')
+    running.node.on_image(Image())  # one that arrived a moment ago
     assert running.change('activate') and running.change('deactivate')
     assert running.change('cleanup') and running.state == 'unconfigured'
     assert running.node.localizer is None
@@ -52,14 +53,14 @@ def test_transition_that_is_not_possible_now(bench):
 
 
 @pytest.mark.parametrize('parameters, words', [(dict(map='missing.dvmap'), 'build one with'),
+                                               (dict(map='unreadable.dvmap'), 'Input/output error'),
                                                (dict(checkpoint='missing.pt'), 'no checkpoint missing.pt')])
 def test_configure_fails_with_the_reason_and_can_be_tried_again(bench, parameters, words):
     running = bench(**parameters)
     assert not running.change('configure')
     assert running.state == 'unconfigured' and words in running.node.problem
     assert running.set(map='street.dvmap', checkpoint='').successful
-    # each value is set on its own, the first is answered
-    assert running.set(checkpoint='').successful and running.change('configure')
+    assert running.change('configure')
 
 
 def test_autostart(bench):
@@ -78,7 +79,8 @@ def test_hypotheses_for_every_frame_but_poses_only_for_accepted_ones(bench):
     assert [m.reject_reason for m in hypotheses] == ['', 'unknown_place', 'bad_image', '']
     assert [stamp_from_message(m.header.stamp) for m in hypotheses] == [7 * SECOND + n for n in range(4)]
     first = hypotheses[0]
-    assert (first.header.frame_id, first.map, first.map_revision, first.checkpoint) == ('town', 'street', 1, 'abcdefabcdef')
+    assert first.header.frame_id == 'town'
+    assert (first.map, first.map_revision, first.checkpoint) == ('street', 1, 'abcdefabcdef')
     assert first.processing_time > 0
     found = estimate_from_message(first).hypotheses[0]
     assert (found.keyframe, found.session, found.condition, found.inliers) == (3, 'summer', 'sun', 40)
@@ -249,21 +251,22 @@ def test_odometry_reaches_the_localizer(bench):
         message.header.stamp = stamp_to_message(second * SECOND)
         message.pose.pose = pose_to_message(Pose.planar(10.0 * second, 0, 0))
         wheels.publish(message)
-    running.until(lambda: len(running.node.odometry._stamps) == 2)
+    running.until(lambda: len(running.node.frames.buffer._stamps) == 2)
     running.show(50, int(1.5 * SECOND))
     running.until(lambda: running.node.localizer.odometry)
     assert np.allclose(running.node.localizer.odometry[0].position, (15, 0, 0))
 
 
-@pytest.mark.parametrize('child, orientation, words', [('base_link', 0.0, 'zero quaternion'), ('wheel', 1.0, "'wheel'")])
+@pytest.mark.parametrize('child, orientation, words', [('base_link', 0.0, 'zero quaternion'),
+                                                       ('wheel', 1.0, "'wheel'")])
 def test_odometry_that_cannot_be_used(bench, child, orientation, words):
     running = bench(odom_topic='odom')
     running.activate()
     message = Odometry(child_frame_id=child)
     message.pose.pose.orientation.w = orientation
     running.connect('odom', Odometry).publish(message)
-    running.until(lambda: words in running.node.warning)
-    assert running.node.odometry.at(0) is None
+    running.until(lambda: words in running.node.frames.warning)
+    assert running.node.frames.buffer.at(0) is None
 
 
 def test_camera_that_sits_further_ahead_than_the_one_of_the_map(bench):

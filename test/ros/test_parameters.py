@@ -15,6 +15,7 @@ from dejavu_ros.msg import HypothesisArray  # noqa: E402
     ('max_rate', 'fast', 'max_rate must be float'),
     ('transport', 'smoke', "must be one of raw | compressed, got 'smoke'"),
     ('map', 'missing.dvmap', 'build one with'),
+    ('map', 'unreadable.dvmap', 'Input/output error'),
     ('map_frame', ' ', 'map_frame must not be empty'),
     ('base_T_camera', '1 2 3', 'seven numbers'),
     ('localizer__min_inliers', -3, 'min_inliers'),

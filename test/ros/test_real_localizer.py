@@ -13,14 +13,15 @@ from sensor_msgs.msg import Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from dejavu_ros.geometry import Pose  # noqa: E402
-from dejavu_ros.images import encode_jpeg  # noqa: E402
+from dejavu_ros.images import encode_jpeg, resize  # noqa: E402
 from dejavu_ros.keyframes import MapWriter  # noqa: E402
 from dejavu_ros.nn.checkpoint import load_checkpoint, random_checkpoint, save_checkpoint  # noqa: E402
 from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings  # noqa: E402
-from dejavu_ros.ros.conversions import image_to_message  # noqa: E402
+from dejavu_ros.ros.conversions import image_from_message, image_to_message  # noqa: E402
 from dejavu_ros.ros.node import RelocalizeNode  # noqa: E402
 
 PLACES = 6
+SETTINGS = FeatureSettings(input_width=128, input_height=96, grid_width=16, grid_height=12)
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +34,7 @@ def images():
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
     path = tmp_path_factory.mktemp('checkpoint') / 'small.pt'
-    made = random_checkpoint(settings=FeatureSettings(input_width=128, input_height=96, grid_width=16, grid_height=12))
+    made = random_checkpoint(settings=SETTINGS)
     save_checkpoint(path, made.network, made.settings, made.contextual)
     return path
 
@@ -47,9 +48,9 @@ def write_map(path, checkpoint, images):
     extractor = FeatureExtractor(load_checkpoint(checkpoint))
     with MapWriter.create(path, extractor.record, extractor.checkpoint.identity) as writer:
         with writer.session('summer', 'sun') as session:
-            for number, image in enumerate(images):
-                session.add(extractor.extract([image])[0], 'camera', number, Pose.planar(20.0 * number, 0, 0),
-                            0.01 * np.eye(6), encode_jpeg(image))
+            for number, (image, descriptors) in enumerate(zip(images, extractor.extract(images))):
+                session.add(descriptors, 'camera', number, Pose.planar(20.0 * number, 0, 0), 0.01 * np.eye(6),
+                            encode_jpeg(image))
     return path
 
 
@@ -68,9 +69,9 @@ def test_hypotheses_name_the_place_that_is_shown(context, node, images):
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     executor.add_node(user)
-    heard = []
+    heard, pictures = [], []
     user.create_subscription(messages.HypothesisArray, '/relocalize/hypotheses', heard.append, 10)
-    user.create_subscription(Image, '/relocalize/debug_image', lambda message: None, 10)
+    user.create_subscription(Image, '/relocalize/debug_image', pictures.append, 10)
     camera = user.create_publisher(Image, 'image', 10)
 
     def until(condition):
@@ -85,7 +86,9 @@ def test_hypotheses_name_the_place_that_is_shown(context, node, images):
     for number, place in enumerate((4, 1)):
         # so late that the filter has forgotten the frame before
         camera.publish(image_to_message(images[place], 10**9 * (100 * number + 1), 'camera'))
-        assert until(lambda: len(heard) > number), node.problem
+        assert until(lambda: len(heard) > number and len(pictures) > number), node.problem
+        thumbnail = image_from_message(pictures[number])[:240, 320:]
+        assert np.abs(thumbnail.astype(int) - resize(images[place], 320, 240)).mean() < 12, 'the keyframe is shown'
         best = heard[number].hypotheses[0]
         assert (best.keyframe, best.session, best.condition) == (place, 'summer', 'sun')
         assert best.pose.pose.position.x == pytest.approx(20.0 * place, abs=1e-3)
@@ -100,7 +103,7 @@ def test_hypotheses_name_the_place_that_is_shown(context, node, images):
 
 def test_map_of_another_checkpoint_is_refused(node, tmp_path, images):
     other = tmp_path / 'other.pt'
-    made = random_checkpoint(seed=5, settings=FeatureSettings(input_width=128, input_height=96, grid_width=16, grid_height=12))
+    made = random_checkpoint(seed=5, settings=SETTINGS)
     save_checkpoint(other, made.network, made.settings, made.contextual)
     foreign = write_map(tmp_path / 'foreign.dvmap', other, images[:1])
     before = node.localizer
@@ -122,7 +125,8 @@ def test_new_revision_is_taken_up(node, street, checkpoint, images):
     before = node.localizer.map.revision
     with MapWriter.append(street, extractor.record, extractor.checkpoint.identity) as writer:
         with writer.session('autumn', 'rain') as session:
-            session.add(extractor.extract(images[:1])[0], 'camera', 1, Pose.planar(0, 0, 0), np.eye(6), encode_jpeg(images[0]))
+            session.add(extractor.extract(images[:1])[0], 'camera', 1, Pose.planar(0, 0, 0), np.eye(6),
+                        encode_jpeg(images[0]))
     assert node.localizer.map.revision == before
     answer = node.on_reload_map(Trigger.Request(), Trigger.Response())
     assert answer.success, answer.message

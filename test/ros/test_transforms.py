@@ -11,10 +11,11 @@ pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
 from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 from dejavu_ros.geometry import Pose  # noqa: E402
-from dejavu_ros.ros import node, transforms  # noqa: E402
+from dejavu_ros.ros import frames, node, transforms  # noqa: E402
 from dejavu_ros.ros.conversions import (header_to_message, pose_to_message, stamp_from_message,  # noqa: E402
                                         stamp_to_message, transform_from_message, transform_to_message)
 
@@ -69,13 +70,13 @@ def odom_T_base(stamp_ns, pose):
 @pytest.fixture
 def tf(monkeypatch):
     module = FakeTF()
-    for user in (transforms, node):
+    for user in (transforms, frames, node):
         monkeypatch.setattr(user, 'tf2_ros', module)
     return module
 
 
 def test_without_tf2_the_node_says_so_and_stays_inactive(bench, monkeypatch):
-    for user in (transforms, node):
+    for user in (transforms, frames, node):
         monkeypatch.setattr(user, 'tf2_ros', None)
     running = bench(publish_tf=True)
     assert running.change('configure') and not running.change('activate')
@@ -122,7 +123,7 @@ def test_odometry_topic_goes_before_tf(bench, tf):
     message.header.stamp = stamp_to_message(SECOND)
     message.pose.pose = pose_to_message(Pose.planar(7, 0, 0))
     running.connect('odom', Odometry).publish(message)
-    running.until(lambda: running.node.odometry._stamps)
+    running.until(lambda: running.node.frames.buffer._stamps)
     running.show(50, SECOND)
     running.until(lambda: tf.sent)
     found = transform_from_message(tf.sent[0].transform) @ Pose.planar(7, 0, 0)
@@ -148,8 +149,24 @@ def test_tf_that_lags_behind_the_image(bench, tf, age, used):
     tf.known.append(odom_T_base(int((10 - age) * SECOND), Pose.planar(3, 0, 0)))
     running.show(50, 10 * SECOND)
     running.until(lambda: running.node.statistics.processed == 1)
-    running.until(lambda: tf.sent if used else 'no odometry at the time of the image' in running.node.warning)
+    running.until(lambda: tf.sent if used else 'no odometry at the time of the image' in running.node.frames.warning)
     assert bool(tf.sent) == used
+
+
+def test_dated_by_the_simulation_clock(bench, tf):
+    running = bench(publish_tf=True, use_sim_time=True, tf_tolerance=0.5)
+    running.activate()
+    clock = running.user.create_publisher(Clock, '/clock', 10)
+    running.until(clock.get_subscription_count)
+    tf.known.append(odom_T_base(SECOND, Pose.planar(3, 0, 0)))
+    running.show(50, SECOND)
+    running.until(lambda: running.node.statistics.accepted == 1)
+    assert not tf.sent, 'time stands still'
+    for tick in range(1, 20):
+        clock.publish(Clock(clock=stamp_to_message(SECOND + tick * SECOND // 10)))
+        running.idle(0.02)
+    running.until(lambda: tf.sent)
+    assert SECOND < stamp_from_message(tf.sent[-1].header.stamp) - SECOND // 2 <= 3 * SECOND
 
 
 def test_deactivating_closes_it(bench, tf):
@@ -173,7 +190,7 @@ def test_real_tf2(bench):
     running.until(lambda: running.user.count_subscribers('/tf') == 2)
     tree.publish(TFMessage(transforms=[odom_T_base(10 * SECOND, Pose.planar(3, 0, 0))]))
     tree.publish(TFMessage(transforms=[odom_T_base(12 * SECOND, Pose.planar(5, 0, 0))]))
-    running.until(lambda: running.node.transforms.at('odom', 'base_link', 11 * SECOND))
+    running.until(lambda: running.node.frames.transforms.at('odom', 'base_link', 11 * SECOND))
     heard.clear()
     running.show(50, 11 * SECOND)
     sent = running.until(lambda: [t for m in heard for t in m.transforms if t.child_frame_id == 'odom'])

@@ -4,11 +4,13 @@ from ctypes.util import find_library
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from dejavu_ros.errors import RenderError
 from dejavu_ros.images import check_informative
 from dejavu_ros.town import CONDITIONS, Renderer, Town, Traversal, camera_mount
-from dejavu_ros.town.render import make_context
+from dejavu_ros.town.geometry import Batch
+from dejavu_ros.town.render import FAR, NEAR, make_context, metric_depth
 
 pytestmark = pytest.mark.skipif(find_library('EGL') is None, reason='no EGL here: apt install libegl1 libgl1 '
                                                                    'libgl1-mesa-dri')
@@ -55,7 +57,7 @@ def test_road_is_where_geometry_says(renderer):
     np.testing.assert_allclose(np.median(depths), expected, rtol=0.002)
 
 
-@pytest.mark.parametrize('mount', ['ahead', 'right'])
+@pytest.mark.parametrize('mount', ['ahead', 'left', 'right'])
 def test_depth_of_one_view_predicts_the_next(renderer, mount):
     """Pixels carried by depth and pose into a second view meet the same depth there."""
     traversal = Traversal(renderer.town, 'overcast-summer', 1)
@@ -67,21 +69,20 @@ def test_depth_of_one_view_predicts_the_next(renderer, mount):
     rays = np.linalg.inv(renderer.intrinsics) @ np.stack([u, v, np.ones_like(u)])
     points = ((second @ camera).inverse @ (first @ camera)).matrix[:3] @ np.vstack(
         [rays * depth1[v, u], np.ones(len(u))])
-    projected = renderer.intrinsics @ points
-    to = np.round(projected[:2] / projected[2]).astype(int)
-    inside = (points[2] > 0.2) & (to >= 0).all(axis=0) & (to[0] < WIDTH) & (to[1] < HEIGHT)
+    u2, v2 = (renderer.intrinsics @ points)[:2] / points[2]
+    inside = (points[2] > 0.2) & (u2 >= 0) & (v2 >= 0) & (u2 <= WIDTH - 1) & (v2 <= HEIGHT - 1)
     assert inside.mean() > 0.5
-    met = depth2[to[1][inside], to[0][inside]]
-    off = np.abs(met - points[2][inside]) / points[2][inside]
-    assert np.median(off) < 0.005
-    assert (off < 0.05).mean() > 0.9
-    same = np.abs(rgb1[v, u][inside].astype(int) - rgb2[to[1][inside], to[0][inside]]).mean(axis=1)
-    assert np.median(same) < 12
+    u, v, u2, v2, expected = u[inside], v[inside], u2[inside], v2[inside], points[2][inside]
+    met = 1 / map_coordinates(1 / depth2, [v2, u2], order=1)  # 1 / depth of a plane is linear in the image
+    off = np.abs(met - expected) / expected
+    assert np.median(off) < 0.0003
+    assert (off < 0.03).mean() > 0.85  # the rest are edges
+    colour = np.abs(rgb1[v, u].astype(int) - rgb2[np.round(v2).astype(int), np.round(u2).astype(int)])
+    assert np.median(colour) < 12
 
 
 def test_same_seeds_same_picture(renderer, pictures):
-    traversal = Traversal(Town(1), 'rain', 1)
-    traversal = Traversal(renderer.town, 'rain', traversal.seed)
+    traversal = Traversal(Town(1), 'rain', 1)  # another object for the same town
     rgb, depth = renderer.render(traversal, traversal.pose(150.0), camera_mount(), 3)
     np.testing.assert_array_equal(rgb, pictures['rain'][0])
     np.testing.assert_array_equal(depth, pictures['rain'][1])
@@ -123,6 +124,32 @@ def test_places_differ_more_than_neighbours(renderer):
         near.append(np.abs(first - second).mean())
         far.append(np.abs(first - third).mean())
     assert min(far) > max(near)
+
+
+def test_culling_leaves_out_nothing_that_is_seen(renderer, monkeypatch):
+    traversal = Traversal(renderer.town, 'sun', 1)
+    views = [(traversal.pose(s), camera_mount(mount)) for s, mount in ((40.0, 'ahead'), (333.0, 'left'))]
+    culled = [renderer.render(traversal, *view)[1] for view in views]
+    monkeypatch.setattr(Batch, '_in_frustum', lambda self, view: np.ones(len(self._starts), bool))
+    for view, depth in zip(views, culled):
+        np.testing.assert_array_equal(renderer.render(traversal, *view)[1], depth)
+
+
+def test_depth_of_a_pixel_is_a_plane_or_the_nearest():
+    def buffer(metres):
+        return ((FAR + NEAR - 2 * NEAR * FAR / np.asarray(metres)) / (FAR - NEAR) + 1) / 2
+
+    plane = 1 / np.array([[0.26, 0.24], [0.26, 0.24]])  # inverse depth is linear in the image
+    edge = np.array([[5.0, 50.0], [5.0, 50.0]])
+    horizon = np.array([[30.0, 30.0], [1e9, 1e9]])
+    depth = metric_depth(np.hstack([buffer(plane), buffer(edge), buffer(horizon), np.ones((2, 2))]))
+    np.testing.assert_allclose(depth, [[4.0, 5.0, 30.0, np.inf]], rtol=1e-6)
+
+
+def test_traversal_of_another_town_is_refused(renderer):
+    other = Traversal(Town(2), 'sun', 1)
+    with pytest.raises(RenderError, match='town 2 cannot be rendered in town 1'):
+        renderer.render(other, other.pose(0.0), camera_mount())
 
 
 def test_second_renderer_is_refused(renderer):

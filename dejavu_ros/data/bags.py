@@ -147,8 +147,10 @@ class Bag:
 
     def _store(self, connections: list):
         """The types of these connections alone, so that an odd definition elsewhere in the bag does no harm."""
-        # rosbag2 before Iron recorded no definitions; the standard messages have not changed since
-        types = dict(get_typestore(Stores.ROS1_NOETIC if self.is_ros1 else Stores.ROS2_JAZZY).fielddefs)
+        types = {}
+        if any(connection.msgdef.format == MessageDefinitionFormat.NONE for connection in connections):
+            # rosbag2 before Iron recorded no definitions; the standard messages have not changed since
+            types.update(get_typestore(Stores.ROS2_JAZZY).fielddefs)
         for connection in connections:
             text = connection.msgdef.data
             try:
@@ -159,6 +161,9 @@ class Bag:
             except Exception as error:
                 raise DataError(f'bag {self.path} defines {connection.msgtype} in a way that cannot be read: '
                                 f'{_line(error)}') from None
+        missing = {connection.msgtype for connection in connections} - types.keys()
+        if missing:
+            raise DataError(f'bag {self.path} does not define {", ".join(sorted(missing))}, and it is no standard type')
         store = get_typestore(Stores.EMPTY)
         store.register(types)
         return store

@@ -157,6 +157,21 @@ def test_where_the_camera_sits(drive):
         assert mounting(bag, '', 'camera_optical') is None
 
 
+@pytest.mark.parametrize('sway, known', [(0.0, True), (0.5, False)])
+def test_a_mounting_repeated_on_tf(tmp_path, sway, known):
+    """As ROS 1 robots do; a camera that turns on its base has no one mounting."""
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(50):
+            bag.transforms(i * SECOND, [('odom', 'base_link', truth(i)),
+                                        ('base_link', 'mast', Pose.planar(0, 0, sway * np.sin(i), z=1.0))])
+            bag.transforms(i * SECOND + SECOND // 3, [('mast', 'camera_optical', CAMERA)])
+    with open_bag(tmp_path / 'drive') as bag:
+        found = mounting(bag, 'base_link', 'camera_optical')
+    assert (found is not None) == known
+    if known:
+        assert np.allclose(found.position, CAMERA.position + [0, 0, 1])
+
+
 @pytest.mark.skipif(not (DATA / 'bags').is_dir(), reason=f'no bags in {DATA} (set DEJAVU_DATA)')
 def test_a_real_robots_tf_agrees_with_its_amcl_pose():
     """AMCL publishes map -> odom and a pose; both tell where base_link is."""

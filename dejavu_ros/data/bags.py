@@ -32,7 +32,7 @@ class Topic:
 
 
 def open_bag(path: str | Path) -> 'Bag':
-    """Open a ``.bag``, ``.mcap`` or ``.db3`` file, a rosbag2 folder or its ``metadata.yaml``, or a folder of such files.
+    """Open a ``.bag``, ``.mcap`` or ``.db3`` file, a folder of such, or a rosbag2 folder or its ``metadata.yaml``.
 
     A folder without metadata.yaml (the recorder was killed) is read by its files. Raises DataError where there is no
     bag or it is damaged.

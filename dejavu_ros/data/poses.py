@@ -21,7 +21,7 @@ class PoseSource(Protocol):
 
 
 class PoseTrack:
-    """Poses one by one with :meth:`add`, then :meth:`finish`; ``child_T_base`` leads from the recorded frame to base."""
+    """Poses one by one with :meth:`add`, then :meth:`finish`; ``child_T_base`` leads from recorded frame to base."""
 
     def __init__(self, source: str, child_T_base: Pose = IDENTITY):
         self.source = source

@@ -74,7 +74,8 @@ class TransformBuffer:
         """Edges (parent, child) from ``target`` up to the common ancestor, and from there down to ``source``."""
         for frame in (target, source):
             if frame not in self._parents and frame not in self._parents.values():
-                raise DataError(f'no frame {frame!r} among the transforms; there are: {", ".join(self.frames) or "none"}')
+                raise DataError(f'no frame {frame!r} among the transforms; there are: '
+                                f'{", ".join(self.frames) or "none"}')
         above_target, above_source = self._ancestors(target), self._ancestors(source)
         common = next((frame for frame in above_target if frame in above_source), None)
         if common is None:

@@ -147,12 +147,13 @@ def test_appending_a_season(tmp_path, build):
 
 
 def test_a_map_from_a_folder(tmp_path, build):
-    (tmp_path / 'images').mkdir()
+    images = tmp_path / 'monday' / 'images'
+    images.mkdir(parents=True)
     for i in range(5):
-        cv2.imwrite(str(tmp_path / 'images' / f'{100 + i}.0.png'), picture(i))
+        cv2.imwrite(str(images / f'{100 + i}.0.png'), picture(i))
     (tmp_path / 'poses.txt').write_text(''.join(f'{100 + i} {i} 0 0 0 0 0 1\n' for i in range(5)))
-    status, out, _ = build('--images', tmp_path / 'images', '--poses', tmp_path / 'poses.txt')
-    assert status == 0 and 'session images has 5 keyframes of 5 frames' in out and 'looking ahead' in out
+    status, out, _ = build('--images', images, '--poses', tmp_path / 'poses.txt')
+    assert status == 0 and 'session monday has 5 keyframes of 5 frames' in out and 'looking ahead' in out
 
 
 def test_bags_that_are_not_there_or_cut(tmp_path, build):

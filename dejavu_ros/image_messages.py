@@ -15,12 +15,12 @@ from dejavu_ros.errors import ImageError
 from dejavu_ros.images import decode_image
 
 # encoding as sent -> (encoding as converted, channels, bytes a channel). What OpenCV calls 8UC3 is shown as BGR by
-# ROS's own viewers, 8UC1 as grey.
+# ROS's own viewers, 8UC1 as grey. 16UC1 and 32FC1 are depth more often than pictures, and are left out.
 ENCODINGS = {
     'rgb8': ('rgb8', 3, 1), 'bgr8': ('bgr8', 3, 1), 'rgba8': ('rgba8', 4, 1), 'bgra8': ('bgra8', 4, 1),
     'mono8': ('mono8', 1, 1), '8UC1': ('mono8', 1, 1), '8UC3': ('bgr8', 3, 1), '8UC4': ('bgra8', 4, 1),
     'rgb16': ('rgb8', 3, 2), 'bgr16': ('bgr8', 3, 2), 'rgba16': ('rgba8', 4, 2), 'bgra16': ('bgra8', 4, 2),
-    'mono16': ('mono8', 1, 2), '16UC1': ('mono8', 1, 2),
+    'mono16': ('mono8', 1, 2),
     'yuv422': ('yuv422', 2, 1), 'uyvy': ('yuv422', 2, 1), 'yuv422_yuy2': ('yuv422_yuy2', 2, 1),
     'yuyv': ('yuv422_yuy2', 2, 1),
     **{f'bayer_{order}{8 * size}': (f'bayer_{order}8', 1, size)

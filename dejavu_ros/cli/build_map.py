@@ -79,4 +79,4 @@ def _tell(path, name, condition, recording, report, seconds, config) -> None:
     if recording.poses.skipped:
         print(f'  unusable poses of {recording.poses.source}: {recording.poses.skipped}')
     if recording.base_T_camera is None:
-        print('  nothing says how the camera is mounted: taken to be at the base, looking ahead')
+        print('  nothing says where the camera is fixed to the base: taken to be at its origin, looking ahead')

@@ -32,7 +32,7 @@ class Topic:
 
 
 def open_bag(path: str | Path) -> 'Bag':
-    """Open a ``.bag``, ``.mcap`` or ``.db3`` file, a rosbag2 folder or its ``metadata.yaml``, or a folder of such files.
+    """Open a ``.bag``, ``.mcap`` or ``.db3`` file, a folder of such, or a rosbag2 folder or its ``metadata.yaml``.
 
     A folder without metadata.yaml (the recorder was killed) is read by its files. Raises DataError where there is no
     bag or it is damaged.
@@ -58,8 +58,8 @@ class Bag:
             except Exception as error:  # the readers meet damaged bytes with errors of many kinds
                 self.close()
                 suffix = file.suffix or _suffix_inside(file)
-                raise DataError(f'bag {file} is cut short or damaged, and nothing of it was used: {_line(error)} '
-                                f'(try: {REPAIR[suffix]})') from None
+                raise DataError(f'bag {file} cannot be read, perhaps because it was cut short: {_line(error)} '
+                                f'({_bytes(file)} bytes are there; to repair it: {REPAIR[suffix]})') from None
             self._readers.append(reader)
 
     def __enter__(self) -> 'Bag':
@@ -147,8 +147,10 @@ class Bag:
 
     def _store(self, connections: list):
         """The types of these connections alone, so that an odd definition elsewhere in the bag does no harm."""
-        # rosbag2 before Iron recorded no definitions; the standard messages have not changed since
-        types = dict(get_typestore(Stores.ROS1_NOETIC if self.is_ros1 else Stores.ROS2_JAZZY).fielddefs)
+        types = {}
+        if any(connection.msgdef.format == MessageDefinitionFormat.NONE for connection in connections):
+            # rosbag2 before Iron recorded no definitions; the standard messages have not changed since
+            types.update(get_typestore(Stores.ROS2_JAZZY).fielddefs)
         for connection in connections:
             text = connection.msgdef.data
             try:
@@ -159,6 +161,9 @@ class Bag:
             except Exception as error:
                 raise DataError(f'bag {self.path} defines {connection.msgtype} in a way that cannot be read: '
                                 f'{_line(error)}') from None
+        missing = {connection.msgtype for connection in connections} - types.keys()
+        if missing:
+            raise DataError(f'bag {self.path} does not define {", ".join(sorted(missing))}, and it is no standard type')
         store = get_typestore(Stores.EMPTY)
         store.register(types)
         return store
@@ -196,6 +201,11 @@ def _files(path: Path) -> list[Path]:
         if files:
             return files
     raise DataError(f'{path} is no bag: it holds neither metadata.yaml nor files ending in {", ".join(SUFFIXES)}')
+
+
+def _bytes(path: Path) -> int:
+    files = [path] if path.is_file() else path.iterdir()
+    return sum(file.stat().st_size for file in files)
 
 
 def _suffix_inside(folder: Path) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dejavu_ros.data.poses import PoseTrack
 from dejavu_ros.errors import DataError
-from dejavu_ros.geometry import Pose
 from dejavu_ros.images import SUFFIXES
 
 # a number with a decimal point, or one too long to be a count
@@ -86,6 +85,3 @@ def folder_stamps(images: list[Path], track: PoseTrack) -> list[int]:
                         f'{track.source} has {len(track.all_stamps_ns)} poses: name the images by their stamps, or '
                         'give one pose an image')
     return track.all_stamps_ns
-
-
-__all__ = ['folder_stamps', 'image_stamps', 'list_images', 'parse_stamp', 'read_tum']

@@ -47,7 +47,7 @@ def folder_frames(images: Iterable[Path], stamps_ns: Iterable[int]) -> Iterator[
 
 
 def intrinsics(bag: Bag, image_topic: str) -> dict | None:
-    """The CameraInfo beside an image topic: ``width``, ``height``, ``K``, ``D``, ``model``; None where there is none."""
+    """The CameraInfo beside an image topic: ``width``, ``height``, ``K``, ``D``, ``model``; None if there is none."""
     parts = image_topic.split('/')
     for cut in (1, 2):  # beside /cam/image_raw, and of /cam/image_raw/compressed
         topic = bag.topics.get('/'.join([*parts[:-cut], 'camera_info']))

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from dejavu_ros.data.bags import Bag, Topic, frame_of, stamp_of
 from dejavu_ros.data.fixes import fix_from_message, track_from_fixes
 from dejavu_ros.data.poses import PoseSource, PoseTrack, TransformPoses
@@ -18,6 +20,7 @@ TF_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')
 TRACK_TYPES = (ODOMETRY, POSE, POSE_WITH_COVARIANCE, FIX)
 BASE_FRAMES = ('base_link', 'base_footprint')
 MAP_FRAMES = ('map', 'odom')
+MOUNTING_GAP_NS = 10 * 10**9
 
 
 def read_transforms(bag: Bag, *, moving: bool) -> tuple[TransformBuffer, int]:
@@ -82,14 +85,24 @@ def read_poses(bag: Bag, topic: Topic, *, base_frame: str, map_frame: str, min_s
 
 
 def mounting(bag: Bag, base_frame: str, camera_frame: str) -> Pose | None:
-    """``base_T_camera`` of the optical frame ``camera_frame`` by static transforms; None where they do not say."""
-    static, _ = read_transforms(bag, moving=False)
-    if not base_frame or base_frame == camera_frame:
+    """``base_T_camera`` of the optical frame ``camera_frame``; None where TF does not say, or the camera moves.
+
+    Fixed mountings are also looked for in /tf, where many robots repeat them.
+    """
+    if not base_frame or not camera_frame or base_frame == camera_frame:
         return None
-    try:
-        return static.lookup(base_frame, camera_frame)
-    except DataError:
-        return None
+    for moving in (False, True):
+        buffer, _ = read_transforms(bag, moving=moving)
+        try:
+            stamps = buffer.stamps(base_frame, camera_frame)
+            asked = stamps[::len(stamps) // 20 + 1] or [None]
+            found = [buffer.lookup(base_frame, camera_frame, stamp, MOUNTING_GAP_NS) for stamp in asked]
+        except DataError:
+            continue
+        poses = [pose for pose in found if pose is not None]
+        if poses and all(np.less(poses[0].distance(pose), (0.01, 0.01)).all() for pose in poses):
+            return poses[0]
+    return None
 
 
 UNWRAP: dict[str, Callable[[Any], tuple[Any, Any]]] = {

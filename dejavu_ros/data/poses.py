@@ -21,7 +21,7 @@ class PoseSource(Protocol):
 
 
 class PoseTrack:
-    """Poses one by one with :meth:`add`, then :meth:`finish`; ``child_T_base`` leads from the recorded frame to base."""
+    """Poses one by one with :meth:`add`, then :meth:`finish`; ``child_T_base`` leads from recorded frame to base."""
 
     def __init__(self, source: str, child_T_base: Pose = IDENTITY):
         self.source = source
@@ -29,6 +29,7 @@ class PoseTrack:
         self.skipped = 0
         self.all_stamps_ns: list[int] = []  # also of the skipped ones
         self._reason = ''
+        self._last_covariance: np.ndarray | None = None
         self._samples: dict[int, tuple[Pose, np.ndarray | None]] = {}
 
     def add(self, stamp_ns: int, position, quaternion, covariance=None) -> None:
@@ -47,6 +48,9 @@ class PoseTrack:
             variances = np.diag(covariance)
             if not np.isfinite(covariance).all() or (variances < 0).any() or not variances.any():
                 covariance = None
+            elif self._last_covariance is not None and (covariance == self._last_covariance).all():
+                covariance = self._last_covariance  # most sources repeat one: keep it once
+            self._last_covariance = covariance
         self._samples[stamp_ns] = pose, covariance
 
     def skip(self, reason: str) -> None:

@@ -1,6 +1,9 @@
 """A buffer of recorded transforms, asked for the pose of one frame in another at a time."""
 
+from array import array
 from collections import defaultdict
+
+import numpy as np
 
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose, Trajectory
@@ -13,7 +16,8 @@ class TransformBuffer:
 
     def __init__(self):
         self._static: dict[tuple[str, str], Pose] = {}
-        self._samples: dict[tuple[str, str], list[tuple[int, Pose]]] = defaultdict(list)
+        # stamps, and seven numbers each: an hour of a busy robot's TF is millions of them
+        self._samples: dict[tuple[str, str], tuple[array, array]] = defaultdict(lambda: (array('q'), array('d')))
         self._moving: dict[tuple[str, str], Trajectory] = {}
         self._parents: dict[str, str] = {}
 
@@ -23,7 +27,9 @@ class TransformBuffer:
         if stamp_ns is None:
             self._static[parent, child] = parent_T_child
         else:
-            self._samples[parent, child].append((stamp_ns, parent_T_child))
+            stamps, numbers = self._samples[parent, child]
+            stamps.append(stamp_ns)
+            numbers.extend((*parent_T_child.position, *parent_T_child.quaternion))
             self._moving.pop((parent, child), None)
 
     def __bool__(self) -> bool:
@@ -36,7 +42,7 @@ class TransformBuffer:
     def stamps(self, target: str, source: str) -> list[int]:
         """All stamps (ns) of the moving transforms between two frames, sorted; empty if the way is static."""
         up, down = self._way(target, source)
-        return sorted({stamp for edge in up + down for stamp, _ in self._samples.get(edge, ())})
+        return sorted({stamp for edge in up + down if edge in self._samples for stamp in self._samples[edge][0]})
 
     def lookup(self, target: str, source: str, stamp_ns: int | None = None, max_gap_ns: int = 0) -> Pose | None:
         """``target_T_source`` at a time; None where a transform on the way is not known then.
@@ -59,15 +65,17 @@ class TransformBuffer:
         if stamp_ns is None:
             return None
         if edge not in self._moving:
-            stamps, poses = zip(*self._samples[edge])
-            self._moving[edge] = Trajectory(stamps, list(poses))
+            stamps, numbers = self._samples[edge]
+            rows = np.array(numbers).reshape(-1, 7)
+            self._moving[edge] = Trajectory(stamps, [Pose(row[:3], row[3:]) for row in rows])
         return self._moving[edge].at(stamp_ns, max_gap_ns)
 
     def _way(self, target: str, source: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Edges (parent, child) from ``target`` up to the common ancestor, and from there down to ``source``."""
         for frame in (target, source):
             if frame not in self._parents and frame not in self._parents.values():
-                raise DataError(f'no frame {frame!r} among the transforms; there are: {", ".join(self.frames) or "none"}')
+                raise DataError(f'no frame {frame!r} among the transforms; there are: '
+                                f'{", ".join(self.frames) or "none"}')
         above_target, above_source = self._ancestors(target), self._ancestors(source)
         common = next((frame for frame in above_target if frame in above_source), None)
         if common is None:

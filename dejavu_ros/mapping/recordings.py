@@ -49,4 +49,7 @@ def folder_recording(folder: str | Path, poses: str | Path) -> Recording:
     """A folder of images with a TUM trajectory of the base."""
     images, track = list_images(folder), read_tum(poses)
     stamps = folder_stamps(images, track)
-    return Recording(Path(folder).resolve().name, str(folder), folder_frames(images, stamps), len(images), track)
+    path = Path(folder).resolve()
+    # every drive has a folder called images, so that one says nothing
+    name = path.parent.name if path.name == 'images' else path.name
+    return Recording(name, str(folder), folder_frames(images, stamps), len(images), track)

@@ -4,10 +4,15 @@
 light, leaves, parked cars, people), and ``Renderer`` takes pictures of both.
 """
 
-from dejavu_ros.town.camera import MOUNTS, camera_mount
-from dejavu_ros.town.conditions import CONDITIONS
-from dejavu_ros.town.render import Renderer
-from dejavu_ros.town.scene import Town
-from dejavu_ros.town.traversal import Traversal
+import importlib
 
-__all__ = ['CONDITIONS', 'MOUNTS', 'Renderer', 'Town', 'Traversal', 'camera_mount']
+# loaded on first use, so that the command line can offer the conditions without loading what renders them
+_HOMES = {'CONDITIONS': 'conditions', 'MOUNTS': 'config', 'Renderer': 'render', 'Town': 'scene', 'TownConfig': 'config',
+          'Traversal': 'traversal', 'camera_mount': 'camera'}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)

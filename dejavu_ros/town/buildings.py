@@ -71,7 +71,8 @@ def build_extras(mesh: Mesh, textures: Textures, house: House, rng) -> None:
     railing = str(rng.choice(['planks', 'concrete', 'cloth']))
     if style.floors > 1:
         for _ in range(rng.integers(0, 4)):
-            x, floor, half = rng.uniform(-0.4, 0.4) * house.width, int(rng.integers(1, style.floors)), rng.uniform(0.8, 1.5)
+            x, half = rng.uniform(-0.4, 0.4) * house.width, rng.uniform(0.8, 1.5)
+            floor = int(rng.integers(1, style.floors))
             mesh.box(front.at(x, 0), (-half, -1.1, floor * FLOOR - 0.1), (half, 0.0, floor * FLOOR + 0.85),
                      Paint(Kind.MATTE, textures[railing], tuple(np.array(accent) * 0.5 + 0.35)))
         if rng.random() < 0.2:
@@ -86,8 +87,8 @@ def build_extras(mesh: Mesh, textures: Textures, house: House, rng) -> None:
     if rng.random() < 0.35:
         x, half = rng.uniform(-0.25, 0.25) * house.width, rng.uniform(1.2, min(3.0, house.width / 3))
         paint = Paint(Kind.MATTE, textures['stripes'], accent)
-        mesh.quad(front.at(x, 0).points([[-half, -1.3, 2.3], [half, -1.3, 2.3], [half, -0.05, 2.9], [-half, -0.05, 2.9]]),
-                  paint, UNIT_SQUARE * (half / 2, 1))
+        awning = [[-half, -1.3, 2.3], [half, -1.3, 2.3], [half, -0.05, 2.9], [-half, -0.05, 2.9]]
+        mesh.quad(front.at(x, 0).points(awning), paint, UNIT_SQUARE * (half / 2, 1))
     if rng.random() < 0.4:
         blade_sign(mesh, textures, front.at(rng.uniform(-0.42, 0.42) * house.width, 0), rng)
 

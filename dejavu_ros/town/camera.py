@@ -4,14 +4,17 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
+from dejavu_ros.town.config import MOUNTS
 
-MOUNTS = {'ahead': 0.0, 'left': 90.0, 'right': -90.0}  # yaw of the optical axis in degrees
 HEIGHT = 1.5  # metres above the ground
 PITCH_UP = 5.0  # degrees: more of the houses, less of the asphalt
 
 
 def camera_mount(name: str = 'ahead', yaw_deg: float = 0.0, pitch_deg: float = PITCH_UP) -> Pose:
-    """``base_T_camera`` of an optical frame (x right, y down, z ahead), turned further left by ``yaw_deg``."""
+    """``base_T_camera`` of an optical frame (x right, y down, z ahead), turned further left by ``yaw_deg``.
+
+    ``name`` is one of MOUNTS.
+    """
     turn = Rotation.from_euler('ZY', [MOUNTS[name] + yaw_deg, -pitch_deg], degrees=True)
     rotation = turn * Rotation.from_matrix(BASE_R_OPTICAL)
     return Pose(np.array([0.0, 0.0, HEIGHT]), rotation.as_quat())

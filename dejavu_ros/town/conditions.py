@@ -42,6 +42,7 @@ class Look:
     bloom: float = 0.2
     noise: float = 0.01
     exposure: float = 1.0
+    gamma: float = 2.2  # of the camera
     saturation: float = 1.0
     balance: Colour = (1.0, 1.0, 1.0)
     vignette: float = 0.3
@@ -59,12 +60,13 @@ def _grey(low: float, high: float, tint: Colour = (1.0, 1.0, 1.0)):
 
 
 BLUISH, WARM, SODIUM, WHITE = (0.94, 1.0, 1.08), (1.0, 0.84, 0.62), (1.0, 0.62, 0.26), (0.85, 0.95, 1.0)
-EVERY_DAY = {'exposure': (0.8, 1.25), 'noise': (0.004, 0.015), 'saturation': (0.85, 1.1), 'vignette': (0.1, 0.5),
-             'balance': ((0.95, 0.98, 0.93), (1.05, 1.02, 1.07)), 'sun_azimuth': (-180.0, 180.0)}
-BY_NIGHT = {**EVERY_DAY, 'exposure': (0.8, 1.4), 'noise': (0.02, 0.05), 'saturation': (0.75, 1.0), 'night': (1.0, 1.0),
-            'balance': ((1.0, 0.97, 0.82), (1.15, 1.03, 1.0)), 'lit_windows': (0.2, 0.5), 'headlights': (0.6, 1.2),
-            'bloom': (0.5, 1.0), 'lamp': (SODIUM, WHITE), 'zenith': _grey(0.002, 0.008, BLUISH),
-            'leaves': (0.0, 1.0), 'autumn': (0.0, 0.9), 'dry': (0.0, 0.5)}
+EVERY_DAY = {'exposure': (0.7, 1.3), 'gamma': (1.8, 2.5), 'noise': (0.004, 0.015), 'saturation': (0.8, 1.15),
+             'vignette': (0.1, 0.5), 'balance': ((0.95, 0.98, 0.93), (1.05, 1.02, 1.07)),
+             'sun_azimuth': (-180.0, 180.0)}
+BY_NIGHT = {**EVERY_DAY, 'exposure': (0.45, 1.3), 'gamma': (1.5, 2.2), 'noise': (0.01, 0.04), 'saturation': (0.75, 1.0),
+            'balance': ((1.0, 0.97, 0.82), (1.15, 1.03, 1.0)), 'night': (1.0, 1.0), 'lit_windows': (0.2, 0.5),
+            'headlights': (0.6, 1.2), 'bloom': (0.5, 1.0), 'lamp': (SODIUM, WHITE),
+            'zenith': _grey(0.002, 0.008, BLUISH), 'leaves': (0.0, 1.0), 'autumn': (0.0, 0.9), 'dry': (0.0, 0.5)}
 
 # a field not named keeps its default; a pair of colours is mixed as a whole, then shifted a little
 RANGES: dict[str, dict[str, tuple]] = {
@@ -116,7 +118,7 @@ RANGES: dict[str, dict[str, tuple]] = {
             'ambient': ((0.34, 0.42, 0.6), (0.48, 0.56, 0.74)), 'bounce': _grey(0.18, 0.28, WARM),
             'zenith': ((0.09, 0.24, 0.66), (0.18, 0.36, 0.78)), 'horizon': ((0.55, 0.7, 0.88), (0.7, 0.8, 0.92)),
             'cloud': _grey(1.0, 1.2), 'cloud_cover': (0.0, 0.5), 'haze': _grey(0.66, 0.8, BLUISH),
-            'haze_density': (0.0006, 0.002), 'autumn': (0.0, 0.15), 'dry': (0.0, 0.4), 'exposure': (0.4, 0.65)},
+            'haze_density': (0.0006, 0.002), 'autumn': (0.0, 0.15), 'dry': (0.0, 0.4), 'exposure': (0.45, 0.75)},
 }
 CONDITIONS = tuple(RANGES)
 

@@ -3,25 +3,27 @@
 Town seeds have roles: 1 to 99 train, 101 to 199 validate, 201 to 299 test. No set may use the seeds of another.
 """
 
-import csv
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from dejavu_ros.town.camera import MOUNTS, camera_mount
+from dejavu_ros.data.manifests import ManifestRow, write_manifest
+from dejavu_ros.files import new_folder
+from dejavu_ros.images import encode_jpeg
+from dejavu_ros.town.camera import camera_mount
 from dejavu_ros.town.conditions import CONDITIONS
-from dejavu_ros.town.export import whole_folder
+from dejavu_ros.town.config import MOUNTS
 from dejavu_ros.town.render import Renderer
 from dejavu_ros.town.scene import Town
 from dejavu_ros.town.traversal import Traversal
 
 TRAINING_SEEDS, VALIDATION_SEEDS, TEST_SEEDS = range(1, 100), range(101, 200), range(201, 300)
-OVERSAMPLING = 2  # pictures are rendered at this multiple and averaged, so that small ones do not flicker
 TOWN_APART = 10_000.0  # metres added to x from town to town, so that no two towns share coordinates
-ALONG, ASIDE, TURN = 1.0, 0.5, np.radians(4.0)  # how far a traversal strays from a place: metres, metres, radians
-COLUMNS = ('image', 'place', 'session', 'condition', 'x', 'y', 'yaw')
+STRAY = (1.0, 0.5, np.radians(4.0))  # how far a traversal is from a place at most: metres along, aside, radians
+HIDDEN_WITHIN = 3.0  # metres: what is nearer hides the place
+SHARES = (0.6, 0.2, 0.2)  # of the places that look ahead, left and right
 
 
 def render_dataset(out_dir: str | Path, town_seeds: Sequence[int], conditions_per_town: Sequence[str] = CONDITIONS,
@@ -31,41 +33,44 @@ def render_dataset(out_dir: str | Path, town_seeds: Sequence[int], conditions_pe
 
     Places lie evenly along the loop, each with its own camera (ahead, left or right, turned a little); every condition
     is one session that strays from them. Position and yaw (radians) are those of the camera; x has ``TOWN_APART``
+    times the town seed added. Raises DataError where the folder cannot be made, ConfigError for no such condition.
     """
     rows = []
-    with whole_folder(out_dir) as folder:
+    with new_folder(out_dir) as folder:
         for seed in progress(town_seeds):
-            with Renderer(Town(seed), OVERSAMPLING * width, OVERSAMPLING * height, hfov_deg) as renderer:
+            with Renderer(Town(seed), width, height, hfov_deg) as renderer:
                 for row, picture in town_pictures(renderer, conditions_per_town, places_per_town, traversal_seed):
-                    path = folder / row['image']
+                    path = folder / row.image
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-                    cv2.imwrite(str(path), small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-                    rows.append(row)
-        with open(folder / 'manifest.csv', 'w', newline='') as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+                    path.write_bytes(encode_jpeg(picture, quality))
+                    rows.append(dataclasses.replace(row, image=path))
+        write_manifest(folder / 'manifest.csv', rows)
     return len(rows)
 
 
-def town_pictures(renderer: Renderer, conditions: Iterable[str], places: int, traversal_seed: int):
-    """Yield (manifest row, picture) of every place in every condition of one town."""
+def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int,
+                  traversal_seed: int) -> Iterator[tuple[ManifestRow, np.ndarray]]:
+    """Every place of a town in every condition: a row and its picture (H, W, 3) uint8 RGB.
+
+    Where a parked van fills the picture, the place is left out of that condition.
+    """
     town = renderer.town
     rng = np.random.default_rng((town.seed, 3))
     stations = np.arange(places) * town.road.length / places
-    mounts = [camera_mount(str(rng.choice(list(MOUNTS), p=(0.6, 0.2, 0.2))), rng.uniform(-20, 20))
-              for _ in range(places)]
+    mounts = [camera_mount(str(rng.choice(list(MOUNTS), p=SHARES)), rng.uniform(-20, 20)) for _ in range(places)]
     for condition in conditions:
         traversal = Traversal(town, condition, traversal_seed)
         stray = np.random.default_rng((town.seed, traversal_seed, CONDITIONS.index(condition), 4))
         for place, (station, mount) in enumerate(zip(stations, mounts)):
-            along, aside, turn = stray.uniform(-1, 1, 3) * (ALONG, ASIDE, TURN)
+            along, aside, turn = stray.uniform(-1, 1, 3) * STRAY
             pose = traversal.pose(station + along, aside, turn)
             camera = pose @ mount
             ahead = camera.rotation.apply([0.0, 0.0, 1.0])
-            row = {'image': f'town{town.seed:03d}/{condition}/{place:03d}.jpg',
-                   'place': f'town{town.seed:03d}-{place:03d}', 'session': condition, 'condition': condition,
-                   'x': f'{camera.position[0] + TOWN_APART * town.seed:.3f}', 'y': f'{camera.position[1]:.3f}',
-                   'yaw': f'{np.arctan2(ahead[1], ahead[0]):.5f}'}
-            yield row, renderer.render(traversal, pose, mount, place)[0]
+            name = f'town{town.seed:03d}'
+            row = ManifestRow(
+                Path(name, condition, f'{place:03d}.jpg'), f'{name}-{place:03d}', condition, condition,
+                x=round(float(camera.position[0] + TOWN_APART * town.seed), 3), y=round(float(camera.position[1]), 3),
+                yaw=round(float(np.arctan2(ahead[1], ahead[0])), 5))
+            picture, depth = renderer.render(traversal, pose, mount, place)
+            if (depth < HIDDEN_WITHIN).mean() < 0.6:
+                yield row, picture

@@ -201,34 +201,40 @@ def _text(image: np.ndarray, text: str, centre: tuple[int, int], width: int, col
     font = cv2.FONT_HERSHEY_DUPLEX
     scale = width / cv2.getTextSize(text, font, 1.0, thickness)[0][0]
     (wide, high), _ = cv2.getTextSize(text, font, scale, thickness)
-    cv2.putText(image, text, (centre[0] - wide // 2, centre[1] + high // 2), font, scale, colour, thickness, cv2.LINE_AA)
+    corner = (centre[0] - wide // 2, centre[1] + high // 2)
+    cv2.putText(image, text, corner, font, scale, colour, thickness, cv2.LINE_AA)
 
 
 def two_colours(rng) -> tuple[tuple, tuple]:
     first, second = rng.choice(len(BRIGHT_COLOURS), 2, replace=False)
-    return (*BRIGHT_COLOURS[first], 255), (*BRIGHT_COLOURS[second], 255)
+    return BRIGHT_COLOURS[first], BRIGHT_COLOURS[second]
+
+
+def opaque(image: np.ndarray) -> Image:
+    """RGB with a full alpha channel; OpenCV leaves alpha ragged where it smooths edges."""
+    return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
 
 
 def paint_sign(rng: np.random.Generator, *, text_only: bool = False) -> Image:
     """A board with a made-up name (and a number)."""
     back, fore = two_colours(rng)
-    image = np.full((SIZE, SIZE, 4), back, np.uint8)
+    image = np.full((SIZE, SIZE, 3), back, np.uint8)
     name = ''.join(rng.choice(SYLLABLES, rng.integers(2, 4)))
     if text_only:
         _text(image, name, (SIZE // 2, SIZE // 2), 220, fore, 4)
-        return image
+        return opaque(image)
     cv2.rectangle(image, (8, 8), (SIZE - 8, SIZE - 8), fore, 8)
     _text(image, name, (SIZE // 2, 84), 200, fore, 4)
     _text(image, str(rng.integers(10, 99)), (SIZE // 2, 176), 110, fore, 8)
-    return image
+    return opaque(image)
 
 
 def paint_poster(rng: np.random.Generator) -> Image:
     """An abstract picture: bold shapes in a few colours, perhaps a word."""
     back, fore = two_colours(rng)
-    image = np.full((SIZE, SIZE, 4), back, np.uint8)
+    image = np.full((SIZE, SIZE, 3), back, np.uint8)
     for _ in range(rng.integers(3, 8)):
-        colour = (*(np.array(BRIGHT_COLOURS[rng.integers(len(BRIGHT_COLOURS))]) * rng.uniform(0.6, 1.0)), 255.0)
+        colour = tuple(np.array(BRIGHT_COLOURS[rng.integers(len(BRIGHT_COLOURS))]) * rng.uniform(0.6, 1.0))
         x, y, size = (int(v) for v in rng.integers((20, 20, 25), (SIZE - 20, SIZE - 20, 90)))
         shape = rng.integers(4)
         if shape == 0:
@@ -241,18 +247,18 @@ def paint_poster(rng: np.random.Generator) -> Image:
             cv2.ellipse(image, (x, y), (size, size), 0, 0, 250, colour, 14, cv2.LINE_AA)
     if rng.random() < 0.6:
         _text(image, ''.join(rng.choice(SYLLABLES, 2)), (SIZE // 2, int(rng.integers(50, 210))), 200, fore, 6)
-    return image
+    return opaque(image)
 
 
 def paint_road_sign(rng: np.random.Generator) -> Image:
-    """A traffic sign: disc, triangle or board; alpha is full, the corners are grey metal."""
-    image = np.full((SIZE, SIZE, 4), (150, 150, 150, 255), np.uint8)
+    """A traffic sign: disc, triangle or board; the corners are grey metal."""
+    image = np.full((SIZE, SIZE, 3), 150, np.uint8)
     kind, centre = rng.integers(4), (SIZE // 2, SIZE // 2)
-    red, white, blue = (196, 30, 34, 255), (244, 244, 244, 255), (26, 76, 160, 255)
+    red, white, blue = (196, 30, 34), (244, 244, 244), (26, 76, 160)
     if kind == 0:
         cv2.circle(image, centre, 124, red, -1, cv2.LINE_AA)
         cv2.circle(image, centre, 92, white, -1, cv2.LINE_AA)
-        _text(image, str(rng.choice([20, 30, 40, 50])), centre, 120, (20, 20, 20, 255), 10)
+        _text(image, str(rng.choice([20, 30, 40, 50])), centre, 120, (20, 20, 20), 10)
     elif kind == 1:
         cv2.fillPoly(image, [np.array([[128, 8], [250, 236], [6, 236]])], red, cv2.LINE_AA)
         cv2.fillPoly(image, [np.array([[128, 58], [208, 210], [48, 210]])], white, cv2.LINE_AA)
@@ -261,4 +267,4 @@ def paint_road_sign(rng: np.random.Generator) -> Image:
         _text(image, str(rng.choice(['P', 'H', 'A4', 'B27'])), centre, 120, white, 14)
     else:
         return paint_sign(rng)
-    return image
+    return opaque(image)

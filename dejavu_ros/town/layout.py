@@ -1,6 +1,7 @@
 """The plan of a town: a loop road and what stands along it, as plain data."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class House:
     def height(self) -> float:
         return FLOOR * self.style.floors + 0.4
 
-    @property
+    @functools.cached_property
     def corners(self) -> np.ndarray:
         """Footprint (4, 2)."""
         half = self.width / 2
@@ -89,20 +90,25 @@ class Thing:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
+    """A town on paper; ``zebras`` are the places of crossings along the road."""
+
     road: Road
-    houses: list[House]
-    trees: list[Tree]
-    things: list[Thing]
-    zebras: list[float]
+    houses: list[House] = dataclasses.field(default_factory=list)
+    trees: list[Tree] = dataclasses.field(default_factory=list)
+    things: list[Thing] = dataclasses.field(default_factory=list)
+    zebras: list[float] = dataclasses.field(default_factory=list)
 
 
 ROOFS = ('gable', 'gable', 'gable', 'cross_gable', 'hip', 'flat', 'flat')
 ROOF_COLOURS = ((0.75, 0.36, 0.26), (0.5, 0.26, 0.2), (0.42, 0.42, 0.45), (0.3, 0.32, 0.36), (0.6, 0.5, 0.4))
-SPECIES = ('broad', 'fine', 'long', 'needle')
+BROADLEAVES = ('broad', 'fine', 'long')
+FURNITURE = ('road_sign', 'road_sign', 'bin', 'bench', 'bollards', 'cabinet', 'column')
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two convex footprints (n, 2) overlap: no edge of either separates them."""
+    if (a.max(axis=0) <= b.min(axis=0)).any() or (b.max(axis=0) <= a.min(axis=0)).any():
+        return False
     for shape in (a, b):
         edges = np.roll(shape, -1, axis=0) - shape
         for normal in np.c_[-edges[:, 1], edges[:, 0]]:
@@ -122,65 +128,85 @@ def draw_house(rng: np.random.Generator, road: Road, s: float, side: int, width:
                  int(rng.integers(1 << 30)))
 
 
+def draw_thing(rng: np.random.Generator, what: str, frame: Frame, side: int, length: float = 0.0) -> Thing:
+    return Thing(what, frame, side, length, int(rng.integers(1 << 30)))
+
+
 def draw_tree(rng: np.random.Generator, frame: Frame, needle_share: float = 0.3) -> Tree:
-    species = 'needle' if rng.random() < needle_share else str(rng.choice(SPECIES[:3]))
+    species = 'needle' if rng.random() < needle_share else str(rng.choice(BROADLEAVES))
     tint = (rng.uniform(0.8, 1.1), rng.uniform(0.85, 1.1), rng.uniform(0.7, 1.0))
     return Tree(Frame(frame.xy, rng.uniform(0, 7)), species, rng.uniform(0.75, 1.25), tint)
-
-
-def free(road: Road, houses: list[House], corners: np.ndarray) -> bool:
-    return (min(road.distance(corner) for corner in corners) > PAVEMENT_END - 0.1
-            and not any(overlap(house.corners, corners) for house in houses))
 
 
 def make_plan(seed: int) -> Plan:
     """Draw the town of a seed."""
     rng = np.random.default_rng((seed, 1))
-    road = Road(rng)
-    houses, trees, things = [], [], []
+    plan = Plan(Road(rng))
     for side in (-1, 1):
-        s = 0.0
-        while s < road.length - 8:
-            width, lot = rng.uniform(8, 18), rng.random()
-            middle = s + width / 2
-            if lot < 0.72:
-                house = draw_house(rng, road, middle, side, width)
-                if free(road, houses, house.corners):
-                    houses.append(house)
-                    if road.distance(house.frame.xy) > 9:
-                        things.append(Thing('fence', road.frame(middle, side * 7.0), side, 0.8 * width,
-                                            int(rng.integers(1 << 30))))
-            elif lot < 0.9:
-                trees += [draw_tree(rng, road.frame(s + rng.uniform(0, width), side * rng.uniform(8.5, 24)))
-                          for _ in range(int(width / 3))]
-                if rng.random() < 0.6:
-                    things.append(Thing('hedge', road.frame(middle, side * 7.1), side, width,
-                                        int(rng.integers(1 << 30))))
-            else:
-                things.append(Thing('poster_wall', road.frame(middle, side * 7.2), side, width,
-                                    int(rng.integers(1 << 30))))
-            s += width + rng.choice([0.1, 0.5, 2.0, 4.0])
-        for s in np.arange(5 + 13 * (side > 0), road.length - 5, 26.0):
-            things.append(Thing('lamp', road.frame(s, side * 4.5), side, 0.0, 0))
-        for s in np.arange(3, road.length - 3, 9.0):
-            things_or_tree = rng.random()
+        plan_lots(plan, rng, side)
+        plan_kerb(plan, rng, side)
+    plan_backdrop(plan, rng)
+    plan.zebras.extend(rng.uniform(0, plan.road.length, 6))
+    plan.trees[:] = [tree for tree in plan.trees if has_room(plan, tree)]
+    return plan
+
+
+def plan_lots(plan: Plan, rng: np.random.Generator, side: int) -> None:
+    """Houses, groves and poster walls, one after the other along one side of the road."""
+    road, s = plan.road, 0.0
+    while s < road.length - 8:
+        width, lot = rng.uniform(8, 18), rng.random()
+        middle = s + width / 2
+        if lot < 0.72:
+            house = draw_house(rng, road, middle, side, width)
+            if is_free(plan, house.corners):
+                plan.houses.append(house)
+                if road.distance(house.frame.xy) > 9:
+                    plan.things.append(draw_thing(rng, 'fence', road.frame(middle, side * 7.0), side, 0.8 * width))
+        elif lot < 0.9:
+            plan.trees.extend(draw_tree(rng, road.frame(s + rng.uniform(0, width), side * rng.uniform(8.5, 24)))
+                              for _ in range(int(width / 3)))
+            if rng.random() < 0.6:
+                plan.things.append(draw_thing(rng, 'hedge', road.frame(middle, side * 7.1), side, width))
+        else:
+            plan.things.append(draw_thing(rng, 'poster_wall', road.frame(middle, side * 7.2), side, width))
+        s += width + rng.choice([0.1, 0.5, 2.0, 4.0])
+
+
+def plan_kerb(plan: Plan, rng: np.random.Generator, side: int) -> None:
+    """Lamps at even distances, and trees and furniture at random ones, along one kerb."""
+    road = plan.road
+    for s in np.arange(5 + 13 * (side > 0), road.length - 5, 26.0):
+        plan.things.append(draw_thing(rng, 'lamp', road.frame(s, side * 4.5), side))
+    for s in np.arange(3, road.length - 3, 9.0):
+        kind = rng.random()
+        if kind < 0.26:
+            plan.trees.append(draw_tree(rng, road.frame(s, side * 5.4), needle_share=0.0))
+        elif kind < 0.72:
             frame = road.frame(s + rng.uniform(0, 5), side * rng.uniform(4.5, 4.8))
-            if things_or_tree < 0.26:
-                trees.append(draw_tree(rng, road.frame(s, side * 5.4), 0.0))
-            elif things_or_tree < 0.72:
-                what = str(rng.choice(['road_sign', 'road_sign', 'bin', 'bench', 'bollards', 'cabinet', 'column']))
-                things.append(Thing(what, frame, side, 0.0, int(rng.integers(1 << 30))))
-    trees += [draw_tree(rng, road.frame(rng.uniform(0, road.length), rng.choice([-1, 1]) * rng.uniform(26, 50)), 0.8)
-              for _ in range(50)]
-    trees = [tree for tree in trees if road.distance(tree.frame.xy) > 4.9
-             and not any(overlap(house.corners, tree.frame.xy + 0.8 * SQUARE) for house in houses)]
+            plan.things.append(draw_thing(rng, str(rng.choice(FURNITURE)), frame, side))
+
+
+def plan_backdrop(plan: Plan, rng: np.random.Generator) -> None:
+    """Woods and towers behind the houses."""
+    def somewhere(near: float, far: float) -> Frame:
+        return plan.road.frame(rng.uniform(0, plan.road.length), rng.choice([-1, 1]) * rng.uniform(near, far))
+
+    plan.trees.extend(draw_tree(rng, somewhere(26, 50), needle_share=0.8) for _ in range(50))
     for _ in range(7):
-        frame = Frame(road.frame(rng.uniform(0, road.length), rng.choice([-1, 1]) * rng.uniform(30, 55)).xy,
-                      rng.uniform(0, 3))
-        if road.distance(frame.xy) > 24:
-            things.append(Thing('tower', frame, 1, 0.0, int(rng.integers(1 << 30))))
-    zebras = list(rng.uniform(0, road.length, 6))
-    return Plan(road, houses, trees, things, zebras)
+        frame = Frame(somewhere(30, 55).xy, rng.uniform(0, 3))
+        if plan.road.distance(frame.xy) > 24:
+            plan.things.append(draw_thing(rng, 'tower', frame, 1))
 
 
-SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+def is_free(plan: Plan, corners: np.ndarray) -> bool:
+    """Whether a footprint is clear of the pavement and of all houses."""
+    return (min(plan.road.distance(corner) for corner in corners) > PAVEMENT_END - 0.1
+            and not any(overlap(house.corners, corners) for house in plan.houses))
+
+
+def has_room(plan: Plan, tree: Tree) -> bool:
+    """Whether a tree stands clear of road and houses."""
+    around = tree.frame.xy + 0.8 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    return (plan.road.distance(tree.frame.xy) > 4.9
+            and not any(overlap(house.corners, around) for house in plan.houses))

@@ -65,7 +65,7 @@ class Mesh:
 
     def arrays(self) -> dict[Surface, np.ndarray]:
         """The quads of each surface as (n, 4, VERTEX_FLOATS) float32."""
-        return {surface: np.concatenate(quads).astype(np.float32) if quads
+        return {surface: _with_normals(np.concatenate(quads)).astype(np.float32) if quads
                 else np.zeros((0, 4, VERTEX_FLOATS), np.float32) for surface, quads in self.quads.items()}
 
     def add(self, surface: Surface, quads: np.ndarray) -> None:
@@ -73,14 +73,10 @@ class Mesh:
         self.quads[surface].append(quads)
 
     def quad(self, corners, paint: Paint, uv=UNIT_SQUARE, normal=None) -> None:
-        """One quad with ``corners`` (4, 3) in metres and texture coordinates ``uv`` (4, 2)."""
-        corners = np.asarray(corners, float)
-        if normal is None:
-            normal = np.cross(corners[2] - corners[0], corners[3] - corners[1])
-            normal = normal / (np.linalg.norm(normal) + 1e-12)
+        """One quad with ``corners`` (4, 3) in metres and ``uv`` (4, 2), flat where no normal is given."""
         vertices = np.empty((1, 4, VERTEX_FLOATS))
         vertices[0, :, POSITION] = corners
-        vertices[0, :, NORMAL] = normal
+        vertices[0, :, NORMAL] = np.nan if normal is None else normal  # _with_normals fills them in
         vertices[0, :, UV] = uv
         vertices[0, :, MATERIAL] = (paint.layer, paint.kind, paint.random, paint.detail)
         vertices[0, :, TINT] = paint.tint
@@ -114,6 +110,16 @@ class Mesh:
             self.quad([start + start_radius * ring[i], start + start_radius * ring[i + 1],
                        end + end_radius * ring[i + 1], end + end_radius * ring[i]], paint,
                       UNIT_SQUARE * (1 / sides, length / 2), normal=(ring[i] + ring[i + 1]) / 2)
+
+
+def _with_normals(quads: np.ndarray) -> np.ndarray:
+    """The quads with normals where they have none; for all at once, as np.cross is slow for one."""
+    bare = np.isnan(quads[:, 0, NORMAL.start])
+    corners = quads[bare][:, :, POSITION]
+    normals = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    quads[bare, :, NORMAL] = normals[:, None]
+    return quads
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dejavu_ros.town.traversal import Traversal
 
 NEAR, FAR = 0.15, 420.0  # metres
 SHADOW_SIZE = 4096
+OVERSAMPLING = 2  # the scene is drawn at this multiple and averaged by the lens, so that edges are smooth
 LAMPS = 8  # street lamps that light one picture
 LEAF_DISTANCE = 160.0  # metres; beyond, haze and pixels swallow leaves
 FRAGMENTS = {Surface.GROUND: shaders.GROUND, Surface.FACADE: shaders.FACADE, Surface.PLAIN: shaders.PLAIN,
@@ -80,8 +81,12 @@ class Renderer:
         """A picture (H, W, 3) uint8 RGB and its depth (H, W) float32 in metres along z, inf at the sky.
 
         ``base_T_camera`` is an optical frame (z ahead). ``frame_index`` moves rain, snow and noise on.
+        Raises RenderError for a traversal of another town.
         """
         if traversal is not self._traversal:
+            if traversal.town.seed != self.town.seed:
+                raise RenderError(
+                    f'a traversal of town {traversal.town.seed} cannot be rendered in town {self.town.seed}')
             self._enter(traversal)
         map_T_camera = map_T_base @ base_T_camera
         view = self._projection @ look_from(map_T_camera)
@@ -106,7 +111,7 @@ class Renderer:
         self._lens_screen = context.vertex_array(self._lens, [])
 
     def _make_targets(self) -> None:
-        context, size = self._context, (self.width, self.height)
+        context, size = self._context, (OVERSAMPLING * self.width, OVERSAMPLING * self.height)
         self._shadow_map = context.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
         self._shadow_map.compare_func = '<='
         self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
@@ -117,7 +122,7 @@ class Renderer:
         self._depth = context.depth_texture(size)
         self._depth.compare_func = ''  # or it cannot be read back
         self._scene_target = context.framebuffer([self._scene], self._depth)
-        self._picture_target = context.framebuffer([context.texture(size, 4)])
+        self._picture_target = context.framebuffer([context.texture((self.width, self.height), 4)])
 
     def _upload(self, quads: dict[Surface, np.ndarray]) -> dict[Surface, Batch]:
         return {surface: Batch(self._context, array, self._programs[surface], self._shadow_programs[surface])
@@ -153,7 +158,8 @@ class Renderer:
         ahead = map_T_camera.rotation.apply([0.0, 0.0, 1.0])
         lamps = self._lamps_near(eye + 10.0 * ahead)
         for program in self._programs.values():
-            _set(program, camera=view, eye=eye, lamp_at=lamps, lamp_count=LAMPS if self._traversal.look.night > 0 else 0,
+            _set(program, camera=view, eye=eye, lamp_at=lamps,
+                 lamp_count=LAMPS if self._traversal.look.night > 0 else 0,
                  headlight_at=map_T_base.position + map_T_base.rotation.apply([1.5, 0.0, 0.7]),
                  headlight_to=map_T_base.rotation.apply([0.995, 0.0, -0.03]))
         self._textures.use(0)
@@ -176,21 +182,33 @@ class Renderer:
         self._picture_target.use()
         self._context.disable(self._context.DEPTH_TEST)
         self._scene.use(0)
-        _set(self._lens, moment=moment, horizon_row=horizon[1] / horizon[3] * 0.5 + 0.5)
+        _set(self._lens, moment=moment, finest=np.log2(OVERSAMPLING), horizon_row=horizon[1] / horizon[3] * 0.5 + 0.5)
         self._lens_screen.render(vertices=3)
 
     def _read(self) -> tuple[np.ndarray, np.ndarray]:
-        shape = (self.height, self.width)
-        picture = np.frombuffer(self._picture_target.read(components=3), np.uint8).reshape(*shape, 3)[::-1]
-        buffer = np.frombuffer(self._depth.read(), np.float32).reshape(shape)[::-1]
-        depth = np.full(shape, np.inf, np.float32)
-        solid = buffer < 0.99999
-        depth[solid] = 2 * NEAR * FAR / (FAR + NEAR - (2 * buffer[solid] - 1) * (FAR - NEAR))
-        return np.ascontiguousarray(picture), depth
+        picture = np.frombuffer(self._picture_target.read(components=3), np.uint8).reshape(self.height, self.width, 3)
+        fine = np.frombuffer(self._depth.read(), np.float32)
+        return np.ascontiguousarray(picture[::-1]), metric_depth(fine.reshape(self._depth.height, -1)[::-1])
 
     def _lamps_near(self, point: np.ndarray) -> np.ndarray:
         order = np.argsort(np.linalg.norm(self.town.lamps[:, :2] - point[:2], axis=1))
         return self.town.lamps[order[:LAMPS]]
+
+
+def metric_depth(buffer: np.ndarray) -> np.ndarray:
+    """(H, W) metres along z, inf where nothing was drawn, from a buffer in [0, 1] that is OVERSAMPLING times as fine.
+
+    A depth buffer is linear in the image, so its mean is the depth of a plane at the middle of a pixel; at an edge the
+    nearest sample counts.
+    """
+    samples = [buffer[i::OVERSAMPLING, j::OVERSAMPLING] for i in range(OVERSAMPLING) for j in range(OVERSAMPLING)]
+    nearest, mean = _metres(np.minimum.reduce(samples)), _metres(sum(samples) / len(samples))
+    return np.where(_metres(np.maximum.reduce(samples)) < 1.1 * nearest, mean, nearest).astype(np.float32)
+
+
+def _metres(buffer: np.ndarray) -> np.ndarray:
+    metres = 2 * NEAR * FAR / (FAR + NEAR - (2 * buffer.astype(np.float64) - 1) * (FAR - NEAR))
+    return np.where(buffer < 0.99999, metres, np.inf)
 
 
 def _set(program, **uniforms) -> None:

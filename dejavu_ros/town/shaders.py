@@ -67,7 +67,8 @@ vec3 light(vec3 n) {
     float square = dot(way, way);
     vec3 along = way * inversesqrt(square);
     float cone = smoothstep(0.75, 0.98, dot(along, headlight_to));
-    sum += vec3(1.0, 0.97, 0.9) * headlights * cone * 12.0 * (0.85 * max(-dot(n, along), 0.0) + 0.12) / (6.0 + 0.18 * square);
+    float caught = 0.85 * max(-dot(n, along), 0.0) + 0.12;
+    sum += vec3(1.0, 0.97, 0.9) * headlights * cone * caught * 12.0 / (6.0 + 0.18 * square);
   }
   return sum;
 }
@@ -216,7 +217,8 @@ void main() {
   vec3 d = normalize(far.xyz / far.w - eye);
   vec3 shade = mix(horizon, zenith, pow(max(d.z, 0.0), 0.55));
   vec2 flat_sky = d.xy / (max(d.z, 0.0) + 0.15) * 0.25 + phase * 17.0;
-  vec4 big = texture(textures, vec3(flat_sky, mottle_layer)), small = texture(textures, vec3(flat_sky * 2.7, mottle_layer));
+  vec4 big = texture(textures, vec3(flat_sky, mottle_layer));
+  vec4 small = texture(textures, vec3(flat_sky * 2.7, mottle_layer));
   float clouds = smoothstep(0.85 - cloud_cover, 1.1 - cloud_cover, 0.7 * big.r + 0.3 * small.b);
   shade = mix(shade, cloud * (0.7 + 0.6 * small.g), clouds * smoothstep(0.0, 0.15, d.z) * 0.9);
   float near_sun = max(dot(d, sun_direction), 0.0);
@@ -228,8 +230,8 @@ void main() {
 LENS = VERSION + '''
 // from the scene to the sensor: reflections on wet ground, glow, rain, snow, exposure, noise
 uniform sampler2D scene;
-uniform float horizon_row, moment;
-uniform float falling_rain, falling_snow, drops, blur, bloom, night, noise, exposure, saturation, vignette;
+uniform float horizon_row, moment, finest;  // finest: the mip level of one pixel
+uniform float falling_rain, falling_snow, drops, blur, bloom, night, noise, exposure, gamma, saturation, vignette;
 uniform vec3 balance;
 in vec2 at;
 out vec4 picture;
@@ -241,21 +243,25 @@ float streak(vec2 where, float salt) {
 }
 void main() {
   vec2 from = at;
-  float level = blur;
+  float level = finest + blur;
   if (drops > 0.0) {  // a drop on the lens shows the scene smaller and soft
     vec2 grid = at * vec2(11.0, 8.0), cell = floor(grid);
     float salt = floor(moment * 0.13);
     vec2 off = fract(grid) - 0.5 - 0.5 * (vec2(hash(cell + salt), hash(cell + salt + 71.0)) - 0.5);
-    if (hash(cell + salt + 13.0) < drops && length(off) < 0.08 + 0.2 * hash(cell + 29.0)) { from -= off * 0.12; level = 2.2; }
+    if (hash(cell + salt + 13.0) < drops && length(off) < 0.08 + 0.2 * hash(cell + 29.0)) {
+      from -= off * 0.12;
+      level = finest + 2.2;
+    }
   }
   vec4 seen = textureLod(scene, from, level);
   if (seen.a > 0.01) {
     vec2 ripple = vec2(hash(at * vec2(70.0, 160.0)), hash(at * vec2(90.0, 140.0) + 7.0)) - 0.5;
     vec2 mirrored = vec2(from.x, 2.0 * horizon_row - from.y) + ripple * vec2(0.012, 0.03);
-    seen.rgb = mix(seen.rgb, textureLod(scene, clamp(mirrored, 0.01, 0.99), 1.3).rgb, min(seen.a, 0.85));
+    seen.rgb = mix(seen.rgb, textureLod(scene, clamp(mirrored, 0.01, 0.99), finest + 1.3).rgb, min(seen.a, 0.85));
   }
   vec3 c = seen.rgb;
-  vec3 glow = (textureLod(scene, from, 3.0) + textureLod(scene, from, 4.0) + textureLod(scene, from, 5.0)).rgb / 3.0;
+  vec3 glow = (textureLod(scene, from, finest + 3.0) + textureLod(scene, from, finest + 4.0) +
+               textureLod(scene, from, finest + 5.0)).rgb / 3.0;
   c += bloom * max(glow - mix(1.0, 0.12, night), 0.0);
   if (falling_rain > 0.0)
     for (int k = 0; k < 3; k++) {
@@ -273,7 +279,7 @@ void main() {
     }
   c = 1.0 - exp(-2.5 * exposure * balance * c);
   c = mix(vec3(dot(c, vec3(0.3, 0.6, 0.1))), c, saturation);
-  c = pow(clamp(c, 0.0, 1.0), vec3(1.0 / 2.2));
+  c = pow(clamp(c, 0.0, 1.0), vec3(1.0 / gamma));
   vec2 middle = at - 0.5;
   c *= 1.0 - vignette * dot(middle, middle);
   vec2 pixel = gl_FragCoord.xy + moment * 61.0;

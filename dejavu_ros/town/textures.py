@@ -5,6 +5,7 @@ Colours are sRGB, the first row is the top. Alpha means coverage of leaves and *
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 SIZE = 256
 
@@ -59,7 +60,7 @@ def paving(rng) -> Image:
 
 
 def grass(rng) -> Image:
-    blades = cv2.GaussianBlur(rng.normal(0, 1, (SIZE, SIZE)).astype(np.float32), (1, 7), 0)
+    blades = gaussian_filter(rng.normal(0, 1, (SIZE, SIZE)), (1.4, 0), mode='wrap')
     return coloured((84, 118, 48), 1 + 0.14 * tile_noise(rng, 8) + 0.25 * blades)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dejavu_ros.town.layout import PARKING, Road
-from dejavu_ros.town.mesh import UNIT_SQUARE, Frame, Kind, Mesh, Paint
+from dejavu_ros.town.mesh import Frame, Kind, Mesh, Paint
 from dejavu_ros.town.textures import Textures
 
 CAR_COLOURS = ((0.8, 0.8, 0.82), (0.04, 0.04, 0.05), (0.42, 0.44, 0.47), (0.5, 0.04, 0.04), (0.05, 0.1, 0.34),
@@ -32,7 +32,8 @@ def build_car(mesh: Mesh, textures: Textures, frame: Frame, rng: np.random.Gener
             y = side * HALF_WIDTH
             lower = [[x0, y, FLOOR_HEIGHT], [x1, y, FLOOR_HEIGHT], [x1, y, low1], [x0, y, low0]]
             upper = [[x0, y, low0], [x1, y, low1], [x1, side * half1, top1], [x0, side * half0, top0]]
-            for corners, paint in ((lower, lacquer), (upper, lacquer if body == 'van' and x1 < 0.3 * length else glass)):
+            windowless = body == 'van' and x1 < 0.3 * length
+            for corners, paint in ((lower, lacquer), (upper, lacquer if windowless else glass)):
                 mesh.quad(frame.points(corners[::-side]), paint)
         steep = abs(top1 - top0) > 0.25 * abs(x1 - x0) and max(top0, top1) > BELT + 0.2 and x1 < 0.49 * length
         paint = glass if steep and not (body == 'van' and x0 < 0) else lacquer

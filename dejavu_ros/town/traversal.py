@@ -44,3 +44,15 @@ class Traversal:
     def poses(self, start_m: float, length_m: float, step_m: float) -> list[Pose]:
         """Poses of the base (REP-103, z = 0 on the road) every ``step_m`` metres, as often round as it takes."""
         return [self.pose(s) for s in np.arange(start_m, start_m + length_m, step_m)]
+
+    def odometry(self, poses: list[Pose]) -> list[Pose]:
+        """``odom_T_base`` of ``poses`` as dead reckoning has it: begins at nought and drifts, 1 or 2 % of the way."""
+        rng = np.random.default_rng((self.seed, 5))
+        scale, veer = rng.normal(1.0, 0.008), rng.normal(0.0, 0.0003)  # of the way; radians per metre
+        reckoned = [Pose.planar(0.0, 0.0, 0.0)]
+        for last, pose in zip(poses[:-1], poses[1:]):
+            step = last.inverse @ pose
+            way = np.linalg.norm(step.position)
+            drift = Pose.planar(0.0, 0.0, way * (veer + rng.normal(0.0, 0.0005)))
+            reckoned.append(reckoned[-1] @ Pose(step.position * scale, step.quaternion) @ drift)
+        return reckoned

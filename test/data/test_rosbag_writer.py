@@ -1,4 +1,6 @@
-"""What is written is read back by an independent reader, and nothing half-written is left."""
+"""What is written is what ROS reads, and nothing half-written is left."""
+
+import importlib
 
 import cv2
 import numpy as np
@@ -76,3 +78,26 @@ def test_a_place_that_cannot_be_written(tmp_path):
 def test_an_error_of_the_caller_is_not_taken_for_one_of_the_disk(tmp_path):
     with pytest.raises(FileNotFoundError), BagWriter(tmp_path / 'drive'):
         open(tmp_path / 'missing')
+
+
+def test_ros_itself_reads_the_messages(tmp_path):
+    serialization = pytest.importorskip('rclpy.serialization', reason='no ROS on this machine')
+
+    def get_message(name):
+        package, _, kind = name.split('/')
+        return getattr(importlib.import_module(f'{package}.msg'), kind)
+
+    with BagWriter(tmp_path / 'drive') as bag:
+        bag.image('/image', 2_000_000_003, 'camera', RGB)
+        bag.compressed_image('/compressed', 2_000_000_003, 'camera', b'12345')
+        bag.camera_info('/camera_info', 2_000_000_003, 'camera', 6, 4, np.diag([5.0, 5.0, 1.0]))
+        bag.odometry('/odom', 2_000_000_003, 'camera', 'base_link', Pose.planar(1.0, 2.0, 0.5))
+    with AnyReader([tmp_path / 'drive']) as reader:
+        got = {connection.topic: serialization.deserialize_message(bytes(data), get_message(connection.msgtype))
+               for connection, _, data in reader.messages()}
+    for message in got.values():
+        stamp = message.header.stamp
+        assert (stamp.sec, stamp.nanosec, message.header.frame_id) == (2, 3, 'camera')
+    assert bytes(got['/image'].data) == RGB.tobytes() and got['/image'].step == 18
+    assert bytes(got['/compressed'].data) == b'12345'
+    assert got['/camera_info'].k[0] == 5 and got['/odom'].pose.pose.position.y == 2

@@ -1,0 +1,1 @@
+"""The ROS 2 node. The only package that imports rclpy and messages."""

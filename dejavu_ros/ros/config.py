@@ -1,0 +1,73 @@
+"""What a person sets on the node, beside the localizer's own settings. Imports no ROS, so that docs can read it."""
+
+import dataclasses
+
+from dejavu_ros.config import option
+from dejavu_ros.errors import ConfigError, DataError
+from dejavu_ros.geometry import Pose
+from dejavu_ros.localization.config import LocalizerConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeConfig:
+    """Inputs, frames and outputs of the node ``relocalize``."""
+
+    map: str = option('', 'folder of the keyframe map (NAME.dvmap); may be set while running; empty: none, all frames '
+                          'are rejected with no_map')
+    checkpoint: str = option('', 'file of the network\'s weights, the one that the map was made with (empty: the '
+                                 'shipped one)')
+    device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1, ...')
+    autostart: bool = option(False, 'configure and activate on start, with no lifecycle manager')
+
+    image_topic: str = option('image', 'topic of the camera, as `ros2 topic list` shows it; relative names follow the '
+                                       'namespace')
+    transport: str = option('raw', 'type of that topic: sensor_msgs/Image or sensor_msgs/CompressedImage',
+                            choices=('raw', 'compressed'))
+    reliability: str = option('best_effort', 'QoS of the subscription; best_effort hears every publisher, reliable '
+                                             'only reliable ones',
+                              choices=('best_effort', 'reliable'))
+    camera: str = option('camera', 'name of the camera in diagnostics and for the localizer')
+    odom_topic: str = option('', 'topic of nav_msgs/Odometry, for the filter and map -> odom (empty: none)')
+    max_rate: float = option(10.0, 'frames processed per second at most, the newest wins; 0: only when ~/relocalize '
+                                   'asks', unit='Hz', low=0.0, high=1000.0)
+
+    map_frame: str = option('map', 'frame of all poses that are published')
+    base_frame: str = option('base_link', 'the robot\'s frame, whose pose is estimated')
+    odom_frame: str = option('odom', 'frame that odometry is measured in')
+    base_T_camera: str = option('', 'mounting of the camera, "x y z qx qy qz qw" of its optical frame in base_frame '
+                                    '(metres); empty: from TF where tf2_ros is installed, else as in the map')
+
+    publish_tf: bool = option(False, 'publish map -> odom after the first accepted pose; needs tf2_ros, and odom_topic '
+                                     'or odom -> base in TF')
+    tf_rate: float = option(20.0, 'how often map -> odom is repeated', unit='Hz', low=1.0, high=200.0)
+    tf_tolerance: float = option(0.1, 'how far ahead of now map -> odom is dated, so that it is valid until the next '
+                                      'one', unit='s', low=0.0, high=10.0)
+    publish_initialpose: bool = option(False, 'send accepted poses to initialpose, for AMCL or slam_toolbox')
+    initialpose_period: float = option(10.0, 'shortest time between two of them', unit='s', low=0.0, high=86400.0)
+    pose_timeout: float = option(5.0, 'diagnostics say "Localized." so long after an accepted pose', unit='s', low=0.1,
+                                 high=3600.0)
+
+    def __post_init__(self):
+        for name in ('image_topic', 'map_frame', 'base_frame', 'odom_frame'):
+            if not getattr(self, name).strip():
+                raise ConfigError(f'{name} must not be empty')
+        parse_mounting(self.base_T_camera)
+
+
+def parse_mounting(text: str) -> Pose | None:
+    """``x y z qx qy qz qw`` to base_T_camera, None for an empty text. Raises ConfigError for anything else."""
+    if not text.strip():
+        return None
+    try:
+        x, y, z, qx, qy, qz, qw = map(float, text.split())
+        return Pose.make((x, y, z), (qx, qy, qz, qw))
+    except (ValueError, DataError):
+        raise ConfigError(f'base_T_camera must be seven numbers "x y z qx qy qz qw", got {text!r}') from None
+
+
+# prefix of the ROS parameters and key in the YAML file -> configuration
+GROUPS = {'': NodeConfig, 'localizer': LocalizerConfig}
+
+# these take effect at once; the others are fixed from configure to clean-up
+LIVE = {'map', 'max_rate', 'publish_initialpose', 'initialpose_period', 'pose_timeout',
+        *(f'localizer.{field.name}' for field in dataclasses.fields(LocalizerConfig))}

@@ -1,0 +1,275 @@
+"""The lifecycle node ``relocalize``: convert, call the localizer, publish."""
+
+import dataclasses
+import functools
+import threading
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image
+from std_srvs.srv import Trigger
+
+from dejavu_ros.errors import ConfigError, DejavuError, ImageError, MapError
+from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.localization import Estimate, Localizer
+from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.ros.config import GROUPS, LIVE, NodeConfig
+from dejavu_ros.ros.conversions import header_from_message, image_from_message
+from dejavu_ros.ros.diagnostics import Condition, Statistics, make_status, memory
+from dejavu_ros.ros.frames import Frames
+from dejavu_ros.ros.mounting import remount
+from dejavu_ros.ros.outputs import Outputs
+from dejavu_ros.ros.parameters import Configs, Parameters
+from dejavu_ros.ros.transforms import tf2_ros
+from dejavu_ros.ros.worker import NewestWorker
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+def load_extractor(checkpoint: str, device: str) -> FeatureExtractor:
+    """The network of a checkpoint file on a device. Raises CheckpointError, ConfigError."""
+    return FeatureExtractor(load_checkpoint(checkpoint), device)
+
+
+def in_words(error: Exception) -> str:
+    """One line."""
+    name = '' if isinstance(error, DejavuError) else f'{type(error).__name__}: '
+    return ' '.join(f'{name}{error}'.split())
+
+
+class RelocalizeNode(LifecycleNode):
+    """Inactive it has no subscriptions and computes nothing; active, one thread works on the newest frame.
+
+    Images arrive and services answer in the executor's thread. ``lock`` guards the localizer between the two.
+    """
+
+    def __init__(self, *, load_extractor=load_extractor, open_map=KeyframeMap.open, make_localizer=Localizer, **node):
+        """The three functions are those of the package unless replaced, ``node`` goes to rclpy. Raises ConfigError."""
+        super().__init__('relocalize', **node)
+        self.load_extractor, self.open_map, self.make_localizer = load_extractor, open_map, make_localizer
+        self.lock = threading.Lock()
+        self.localizer = self.worker = self.frames = self.images_in = None
+        self.problem = ''
+        self.statistics = Statistics()
+        self.parameters = Parameters(self, GROUPS, self.change)
+        self.outputs = Outputs(self)
+        self.diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.create_service(Trigger, '~/relocalize', self.on_relocalize)
+        self.create_service(Trigger, '~/reset', self.on_reset)
+        self.create_service(Trigger, '~/reload_map', self.on_reload_map)
+        for service in self.services:
+            if service.srv_type is ChangeState:
+                service.callback = functools.partial(self.on_change_state, service.callback)
+        # by the wall clock: with use_sim_time and no /clock, diagnostics are needed most
+        self.create_timer(1.0, self.publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        if self.config.autostart and self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    @property
+    def config(self) -> NodeConfig:
+        return self.parameters.configs['']
+
+    # life cycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            extractor = self.load_extractor(self.config.checkpoint, self.config.device)
+            localizer = self.build_localizer(extractor, self.parameters.configs)
+        except Exception as error:  # rclpy would say nothing
+            return self.refuse('configure', in_words(error))
+        self.localizer, self.problem = localizer, ''
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self.config.publish_tf and tf2_ros is None:
+            return self.refuse('activate', 'publish_tf is on, but tf2_ros is not installed: install '
+                                           'ros-$ROS_DISTRO-tf2-ros-py, or turn publish_tf off')
+        self.problem, self.statistics = '', Statistics()
+        self.outputs.restart()
+        result = super().on_activate(state)
+        self.start()
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.localizer = None
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.stop()
+        self.localizer = None
+        return super().on_shutdown(state)
+
+    def refuse(self, transition: str, reason: str) -> TransitionCallbackReturn:
+        self.problem = f'Cannot {transition}: {reason}'
+        self.get_logger().error(self.problem)
+        return FAILURE
+
+    def start(self) -> None:
+        config = self.config
+        self.worker = NewestWorker(self.work, config.max_rate)
+        self.frames = Frames(self, config)
+        kind = Image if config.transport == 'raw' else CompressedImage
+        reliability = getattr(ReliabilityPolicy, config.reliability.upper())
+        self.images_in = self.create_subscription(kind, config.image_topic, self.on_image,
+                                                  QoSProfile(depth=1, reliability=reliability))
+
+    def stop(self) -> None:
+        """End subscriptions and work, at once but for the frame in work. Does nothing where nothing runs."""
+        if self.worker is None:
+            return
+        self.destroy_subscription(self.images_in)
+        self.worker.stop()
+        self.frames.close()
+        self.worker = self.frames = self.images_in = None
+
+    def on_change_state(self, inherited, request: ChangeState.Request,
+                        response: ChangeState.Response) -> ChangeState.Response:
+        """A transition that is not possible now is refused; rclpy lets it end the node (7.1.6, 3.3)."""
+        try:
+            return inherited(request, response)
+        except RuntimeError as error:
+            self.get_logger().error(f'No such transition now: {str(error).splitlines()[0]}')
+            response.success = False
+            return response
+
+    # settings
+
+    def build_localizer(self, extractor: FeatureExtractor, configs: Configs) -> Localizer:
+        """Open the map and make a localizer with it. Raises MapError."""
+        path = configs[''].map
+        try:
+            keyframes = self.open_map(path, extractor.checkpoint.identity) if path else None
+            return self.make_localizer(extractor, keyframes, configs['localizer'])
+        except DejavuError:
+            raise
+        except Exception as error:  # no memory left, a disk that fails: the node lives on with what it has
+            raise MapError(f'map {path} cannot be used: {in_words(error)}') from error
+
+    def replace_localizer(self, configs: Configs) -> None:
+        """Take up another map or other settings; on an error everything stays as it was."""
+        localizer = self.build_localizer(self.localizer.extractor, configs)
+        with self.lock:
+            self.localizer = localizer
+            self.outputs.restart()
+            self.forget()
+
+    def forget(self) -> None:
+        """The robot is not localized until the next accepted frame."""
+        self.statistics.forget_pose()
+        if self.frames:
+            self.frames.forget()
+
+    def change(self, configs: Configs, names: set[str]) -> None:
+        """Take up new parameter values. Raises DejavuError to refuse them."""
+        if self.localizer is None:
+            return
+        fixed = sorted(names - LIVE)
+        if fixed:
+            raise ConfigError(f'{", ".join(fixed)} cannot change while the node is configured: clean it up first '
+                              f'(ros2 lifecycle set {self.get_fully_qualified_name()} cleanup)')
+        if 'map' in names or any(name.startswith('localizer.') for name in names):
+            self.replace_localizer(configs)
+        if self.worker:
+            self.worker.set_max_rate(configs[''].max_rate)
+
+    # inputs
+
+    def on_image(self, message: Image | CompressedImage) -> None:
+        if self.worker is None:
+            return  # it arrived just before the end of the subscription
+        self.statistics.count_received()
+        self.worker.put((message, time.perf_counter()))
+
+    # work, in the worker's thread
+
+    def work(self, arrival: tuple[Image | CompressedImage, float]) -> None:
+        """Answer one frame. Whatever goes wrong, the next one gets its chance."""
+        try:
+            self.process(*arrival)
+            self.problem = ''
+        except Exception as error:
+            if not self.context.ok():
+                return  # interrupted: nobody can be told any more
+            self.statistics.count_failed()
+            self.problem = f'A frame failed: {in_words(error)}'
+            self.get_logger().error(self.problem, throttle_duration_sec=10.0)
+
+    def process(self, message: Image | CompressedImage, arrived: float) -> None:
+        stamp_ns, camera_frame = header_from_message(message.header)
+        odom_T_base, base_T_camera = self.frames.odom_T_base(stamp_ns), self.frames.base_T_camera(camera_frame)
+        image, config = None, self.config
+        with self.lock:  # until its answer is out, so that nothing of it follows a reset or another map
+            localizer = self.localizer
+            try:
+                image = image_from_message(message)
+                estimate = localizer.process(image, stamp_ns, config.camera, odom_T_base)
+            except ImageError as error:
+                estimate = Estimate(stamp_ns, False, 'bad_image', [], 0.0, str(error))
+            if base_T_camera is not None and estimate.hypotheses:
+                estimate = remount(estimate, localizer.map, base_T_camera)
+            estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrived) * 1e3)
+            if estimate.accepted:
+                self.frames.correct(estimate.hypotheses[0].map_T_base, odom_T_base)
+            self.statistics.count_processed(estimate)
+            self.outputs.publish(estimate, localizer, config)
+        if image is not None:
+            self.outputs.publish_pictures(estimate, localizer, config, image)
+
+    def publish_diagnostics(self) -> None:
+        config, localizer, worker = self.config, self.localizer, self.worker
+        warning = self.frames.warning if self.frames else ''
+        condition = Condition(active=worker is not None, problem=self.problem, warning=warning,
+                              image_topic=self.resolve_topic_name(config.image_topic), pose_timeout=config.pose_timeout,
+                              dropped=worker.dropped if worker else 0)
+        extra = {'map': config.map, 'device': config.device, 'memory [MiB]': f'{memory(config.device):.0f}'}
+        if localizer is not None:
+            extra['checkpoint'] = localizer.extractor.checkpoint.identity
+            if localizer.map is not None:
+                extra |= {'map revision': str(localizer.map.revision), 'keyframes': str(len(localizer.map))}
+        status = make_status(self.statistics, condition, self.get_fully_qualified_name(), config.camera, extra)
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self.diagnostics_out.publish(array)
+
+    # services
+
+    def on_relocalize(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self.worker is None:
+            response.message = 'the node is not active'
+            return response
+        self.worker.request()
+        response.success, response.message = True, 'the next frame is processed; its answer comes on ~/hypotheses'
+        return response
+
+    def on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self.localizer is None:
+            response.message = 'the node is not configured'
+            return response
+        with self.lock:
+            self.localizer.reset()
+            self.forget()
+        response.success, response.message = True, 'what earlier frames said is forgotten'
+        return response
+
+    def on_reload_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self.localizer is None or not self.config.map:
+            response.message = 'the node is not configured' if self.localizer is None else 'no map is set'
+            return response
+        try:
+            self.replace_localizer(self.parameters.configs)
+        except MapError as error:
+            response.message = f'the map stays as it was: {error}'
+            return response
+        keyframes = self.localizer.map
+        response.success = True
+        response.message = f'{keyframes.name} revision {keyframes.revision}, {len(keyframes)} keyframes'
+        return response

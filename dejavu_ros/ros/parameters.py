@@ -1,0 +1,79 @@
+"""Configurations as ROS parameters: declared with description and range, checked whenever they are set."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import ParameterException
+from rclpy.node import Node
+
+from dejavu_ros.config import Option, build, options
+from dejavu_ros.errors import ConfigError, DejavuError
+
+Configs = dict[str, Any]
+
+
+class Parameters:
+    """The parameters of a node; ``configs`` maps a group's prefix to its configuration as it stands."""
+
+    def __init__(self, node: Node, groups: Mapping[str, type], change: Callable[[Configs, set[str]], None]):
+        """Declare everything. Raises ConfigError where a launch file or command line gave a wrong value.
+
+        ``change(configs, names)`` is called before new values are taken up, with the full names of those that differ;
+        a DejavuError that it raises refuses them all.
+        """
+        self.rows = {f'{group}.{row.name}' if group else row.name: (group, row)
+                     for group, config in groups.items() for row in options(config)}
+        self.change = change
+        values = {name: declare(node, name, row) for name, (_, row) in self.rows.items()}
+        self.configs: Configs = {group: build(config, {row.name: values[name] for name, (own, row) in self.rows.items()
+                                                       if own == group})
+                                 for group, config in groups.items()}
+        node.add_on_set_parameters_callback(self.on_set)
+
+    def on_set(self, parameters) -> SetParametersResult:
+        """Take up all of the new values or none."""
+        configs, changed = dict(self.configs), set()
+        try:
+            for parameter in parameters:
+                if parameter.name not in self.rows:
+                    continue  # use_sim_time and other parameters of rclpy
+                group, row = self.rows[parameter.name]
+                value = row.check(parameter.value)
+                if value != getattr(configs[group], row.name):
+                    configs[group] = dataclasses.replace(configs[group], **{row.name: value})
+                    changed.add(parameter.name)
+            if changed:
+                self.change(configs, changed)
+        except DejavuError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.configs = configs
+        return SetParametersResult(successful=True)
+
+
+def declare(node: Node, name: str, row: Option) -> Any:
+    """Declare one parameter and return its value. Raises ConfigError where it was set to a wrong one."""
+    try:
+        return node.declare_parameter(name, row.default, descriptor(row)).value
+    except ParameterException as error:
+        raise ConfigError(f'parameter {name}: {error}') from None
+
+
+def descriptor(row: Option) -> ParameterDescriptor:
+    """What ``ros2 param describe`` tells of an option."""
+    result = ParameterDescriptor(description=row.doc + (f' [{row.unit}]' if row.unit else ''))
+    if row.choices:
+        result.additional_constraints = f'one of {row.range}'
+    elif row.type is int and row.range:
+        low, high = -2**63 if row.low is None else int(row.low), 2**63 - 1 if row.high is None else int(row.high)
+        result.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    elif row.type is float:
+        # so that 5 is taken for 5.0; the type is checked by Option.check
+        result.dynamic_typing = True
+        if row.range:
+            low, high = (-sys.float_info.max if row.low is None else row.low,
+                         sys.float_info.max if row.high is None else row.high)
+            result.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)]
+    return result

@@ -1,0 +1,83 @@
+"""The other side of the node: send frames on a real topic, wait for what the node answers."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from dejavu_ros.errors import DejavuError
+from dejavu_ros.msg import HypothesisArray
+from dejavu_ros.ros.conversions import image_to_message, stamp_from_message
+
+
+class Player:
+    """Sends one frame at a time to ``image_topic`` and waits for the hypotheses with its stamp."""
+
+    def __init__(self, image_topic: str, hypotheses_topic: str = '/relocalize/hypotheses'):
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node('player', context=self.context)
+        self.images = self.node.create_publisher(Image, image_topic, QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE))
+        self.node.create_subscription(HypothesisArray, hypotheses_topic, self.on_hypotheses, 10)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.answers: dict[int, HypothesisArray] = {}
+        self.sent = 0
+
+    def __enter__(self) -> 'Player':
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self.context)
+
+    def on_hypotheses(self, message: HypothesisArray) -> None:
+        self.answers[stamp_from_message(message.header.stamp)] = message
+
+    def wait_for_node(self, timeout: float, running=lambda: True) -> None:
+        """Until someone listens to the images and speaks of hypotheses. Raises DejavuError after ``timeout`` seconds."""
+        end = time.monotonic() + timeout
+        while not (self.images.get_subscription_count() and self.node.count_publishers('/relocalize/hypotheses')):
+            if time.monotonic() > end or not running():
+                raise DejavuError(f'no node listens to {self.images.topic_name}: it did not start within {timeout:.0f} s')
+            self.executor.spin_once(timeout_sec=0.1)
+
+    def ask(self, image: np.ndarray, stamp_ns: int, timeout: float) -> HypothesisArray | None:
+        """Send (H, W, 3) uint8 RGB; its hypotheses, or None where none came within ``timeout`` seconds."""
+        self.images.publish(image_to_message(image, stamp_ns, 'camera_optical_frame'))
+        self.sent += 1
+        end = time.monotonic() + timeout
+        while stamp_ns not in self.answers and time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.05)
+        return self.answers.pop(stamp_ns, None)
+
+
+@contextlib.contextmanager
+def running_node(log: Path, **parameters) -> Iterator[subprocess.Popen]:
+    """Start the node ``relocalize`` as a program of its own, and stop it as Ctrl-C does.
+
+    ``parameters`` become ROS parameters; double underscores in a name stand for dots. Its output goes to ``log``.
+    """
+    command = [sys.executable, '-m', 'dejavu_ros.ros.program', '--ros-args']
+    for name, value in {'autostart': True, **parameters}.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        command += ['-p', f'{name.replace("__", ".")}:={text}']
+    with open(log, 'w') as output, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()

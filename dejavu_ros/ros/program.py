@@ -1,0 +1,43 @@
+"""The program ``relocalize``: quiet when it is told to end, from its first moment on."""
+
+import sys
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM; exit status 1 where it cannot start. ``args`` default to the process's."""
+    try:
+        return run(args)
+    except KeyboardInterrupt:
+        return 0  # before there was a node, or a second time
+
+
+def run(args: list[str] | None) -> int:
+    # seconds in which Ctrl-C may come
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    from dejavu_ros.errors import DejavuError
+    from dejavu_ros.ros.node import RelocalizeNode, in_words
+
+    node = None
+    try:
+        rclpy.init(args=args)
+        node = RelocalizeNode()
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except (DejavuError, RuntimeError) as error:
+        # of rclpy: a wrong argument or parameter file, or the context that a signal took away
+        if node is None or rclpy.ok():
+            print(f'relocalize: {in_words(error)}', file=sys.stderr)
+            return 1
+    finally:
+        if node is not None:
+            node.stop()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

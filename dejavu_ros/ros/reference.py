@@ -1,0 +1,64 @@
+"""config/relocalize.yaml and docs/parameters.md, written from the configurations.
+
+``python -m dejavu_ros.ros.reference FOLDER`` writes both below the sources' folder; a test fails where they differ.
+"""
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+
+from dejavu_ros.config import Option, markdown, options
+from dejavu_ros.files import new_file
+from dejavu_ros.ros.config import GROUPS, LIVE
+
+REMAKE = 'python -m dejavu_ros.ros.reference .'
+INDENT = '    '
+
+
+def parameters_yaml() -> str:
+    """A parameter file for ``ros2 run ... --params-file`` and the launch file: every parameter at its default."""
+    lines = ['# Every parameter of the node relocalize at its default. docs/parameters.md has them as a table.',
+             f'# Written from the code by: {REMAKE}', '/**:', '  ros__parameters:']
+    for group, config in GROUPS.items():
+        indent = INDENT
+        if group:
+            lines.append(f'{INDENT}{group}:')
+            indent += '  '
+        for row in options(config):
+            lines += textwrap.wrap(describe(row), 110, initial_indent=f'{indent}# ', subsequent_indent=f'{indent}# ')
+            lines.append(f'{indent}{row.name}: {json.dumps(row.default)}')
+    return '\n'.join(lines) + '\n'
+
+
+def describe(row: Option) -> str:
+    notes = [note for note in (row.unit and f'[{row.unit}]', row.range and f'({row.range})') if note]
+    return ' '.join([row.doc, *notes])
+
+
+def parameters_markdown() -> str:
+    """The parameters as tables."""
+    live = [name for group in GROUPS for name in own_names(group) if name in LIVE]
+    parts = ['# Parameters of the node', '',
+             f'Written from the code by `{REMAKE}`; `config/relocalize.yaml` holds the same defaults.', '',
+             'A value of a wrong type or out of its range is refused with the reason and changes nothing. These take '
+             f'effect at once: {", ".join(f"`{name}`" for name in live)}. '
+             'The others are fixed from configure to clean-up.', '']
+    for group, config in GROUPS.items():
+        parts += [f'## `{group}.*`' if group else '## Node', '', markdown(config), '']
+    return '\n'.join(parts)
+
+
+def own_names(group: str) -> list[str]:
+    return [f'{group}.{row.name}' if group else row.name for row in options(GROUPS[group])]
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    for path, text in (('config/relocalize.yaml', parameters_yaml()), ('docs/parameters.md', parameters_markdown())):
+        with new_file(folder / path, 'w') as file:
+            file.write(text)
+
+
+if __name__ == '__main__':
+    main()

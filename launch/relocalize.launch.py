@@ -1,0 +1,80 @@
+"""ros2 launch dejavu_ros relocalize.launch.py map:=yard.dvmap image_topic:=/camera/image_raw
+
+An argument left empty leaves its parameter to `params_file`, or else to the node's own default.
+"""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+SWITCH = ['true', 'false']
+
+# parameters of the node: argument, type, what it says
+PARAMETERS = [
+    ('map', str, 'Folder of the keyframe map (NAME.dvmap); empty: every frame is answered with no_map'),
+    ('checkpoint', str, 'Weights of the network, those that the map was made with (empty: the shipped ones)'),
+    ('device', str, 'Where the network runs: cpu, cuda, cuda:1, ... (empty: cpu)'),
+    ('image_topic', str, 'Topic of the camera (empty: image)'),
+    ('transport', str, 'Type of that topic: raw for sensor_msgs/Image, compressed for CompressedImage (empty: raw)'),
+    ('reliability', str, 'QoS of the image subscription: best_effort or reliable (empty: best_effort)'),
+    ('odom_topic', str, 'Topic of nav_msgs/Odometry, for the filter and for map -> odom (empty: none)'),
+    ('max_rate', float, 'Frames processed per second at most (empty: 10)'),
+    ('map_frame', str, 'Frame of all published poses (empty: map)'),
+    ('base_frame', str, "The robot's frame, whose pose is estimated (empty: base_link)"),
+    ('odom_frame', str, 'Frame that odometry is measured in (empty: odom)'),
+    ('publish_tf', bool, 'true: publish map -> odom after the first accepted pose (empty: false)'),
+    ('publish_initialpose', bool, 'true: send accepted poses to initialpose, for AMCL or slam_toolbox (empty: false)'),
+]
+
+LAUNCH = [
+    DeclareLaunchArgument('namespace', default_value='',
+                          description='Namespace of the node and of its relative topics'),
+    DeclareLaunchArgument('params_file', default_value='',
+                          description='YAML file of parameters, as config/relocalize.yaml'),
+    DeclareLaunchArgument('use_sim_time', default_value='false', choices=SWITCH,
+                          description='Take the time from /clock, for bags and simulators'),
+    DeclareLaunchArgument('autostart', default_value='true', choices=SWITCH,
+                          description='Configure and activate at once; false where a lifecycle manager does it'),
+    DeclareLaunchArgument('respawn', default_value='false', choices=SWITCH,
+                          description='Start the node again if it dies'),
+    DeclareLaunchArgument('log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
+                          description='Least severe messages that are logged'),
+    DeclareLaunchArgument('rviz', default_value='false', choices=SWITCH,
+                          description='Start RViz with config/relocalize.rviz'),
+]
+
+
+def typed(text: str, kind: type) -> bool | float | str:
+    """The value of an argument, which launch hands on as text."""
+    return text.lower() == 'true' if kind is bool else kind(text)
+
+
+def make_node(context) -> list[Node]:
+    """The node, with only those parameters that were given."""
+    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in PARAMETERS}
+    parameters = {name: typed(given[name], kind) for name, kind, _ in PARAMETERS if given[name]}
+    for name in ('use_sim_time', 'autostart'):
+        parameters[name] = typed(LaunchConfiguration(name).perform(context), bool)
+    params_file = LaunchConfiguration('params_file').perform(context)
+    return [Node(
+        package='dejavu_ros', executable='relocalize', name='relocalize', namespace=LaunchConfiguration('namespace'),
+        parameters=[*([params_file] if params_file else []), parameters],
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        respawn=typed(LaunchConfiguration('respawn').perform(context), bool), respawn_delay=2.0,
+        output='screen', emulate_tty=True)]
+
+
+def generate_launch_description() -> LaunchDescription:
+    rviz = Node(
+        package='rviz2', executable='rviz2', name='rviz', namespace=LaunchConfiguration('namespace'),
+        condition=IfCondition(LaunchConfiguration('rviz')),
+        parameters=[{'use_sim_time': LaunchConfiguration('use_sim_time')}],
+        arguments=['-d', PathJoinSubstitution([FindPackageShare('dejavu_ros'), 'config', 'relocalize.rviz'])],
+        # the file names absolute topics; in a namespace they are looked for there
+        remappings=[(f'/relocalize/{name}', f'relocalize/{name}') for name in ('pose', 'markers', 'debug_image')],
+        output='screen')
+    declared = [DeclareLaunchArgument(name, default_value='', description=text) for name, _, text in PARAMETERS]
+    return LaunchDescription([*declared, *LAUNCH, OpaqueFunction(function=make_node), rviz])

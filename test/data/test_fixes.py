@@ -1,0 +1,87 @@
+"""GNSS fixes become metres that agree with geodesy, and headings that agree with the track."""
+
+import types
+
+import numpy as np
+import pymap3d
+import pytest
+
+from dejavu_ros.data.fixes import Fix, fix_from_message, track_from_fixes
+from dejavu_ros.errors import DataError
+
+SECOND = 10**9
+SIGMA = np.radians(5)
+HOME = 51.2418, -0.5886, 60.0
+
+
+def fixes(points, rate=5):
+    """Fixes at ENU metres (T, 2) of HOME, ``rate`` a second."""
+    return [Fix(i * SECOND // rate, *pymap3d.enu2geodetic(east, north, 0, *HOME)[:2], HOME[2])
+            for i, (east, north) in enumerate(points)]
+
+
+def track(points, min_speed=1.0, **options):
+    return track_from_fixes('/fix', fixes(points), min_speed, SIGMA, **options)
+
+
+def test_metres_and_heading_on_a_straight_road():
+    """3 m/s to the north-east: 300 m in 100 s."""
+    points = np.outer(np.arange(501) * 0.6, [np.sqrt(0.5), np.sqrt(0.5)])
+    drive = track(points)
+    pose, covariance = drive.at(100 * SECOND, 0)
+    assert np.allclose(pose.position[:2], points[500], atol=0.01)
+    assert abs(np.degrees(pose.yaw) - 45) < 0.1
+    assert covariance is None and drive.skipped == 0
+
+
+def test_a_circle_is_followed():
+    angles = np.arange(200) * 0.02  # radius 30 m, 3 m/s, 5 fixes a second
+    drive = track(np.column_stack([30 * np.sin(angles), 30 - 30 * np.cos(angles)]))
+    for i in (20, 100, 150):
+        assert abs(drive.at(i * SECOND // 5, 0)[0].yaw - np.angle(np.exp(1j * angles[i]))) < 0.02
+
+
+def test_the_heading_holds_while_standing():
+    east = np.concatenate([np.arange(20), np.full(20, 19.0)])
+    noise = np.random.default_rng(0).normal(0, 0.02, (40, 2)) * (np.arange(40) > 22)[:, None]
+    drive = track(np.column_stack([east, np.zeros(40)]) + noise)
+    assert abs(drive.at(39 * SECOND // 5, 0)[0].yaw) < 0.05
+
+
+def test_fixes_before_the_first_heading_are_left_out():
+    drive = track(np.column_stack([np.concatenate([np.zeros(20), np.arange(20)]), np.zeros(40)]))
+    assert drive.skipped == 19 and drive.at(0, SECOND) is None
+    assert drive.at(25 * SECOND // 5, 0) is not None
+
+
+def test_a_receiver_that_never_moves_has_no_heading():
+    with pytest.raises(DataError, match='never moves at 1 m/s.*--min-speed'):
+        track(np.zeros((30, 2)))
+
+
+def test_one_fix_is_too_few():
+    with pytest.raises(DataError, match='1 usable fixes of 4'):
+        track(np.zeros((1, 2)), skipped=3)
+
+
+def message(latitude=51.0, longitude=-0.5, altitude=60.0, status=0, kind=2):
+    return types.SimpleNamespace(latitude=latitude, longitude=longitude, altitude=altitude,
+                                 status=types.SimpleNamespace(status=status), position_covariance_type=kind,
+                                 position_covariance=np.diag([1.0, 2.0, 3.0]).reshape(9))
+
+
+def test_fixes_from_messages():
+    fix = fix_from_message(7, message())
+    assert (fix.stamp_ns, fix.latitude, fix.longitude, fix.altitude) == (7, 51.0, -0.5, 60.0)
+    assert np.diag(fix.covariance).tolist() == [1, 2, 3]
+    assert fix_from_message(0, message(kind=0)).covariance is None
+    assert fix_from_message(0, message(altitude=np.nan)).altitude == 0
+    assert fix_from_message(0, message(status=-1)) is None
+    assert fix_from_message(0, message(latitude=np.nan)) is None
+
+
+def test_the_covariance_of_a_fix_and_of_its_heading():
+    points = [Fix(i * SECOND // 5, *pymap3d.enu2geodetic(i, 0, 0, *HOME)[:2], 60.0, np.diag([1.0, 2.0, 3.0]))
+              for i in range(9)]
+    _, covariance = track_from_fixes('/fix', points, 1.0, SIGMA).at(SECOND, 0)
+    assert np.allclose(np.diag(covariance), [1, 2, 3, SIGMA**2, SIGMA**2, SIGMA**2])

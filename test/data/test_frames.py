@@ -1,0 +1,62 @@
+"""Frames come with their stamps, are decoded late, and know their camera."""
+
+import cv2
+import numpy as np
+import pytest
+
+from dejavu_ros.data.bags import open_bag
+from dejavu_ros.data.frames import bag_frames, find_image_topic, folder_frames, intrinsics
+from dejavu_ros.data.rosbag_writer import BagWriter
+from dejavu_ros.errors import DataError, ImageError
+
+RGB = np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8)
+K = np.array([[20.0, 0, 8], [0, 20, 6], [0, 0, 1]])
+
+
+@pytest.fixture
+def bag(tmp_path):
+    with BagWriter(tmp_path / 'drive') as writer:
+        writer.image('/front/image_raw', 1, 'front', RGB)
+        writer.compressed_image('/front/image_raw/compressed', 2, 'front', b'\xff\xd8 cut')
+        writer.camera_info('/front/camera_info', 3, 'front', 16, 12, K)
+        writer.image('/rear/image_raw', 4, 'rear', RGB)
+        writer.camera_info('/rear/camera_info', 5, 'rear', 16, 12, np.zeros((3, 3)))
+    with open_bag(tmp_path / 'drive') as opened:
+        yield opened
+
+
+def test_frames_of_a_topic(bag):
+    frame, = bag_frames(bag, '/front/image_raw')
+    assert (frame.name, frame.stamp_ns, frame.frame_id) == ('/front/image_raw #0', 1, 'front')
+    assert (frame.image() == RGB).all()
+
+
+def test_a_bad_image_is_met_only_when_asked_for(bag):
+    frame, = bag_frames(bag, '/front/image_raw/compressed')
+    with pytest.raises(ImageError):
+        frame.image()
+
+
+def test_several_image_topics_need_a_choice(bag):
+    with pytest.raises(DataError, match='3 topics with images: choose one by --image-topic'):
+        find_image_topic(bag, '')
+
+
+@pytest.mark.parametrize('topic', ['/front/image_raw', '/front/image_raw/compressed'])
+def test_the_calibration_beside_an_image_topic(bag, topic):
+    found = intrinsics(bag, topic)
+    assert found['K'] == K.reshape(9).tolist() and (found['width'], found['height']) == (16, 12)
+
+
+@pytest.mark.parametrize('topic', ['/rear/image_raw', '/elsewhere/image_raw'])
+def test_no_calibration_is_invented(bag, topic):
+    assert intrinsics(bag, topic) is None
+
+
+def test_frames_of_files(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), RGB[:, :, ::-1])
+    (tmp_path / 'b.png').write_bytes((tmp_path / 'a.png').read_bytes()[:50])
+    first, second = folder_frames([tmp_path / 'a.png', tmp_path / 'b.png'], [7, 8])
+    assert first.stamp_ns == 7 and (first.image() == RGB).all()
+    with pytest.raises(ImageError, match='b.png'):
+        second.image()

@@ -1,0 +1,201 @@
+"""A running node, somebody who talks to it over DDS, and a localizer that reads its answer off the image."""
+
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+
+from dejavu_ros.errors import CheckpointError, ImageError, MapError
+from dejavu_ros.geometry import Pose
+from dejavu_ros.images import encode_jpeg
+from dejavu_ros.localization import Estimate, Hypothesis
+
+try:
+    import rclpy
+    from lifecycle_msgs.srv import ChangeState, GetState
+    from rcl_interfaces.srv import DescribeParameters, SetParameters
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.node import Node
+    from rclpy.parameter import Parameter
+    from sensor_msgs.msg import Image
+
+    from dejavu_ros.ros.conversions import image_to_message
+    from dejavu_ros.ros.node import RelocalizeNode
+except ImportError:
+    Image = None  # without ROS, the test modules that need it skip themselves
+
+
+class ShownPlace:
+    """Stands in for Localizer: an image of brightness v shows the place at x = v metres, one below 10 nothing known."""
+
+    def __init__(self, extractor, keyframes, config):
+        self.extractor, self.map, self.config = extractor, keyframes, config
+        self.resets, self.seen, self.odometry = 0, [], []
+        self.gate = threading.Event()  # closed: a slow machine
+        self.gate.set()
+
+    def process(self, image, stamp_ns, camera='camera', odometry=None):
+        assert self.gate.wait(20)
+        self.seen.append(stamp_ns)
+        self.odometry.append(odometry)
+        value = int(image[..., 0].mean())
+        if value == 255:
+            raise MemoryError('no memory\nleft')
+        if value == 0:
+            raise ImageError('the frame is black')
+        place = Hypothesis(3, 'summer', 'sun', 0.5, 0.95 if value >= 10 else 0.2, 40,
+                           Pose.planar(value, 1.0, 0.5), np.diag(np.arange(1.0, 7.0)))
+        if value < 10:
+            return Estimate(stamp_ns, False, 'unknown_place', [place], 1.0, 'nothing looks like this')
+        return Estimate(stamp_ns, True, '', [place], 1.0, 'keyframe 3')
+
+    def reset(self):
+        self.resets += 1
+
+
+class SmallMap:
+    """Stands in for KeyframeMap; ``missing`` and ``unreadable`` cannot be opened."""
+
+    revisions = {}
+
+    def __init__(self, path, checkpoint_id):
+        if 'unreadable' in str(path):
+            raise OSError(5, 'Input/output error')
+        if 'missing' in str(path):
+            raise MapError(f'no map {path}: build one with dejavu build-map')
+        assert checkpoint_id == 'abcdefabcdef'
+        self.path, self.name = path, str(path).split('/')[-1].removesuffix('.dvmap')
+        self.revision = self.revisions.setdefault(path, 1)
+        self.positions = np.zeros((4, 3))
+        optical = Pose(np.zeros(3), np.array([-0.5, 0.5, -0.5, 0.5]))  # looks ahead from the middle of the robot
+        self.cameras = [types.SimpleNamespace(session='summer', name='front', base_T_camera=optical)]
+        self.keyframes = [types.SimpleNamespace(camera='front')] * 4
+
+    def __len__(self):
+        return len(self.positions)
+
+    def thumbnail(self, keyframe):
+        return encode_jpeg(np.full((48, 64, 3), 10 * keyframe, np.uint8))
+
+
+def load_extractor(checkpoint, device):
+    if checkpoint == 'missing.pt':
+        raise CheckpointError('no checkpoint missing.pt: No such file or directory')
+    return types.SimpleNamespace(checkpoint=types.SimpleNamespace(identity='abcdefabcdef'))
+
+
+class Bench:
+    """A node in an executor of its own, and ``user``, a node that the test spins."""
+
+    def __init__(self, context, namespace='', cli_args=(), **parameters):
+        overrides = [Parameter(name.replace('__', '.'), value=value) for name, value in parameters.items()]
+        self.node = RelocalizeNode(load_extractor=load_extractor, open_map=SmallMap, make_localizer=ShownPlace,
+                                   context=context, namespace=namespace, cli_args=list(cli_args),
+                                   parameter_overrides=overrides)
+        self.name = self.node.get_fully_qualified_name()
+        self.user = Node('user', context=context)
+        self.executor = SingleThreadedExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.thread = threading.Thread(target=self.executor.spin)
+        self.thread.start()
+        self.spinner = SingleThreadedExecutor(context=context)
+        self.spinner.add_node(self.user)
+        self.cameras = {}
+
+    def close(self):
+        self.executor.shutdown()
+        self.thread.join()
+        self.node.stop()
+        self.node.destroy_node()
+        self.spinner.shutdown()
+        self.user.destroy_node()
+
+    def until(self, condition, what='', timeout=10.0):
+        end = time.monotonic() + timeout
+        while not (result := condition()):
+            assert time.monotonic() < end, f'waited in vain for {what or condition}'
+            self.spinner.spin_once(timeout_sec=0.02)
+        return result
+
+    def idle(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.spinner.spin_once(timeout_sec=0.02)
+
+    def call(self, kind, name, request=None):
+        client = self.user.create_client(kind, name)
+        assert client.wait_for_service(10), f'no service {name}'
+        future = client.call_async(request or kind.Request())
+        self.until(future.done, f'an answer of {name}')
+        self.user.destroy_client(client)
+        return future.result()
+
+    def change(self, transition):
+        """True where the transition succeeded."""
+        request = ChangeState.Request()
+        request.transition.label = transition
+        return self.call(ChangeState, f'{self.name}/change_state', request).success
+
+    @property
+    def state(self):
+        return self.call(GetState, f'{self.name}/get_state').current_state.label
+
+    def set(self, **values):
+        """Result of setting parameters, as `ros2 param set` does it."""
+        parameters = [Parameter(name.replace('__', '.'), value=value).to_parameter_msg()
+                      for name, value in values.items()]
+        answer = self.call(SetParameters, f'{self.name}/set_parameters', SetParameters.Request(parameters=parameters))
+        return answer.results[0]
+
+    def describe(self, name):
+        return self.call(DescribeParameters, f'{self.name}/describe_parameters',
+                         DescribeParameters.Request(names=[name])).descriptors[0]
+
+    def hear(self, kind, topic):
+        """A list that fills with the messages of a topic; returns when the node's publisher is connected."""
+        heard = []
+        self.user.create_subscription(kind, topic, heard.append, 100)
+        self.until(lambda: self.user.count_publishers(topic), f'a publisher of {topic}')
+        publishers = [p for p in self.node.publishers if p.topic_name == self.user.resolve_topic_name(topic)]
+        self.until(lambda: all(p.get_subscription_count() for p in publishers), f'a connection on {topic}')
+        return heard
+
+    def connect(self, topic='image', kind=Image):
+        """A publisher that the node hears."""
+        if topic not in self.cameras:
+            publisher = self.user.create_publisher(kind, topic, 10)
+            self.until(publisher.get_subscription_count, f'the node to subscribe to {topic}')
+            self.cameras[topic] = publisher
+        return self.cameras[topic]
+
+    def show(self, brightness, stamp_ns, topic='image'):
+        image = np.full((24, 32, 3), brightness, np.uint8)
+        self.connect(topic).publish(image_to_message(image, stamp_ns, 'camera_optical'))
+
+    def activate(self):
+        assert self.change('configure') and self.change('activate')
+
+
+@pytest.fixture(scope='module')
+def context():
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    yield context
+    rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture
+def bench(context):
+    """``bench(namespace, **parameters)`` starts a node; two underscores in a parameter's name are a dot."""
+    benches = []
+
+    def start(**arguments):
+        benches.append(Bench(context, **arguments))
+        return benches[-1]
+
+    SmallMap.revisions.clear()
+    yield start
+    for running in benches:
+        running.close()

@@ -1,0 +1,109 @@
+"""The program that `ros2 run dejavu_ros relocalize` starts."""
+
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+messages = pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
+
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+
+from dejavu_ros.ros.conversions import image_to_message, stamp_from_message  # noqa: E402
+
+PROGRAM = next((path for parent in Path(messages.__file__).parents
+                if (path := parent / 'lib/dejavu_ros/relocalize').is_file()), None)
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason='no installed program lib/dejavu_ros/relocalize')
+
+
+@pytest.fixture
+def start():
+    programs = []
+
+    def run(*parameters, arguments=()):
+        settings = [item for parameter in parameters for item in ('-p', parameter)]
+        programs.append(subprocess.Popen([PROGRAM, '--ros-args', '-r', '__ns:=/program', *settings, *arguments],
+                                         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return programs[-1]
+
+    yield run
+    for program in programs:
+        program.kill()
+        program.wait()
+
+
+@pytest.fixture
+def camera(context):
+    """Publishes a frame every 20 ms from a thread and hears the answers."""
+    node = Node('camera', namespace='/program', context=context)
+    publisher = node.create_publisher(Image, 'image', 10)
+    node.answers = []
+    node.create_subscription(messages.HypothesisArray, 'relocalize/hypotheses', node.answers.append, 10)
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    node.create_timer(0.02, lambda: publisher.publish(
+        image_to_message(image, node.get_clock().now().nanoseconds, 'camera')))
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin)
+    thread.start()
+    yield node
+    executor.shutdown()
+    thread.join()
+    node.destroy_node()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_signal_while_frames_come_ends_it_cleanly(start, camera, number):
+    program = start('autostart:=true', 'checkpoint:=random', 'max_rate:=1000')
+    end = time.monotonic() + 60
+    while len(camera.answers) < 5:
+        assert program.poll() is None and time.monotonic() < end, program.stderr.read()
+        time.sleep(0.05)
+    assert camera.answers[0].reject_reason == 'no_map'
+    stamps = [stamp_from_message(answer.header.stamp) for answer in camera.answers]
+    assert stamps == sorted(set(stamps))
+    program.send_signal(number)
+    assert program.wait(timeout=15) == 0
+    output, errors = program.communicate()
+    assert 'Traceback' not in output + errors and 'Error' not in errors
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('seconds', [0.3, 1.0])
+def test_signal_while_it_starts(start, number, seconds):
+    program = start('autostart:=true', 'checkpoint:=random')
+    time.sleep(seconds)
+    program.send_signal(number)
+    assert program.wait(timeout=15) in (0, -signal.SIGTERM)
+    assert 'Traceback' not in program.communicate()[1]
+
+
+def test_wrong_arguments_are_one_line_and_exit_1(start, tmp_path):
+    program = start(arguments=['--params-file', str(tmp_path / 'nowhere.yaml')])
+    _, errors = program.communicate(timeout=60)
+    assert program.returncode == 1 and 'Traceback' not in errors
+    assert 'nowhere.yaml' in errors.splitlines()[-1]
+
+
+def test_wrong_parameter_is_one_line_and_exit_1(start):
+    program = start('transport:=smoke')
+    _, errors = program.communicate(timeout=60)
+    assert program.returncode == 1
+    own = [line for line in errors.splitlines() if '[rcl]' not in line]
+    assert len(own) == 1 and 'must be one of raw | compressed' in own[0]
+
+
+def test_failed_autostart_says_why_and_waits_to_be_mended(start, tmp_path):
+    program = start('autostart:=true', 'checkpoint:=random', f'map:={tmp_path}/nowhere.dvmap')
+    line = next(line for line in program.stderr if '[rcl]' not in line)
+    assert 'ERROR' in line and 'nowhere' in line and program.poll() is None
+    program.send_signal(signal.SIGINT)
+    assert program.wait(timeout=15) == 0
+    assert 'Traceback' not in program.communicate()[1]

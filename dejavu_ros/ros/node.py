@@ -211,6 +211,8 @@ class RelocalizeNode(LifecycleNode):
             localizer = self.localizer
             try:
                 image = image_from_message(message)
+                view = self.frames.view(localizer.map)
+                image = view(image) if view else image
                 estimate = localizer.process(image, stamp_ns, config.camera, odom_T_base)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, 'bad_image', [], 0.0, str(error))
@@ -226,7 +228,7 @@ class RelocalizeNode(LifecycleNode):
 
     def publish_diagnostics(self) -> None:
         config, localizer, worker = self.config, self.localizer, self.worker
-        warning = self.frames.warning if self.frames else ''
+        warning = ' '.join(list(self.frames.warnings.values())) if self.frames else ''
         condition = Condition(active=worker is not None, problem=self.problem, warning=warning,
                               image_topic=self.resolve_topic_name(config.image_topic), pose_timeout=config.pose_timeout,
                               dropped=worker.dropped if worker else 0)

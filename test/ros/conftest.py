@@ -32,7 +32,7 @@ class ShownPlace:
 
     def __init__(self, extractor, keyframes, config):
         self.extractor, self.map, self.config = extractor, keyframes, config
-        self.resets, self.seen, self.odometry, self.shape = 0, [], [], None
+        self.resets, self.seen, self.odometry, self.shape, self.priors = 0, [], [], None, []
         self.gate = threading.Event()  # closed: a slow machine
         self.gate.set()
 
@@ -54,6 +54,9 @@ class ShownPlace:
 
     def reset(self):
         self.resets += 1
+
+    def expect(self, map_T_base, covariance):
+        self.priors.append((map_T_base, covariance))
 
 
 class SmallMap:

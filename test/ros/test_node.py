@@ -257,6 +257,22 @@ def test_odometry_reaches_the_localizer(bench):
     assert np.allclose(running.node.localizer.odometry[0].position, (15, 0, 0))
 
 
+def test_a_prior_reaches_the_localizer_unless_it_is_none(bench):
+    running = bench()
+    running.activate()
+    out = running.connect('initialpose_prior', PoseWithCovarianceStamped)
+    for frame, orientation, x in (('map', 0.0, 1.0), ('odom', 1.0, 2.0), ('map', 1.0, 3.0)):
+        message = PoseWithCovarianceStamped()
+        message.header.frame_id = frame
+        message.pose.pose.position.x, message.pose.pose.orientation.w = x, orientation
+        message.pose.covariance[0] = 4.0
+        out.publish(message)
+        running.idle(0.1)
+    running.until(lambda: running.node.localizer.priors)
+    (pose, covariance), = running.node.localizer.priors
+    assert pose.position[0] == 3.0 and covariance[0, 0] == 4.0
+
+
 @pytest.mark.parametrize('child, orientation, words', [('base_link', 0.0, 'zero quaternion'),
                                                        ('wheel', 1.0, "'wheel'")])
 def test_odometry_that_cannot_be_used(bench, child, orientation, words):

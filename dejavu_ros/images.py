@@ -19,7 +19,7 @@ def decode_image(data: bytes, name: str = 'image') -> np.ndarray:
     if not len(data):
         raise ImageError(f'{name} is empty')
     data = bytes(data)
-    if data[:2] == b'\xff\xd8' and b'\xff\xd9' not in data[-1024:]:
+    if data[:2] == b'\xff\xd8' and data.rfind(b'\xff\xd9') <= data.rfind(b'\xff\xda'):  # end and start of the scan
         raise ImageError(f'{name} is a JPEG cut short: its end marker is missing after {len(data)} bytes')
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

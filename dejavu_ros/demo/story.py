@@ -26,6 +26,7 @@ ANSWER_TIMEOUT = 10.0  # seconds; a frame without an answer by then counts as no
 
 def tell(folder: Path, config: DemoConfig) -> dict:
     """Run the demo into ``folder``, which is made anew; returns the summary. Raises DejavuError."""
+    folder = folder.resolve()
     mapping, queries, unmapped = plan(config)
     started = time.monotonic()
     print('A car drives through a rendered town in summer; a map is made of what it sees. Then it comes back in snow '
@@ -62,9 +63,8 @@ def render(folder: Path, drive: Drive, config: DemoConfig) -> None:
 def call(*words) -> None:
     """Run a command as a person would type it. Raises DejavuError where it fails."""
     words = [str(word) for word in words]
-    print('   $ dejavu ' + ' '.join(os.path.relpath(word) if os.sep in word and os.path.exists(os.path.dirname(word))
-                                    and not word.startswith('/ground') and not word.startswith('/camera') else word
-                                    for word in words))
+    here = os.path.join(os.getcwd(), '')
+    print('   $ dejavu ' + ' '.join(word.removeprefix(here) for word in words))
     if dejavu(words):
         raise DejavuError(f'the demo ended, as `dejavu {words[0]}` failed; its own message stands above')
 
@@ -73,12 +73,13 @@ def play(folder: Path, drives: list[Drive], unmapped: Drive, config: DemoConfig)
     """Every frame of the drives through the node, each sent after the answer to the one before."""
     log = folder / 'node.log'
     answers = []
-    with running_node(log, map=folder / 'town.dvmap', checkpoint=config.checkpoint, image_topic=CAMERA_TOPIC,
+    with running_node(log, map=folder / 'town.dvmap', checkpoint=os.path.abspath(config.checkpoint) if config.checkpoint else '',
+                      image_topic=CAMERA_TOPIC,
                       max_rate=1000.0) as node, Player(CAMERA_TOPIC) as player:
         try:
             player.wait_for_node(60.0, lambda: node.poll() is None)
         except DejavuError as error:
-            raise DejavuError(f'{error}; its last words: {log.read_text().strip().splitlines()[-1:]}') from None
+            raise DejavuError(f'{error}; its last words: {" ".join(log.read_text().splitlines()[-1:])}') from None
         for drive in drives:
             answers += play_drive(folder / drive.name, drive, drive is not unmapped, player)
     return answers

@@ -47,6 +47,11 @@ class Localizer:
         if self.map is not None and len(self.map):
             self.filter.reset()
 
+    def expect(self, map_T_base: Pose, covariance: np.ndarray) -> None:
+        """Begin anew from a prior pose with ``covariance`` (6, 6), as geometry_msgs orders it; it may be wrong."""
+        if self.map is not None and len(self.map):
+            self.filter.expect(map_T_base.position, covariance[:3, :3])
+
     def process(self, image: np.ndarray, stamp_ns: int, camera: str = 'camera',
                 odometry: Pose | None = None) -> Estimate:
         """Localize one frame.

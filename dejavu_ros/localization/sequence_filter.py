@@ -27,11 +27,25 @@ class SequenceFilter:
         self.stamp_ns: int | None = None
         self.odometry: Pose | None = None
 
+    def expect(self, position: np.ndarray, covariance: np.ndarray) -> None:
+        """Begin anew from a prior: ``position`` (3,) m in the map, ``covariance`` (3, 3) m^2.
+
+        A tenth of the belief stays where it was at the start, since a prior may be wrong.
+        """
+        self.reset()
+        spread = covariance + np.eye(3) * MIN_STEP**2
+        offset = self.positions - position
+        distance = np.einsum('ki,ij,kj->k', offset, np.linalg.inv(spread), offset)
+        near = np.exp(-(distance - distance.min()) / 2)
+        self.belief = 0.1 * self.start + 0.9 * np.append(near / near.sum(), 0.0)
+
     def predict(self, stamp_ns: int, odometry: Pose | None) -> np.ndarray:
         """The belief (K + 1,) before the frame's own evidence."""
         config = self.config
         elapsed = None if self.stamp_ns is None else (stamp_ns - self.stamp_ns) * 1e-9
-        if elapsed is None or not 0 <= elapsed <= config.max_gap:
+        if elapsed is None:
+            return self.belief
+        if not 0 <= elapsed <= config.max_gap:
             return self.start
         if odometry is not None and self.odometry is not None:
             travelled = float(np.linalg.norm(odometry.position - self.odometry.position))
@@ -52,7 +66,8 @@ class SequenceFilter:
     def update(self, log_odds: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
         """Take in a frame's (K,) log-odds against "nowhere"; returns the belief (K + 1,)."""
         prior = self.predict(stamp_ns, odometry)
-        weight = 1.0 if prior is self.start else self.config.frame_weight
+        is_first = self.stamp_ns is None or prior is self.start
+        weight = 1.0 if is_first else self.config.frame_weight
         self.belief = posterior(prior, np.append(log_odds, 0.0), weight)
         self.stamp_ns, self.odometry = stamp_ns, odometry
         return self.belief

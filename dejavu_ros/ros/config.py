@@ -27,6 +27,9 @@ class NodeConfig:
                                              'only reliable ones',
                               choices=('best_effort', 'reliable'))
     camera: str = option('camera', 'name of the camera in diagnostics and for the localizer')
+    camera_info_topic: str = option('', 'topic of its sensor_msgs/CameraInfo: images are then seen as the camera that '
+                                        'made the map would have, without our distortion and in its angle of view '
+                                        '(empty: as they are)')
     odom_topic: str = option('', 'topic of nav_msgs/Odometry, for the filter and map -> odom (empty: none)')
     max_rate: float = option(10.0, 'frames processed per second at most, the newest wins; 0: only when ~/relocalize '
                                    'asks', unit='Hz', low=0.0, high=1000.0)

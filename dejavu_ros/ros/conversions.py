@@ -4,7 +4,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import PoseWithCovariance, Transform
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from dejavu_ros.geometry import Pose
@@ -12,6 +12,7 @@ from dejavu_ros.image_messages import image_from_message as image_from_message
 from dejavu_ros.localization import Estimate, Hypothesis
 from dejavu_ros.msg import Hypothesis as HypothesisMessage
 from dejavu_ros.msg import HypothesisArray
+from dejavu_ros.ros.view import Lens
 
 
 def stamp_to_message(stamp_ns: int) -> Time:
@@ -68,6 +69,17 @@ def uncertain_pose_to_message(pose: Pose, covariance: np.ndarray) -> PoseWithCov
 def uncertain_pose_from_message(message: PoseWithCovariance) -> tuple[Pose, np.ndarray]:
     """The pose and its covariance (6, 6). Raises DataError for a pose that is none."""
     return pose_from_message(message.pose), np.array(message.covariance, float).reshape(6, 6)
+
+
+def lens_to_message(lens: Lens, stamp_ns: int, frame: str) -> CameraInfo:
+    return CameraInfo(header=header_to_message(stamp_ns, frame), width=lens.width, height=lens.height,
+                      distortion_model=lens.model, k=np.array(lens.K, float), d=list(map(float, lens.D)))
+
+
+def lens_from_message(message: CameraInfo) -> Lens:
+    """Raises ConfigError for a camera that is not calibrated."""
+    return Lens(message.width, message.height, tuple(map(float, message.k)), tuple(map(float, message.d)),
+                message.distortion_model)
 
 
 def hypothesis_to_message(hypothesis: Hypothesis) -> HypothesisMessage:

@@ -87,7 +87,7 @@ class Statistics:
                 if self.last is None:
                     return _level(status.WARN), 'Not localized! No frame has been processed yet.'
                 reason = self.last.reject_reason or 'the last accepted pose is old'
-                return _level(status.WARN), f'Not localized! {reason}: {self.last.detail}'
+                return _level(status.WARN), f'Not localized! {reason}: {self.last.detail}. {condition.warning}'.strip()
             if condition.warning:
                 return _level(status.WARN), f'Localized. But {condition.warning}'
             return _level(status.OK), 'Localized.'

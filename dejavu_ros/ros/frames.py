@@ -1,36 +1,40 @@
-"""How camera, base, odometry and map lie to each other: from parameters, odometry and TF, and back to TF."""
+"""How camera, base, odometry and map lie to each other: from parameters, CameraInfo, odometry and TF; back to TF."""
 
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo
 
-from dejavu_ros.errors import DataError
+from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import Pose
+from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.ros.config import NodeConfig, parse_mounting
-from dejavu_ros.ros.conversions import pose_from_message, stamp_from_message
+from dejavu_ros.ros.conversions import lens_from_message, pose_from_message, stamp_from_message
 from dejavu_ros.ros.odometry import OdometryBuffer
 from dejavu_ros.ros.transforms import Transforms, tf2_ros
+from dejavu_ros.ros.view import Lens, View, lens_of_map
 
 
 class Frames:
-    """Listens until it is closed. ``warning`` says in words what is missing, empty if nothing."""
+    """Listens until it is closed. ``warnings`` say in words what is missing, by topic."""
 
     def __init__(self, node: Node, config: NodeConfig):
-        self.node, self.config, self.warning = node, config, ''
+        self.node, self.config, self.warnings = node, config, {}
         self.buffer = OdometryBuffer()
         self.transforms = Transforms(node) if tf2_ros else None
         self._base_T_camera = parse_mounting(config.base_T_camera)
         self._map_T_odom: Pose | None = None
-        self._subscription = self._timer = None
-        if config.odom_topic:
-            qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
-            self._subscription = node.create_subscription(Odometry, config.odom_topic, self.on_odometry, qos)
-        if config.publish_tf:
-            self._timer = node.create_timer(1 / config.tf_rate, self.publish)
+        self._lens: Lens | None = None
+        self._view: tuple[KeyframeMap, Lens, View | None] | None = None
+        qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._subscriptions = [node.create_subscription(kind, topic, callback, qos) for kind, topic, callback in (
+            (Odometry, config.odom_topic, self.on_odometry),
+            (CameraInfo, config.camera_info_topic, self.on_camera_info)) if topic]
+        self._timer = node.create_timer(1 / config.tf_rate, self.publish) if config.publish_tf else None
 
     def close(self) -> None:
-        if self._subscription:
-            self.node.destroy_subscription(self._subscription)
+        for subscription in self._subscriptions:
+            self.node.destroy_subscription(subscription)
         if self._timer:
             self.node.destroy_timer(self._timer)
         if self.transforms:
@@ -38,13 +42,37 @@ class Frames:
 
     def on_odometry(self, message: Odometry) -> None:
         if message.child_frame_id not in ('', self.config.base_frame):
-            self.warning = (f'odometry is not used: it is of frame {message.child_frame_id!r}, not of base_frame '
-                            f'{self.config.base_frame!r}')
+            self.warnings['odometry'] = (f'odometry is not used: it is of frame {message.child_frame_id!r}, not of '
+                                         f'base_frame {self.config.base_frame!r}.')
             return
         try:
             self.buffer.add(stamp_from_message(message.header.stamp), pose_from_message(message.pose.pose))
         except DataError as error:
-            self.warning = f'odometry is not used: {error}'
+            self.warnings['odometry'] = f'odometry is not used: {error}.'
+
+    def on_camera_info(self, message: CameraInfo) -> None:
+        try:
+            self._lens = lens_from_message(message)
+            self.warnings.pop('camera_info', None)
+        except ConfigError as error:
+            self.warnings['camera_info'] = f'camera_info is not used: {error}.'
+
+    def view(self, keyframes: KeyframeMap | None) -> View | None:
+        """From our camera to that of the map; None where one of them is not known, or nothing is asked for."""
+        lens = self._lens
+        if lens is None or keyframes is None:
+            return None
+        if self._view is None or self._view[0] is not keyframes or self._view[1] != lens:
+            self.warnings.pop('view', None)
+            view = None
+            try:
+                view = View(lens, lens_of_map(keyframes, self.config.camera))
+                if view.coverage < 0.9:
+                    self.warnings['view'] = f'our camera sees only {view.coverage:.0%} of what that of the map saw.'
+            except ConfigError as error:
+                self.warnings['view'] = f'camera_info is not used: of the camera of the map, {error}.'
+            self._view = keyframes, lens, view
+        return self._view[2]
 
     def odom_T_base(self, stamp_ns: int) -> Pose | None:
         """From the topic, else from TF, else None."""
@@ -65,10 +93,10 @@ class Frames:
         if not self.config.publish_tf:
             return
         if odom_T_base is None:
-            self.warning = (f'{self.config.map_frame} -> {self.config.odom_frame} is not brought up to date: there is '
-                            'no odometry at the time of the image')
+            self.warnings['tf'] = (f'{self.config.map_frame} -> {self.config.odom_frame} is not brought up to date: '
+                                   'there is no odometry at the time of the image.')
             return
-        self.warning = ''
+        self.warnings.pop('tf', None)
         self._map_T_odom = map_T_base @ odom_T_base.inverse
 
     def forget(self) -> None:

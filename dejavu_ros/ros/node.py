@@ -6,6 +6,7 @@ import threading
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -13,13 +14,13 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
-from dejavu_ros.errors import ConfigError, DejavuError, ImageError, MapError
+from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import Estimate, Localizer
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ros.config import GROUPS, LIVE, NodeConfig
-from dejavu_ros.ros.conversions import header_from_message, image_from_message
+from dejavu_ros.ros.conversions import header_from_message, image_from_message, uncertain_pose_from_message
 from dejavu_ros.ros.diagnostics import Condition, Statistics, make_status, memory
 from dejavu_ros.ros.frames import Frames
 from dejavu_ros.ros.mounting import remount
@@ -53,7 +54,7 @@ class RelocalizeNode(LifecycleNode):
         super().__init__('relocalize', **node)
         self.load_extractor, self.open_map, self.make_localizer = load_extractor, open_map, make_localizer
         self.lock = threading.Lock()
-        self.localizer = self.worker = self.frames = self.images_in = None
+        self.localizer = self.worker = self.frames = self.images_in = self.prior_in = None
         self.problem = ''
         self.statistics = Statistics()
         self.parameters = Parameters(self, GROUPS, self.change)
@@ -121,15 +122,17 @@ class RelocalizeNode(LifecycleNode):
         reliability = getattr(ReliabilityPolicy, config.reliability.upper())
         self.images_in = self.create_subscription(kind, config.image_topic, self.on_image,
                                                   QoSProfile(depth=1, reliability=reliability))
+        self.prior_in = self.create_subscription(PoseWithCovarianceStamped, 'initialpose_prior', self.on_prior, 1)
 
     def stop(self) -> None:
         """End subscriptions and work, at once but for the frame in work. Does nothing where nothing runs."""
         if self.worker is None:
             return
         self.destroy_subscription(self.images_in)
+        self.destroy_subscription(self.prior_in)
         self.worker.stop()
         self.frames.close()
-        self.worker = self.frames = self.images_in = None
+        self.worker = self.frames = self.images_in = self.prior_in = None
 
     def on_change_state(self, inherited, request: ChangeState.Request,
                         response: ChangeState.Response) -> ChangeState.Response:
@@ -189,6 +192,19 @@ class RelocalizeNode(LifecycleNode):
         self.statistics.count_received()
         self.worker.put((message, time.perf_counter()))
 
+    def on_prior(self, message: PoseWithCovarianceStamped) -> None:
+        try:
+            pose, covariance = uncertain_pose_from_message(message.pose)
+        except DataError as error:
+            self.get_logger().error(f'The prior is not used: {error}')
+            return
+        if message.header.frame_id not in ('', self.config.map_frame):
+            self.get_logger().error(f'The prior is not used: it is in frame {message.header.frame_id!r}, the map in '
+                                    f'{self.config.map_frame!r}')
+            return
+        with self.lock:
+            self.localizer.expect(pose, covariance)
+
     # work, in the worker's thread
 
     def work(self, arrival: tuple[Image | CompressedImage, float]) -> None:
@@ -211,6 +227,8 @@ class RelocalizeNode(LifecycleNode):
             localizer = self.localizer
             try:
                 image = image_from_message(message)
+                view = self.frames.view(localizer.map)
+                image = view(image) if view else image
                 estimate = localizer.process(image, stamp_ns, config.camera, odom_T_base)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, 'bad_image', [], 0.0, str(error))
@@ -226,7 +244,7 @@ class RelocalizeNode(LifecycleNode):
 
     def publish_diagnostics(self) -> None:
         config, localizer, worker = self.config, self.localizer, self.worker
-        warning = self.frames.warning if self.frames else ''
+        warning = ' '.join(list(self.frames.warnings.values())) if self.frames else ''
         condition = Condition(active=worker is not None, problem=self.problem, warning=warning,
                               image_topic=self.resolve_topic_name(config.image_topic), pose_timeout=config.pose_timeout,
                               dropped=worker.dropped if worker else 0)

@@ -26,7 +26,8 @@ class Player:
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
         self.node = rclpy.create_node('player', context=self.context)
-        self.images = self.node.create_publisher(Image, image_topic, QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE))
+        reliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+        self.images = self.node.create_publisher(Image, image_topic, reliable)
         self.node.create_subscription(HypothesisArray, hypotheses_topic, self.on_hypotheses, 10)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
@@ -66,13 +67,15 @@ class Player:
 def running_node(log: Path, **parameters) -> Iterator[subprocess.Popen]:
     """Start the node ``relocalize`` as a program of its own, and stop it as Ctrl-C does.
 
-    ``parameters`` become ROS parameters; double underscores in a name stand for dots. Its output goes to ``log``.
+    ``parameters`` become ROS parameters; double underscores in a name stand for dots; paths among them are absolute.
+    Its output goes to ``log``, and it runs in that folder, where no sources can come before the built package.
     """
     command = [sys.executable, '-m', 'dejavu_ros.ros.program', '--ros-args']
     for name, value in {'autostart': True, **parameters}.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         command += ['-p', f'{name.replace("__", ".")}:={text}']
-    with open(log, 'w') as output, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
+    with open(log, 'w') as output, subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent) as process:
         try:
             yield process
         finally:

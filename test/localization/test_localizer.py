@@ -177,6 +177,22 @@ def test_odometry_bounds_the_motion(extractor, road):
     assert away[15] > prior[15]
 
 
+def test_a_prior_settles_which_of_two_equal_places_it_is(tmp_path, extractor):
+    twins = write_map(tmp_path / 'twins.dvmap', extractor, [*range(20), *range(20)], make_twins())
+    localizer = Localizer(extractor, twins)
+    for y in (0, 500):
+        localizer.expect(Pose.planar(22, y, 0), np.diag([4.0] * 6))
+        estimate = localizer.process(image_of(10), 0)
+        assert estimate.accepted and round(estimate.hypotheses[0].map_T_base.position[1]) == y
+
+
+def test_a_wrong_prior_does_not_hide_the_truth(extractor, road):
+    localizer = Localizer(extractor, road)
+    localizer.expect(Pose.planar(70, 0, 0), np.diag([1.0] * 6))
+    estimate = localizer.process(image_of(3), 0)
+    assert estimate.accepted and abs(estimate.hypotheses[0].map_T_base.position[0] - 3 * SPACING) < 2
+
+
 @pytest.mark.parametrize('stamps', [(10 * SECOND, 9 * SECOND), (0, 100 * SECOND)])
 def test_a_clock_that_jumps_forgets_the_past(extractor, road, stamps):
     localizer = Localizer(extractor, road)

@@ -32,13 +32,14 @@ class ShownPlace:
 
     def __init__(self, extractor, keyframes, config):
         self.extractor, self.map, self.config = extractor, keyframes, config
-        self.resets, self.seen, self.odometry = 0, [], []
+        self.resets, self.seen, self.odometry, self.shape, self.priors = 0, [], [], None, []
         self.gate = threading.Event()  # closed: a slow machine
         self.gate.set()
 
     def process(self, image, stamp_ns, camera='camera', odometry=None):
         assert self.gate.wait(20)
         self.seen.append(stamp_ns)
+        self.shape = image.shape
         self.odometry.append(odometry)
         value = int(image[..., 0].mean())
         if value == 255:
@@ -53,6 +54,9 @@ class ShownPlace:
 
     def reset(self):
         self.resets += 1
+
+    def expect(self, map_T_base, covariance):
+        self.priors.append((map_T_base, covariance))
 
 
 class SmallMap:
@@ -69,8 +73,10 @@ class SmallMap:
         self.path, self.name = path, str(path).split('/')[-1].removesuffix('.dvmap')
         self.revision = self.revisions.setdefault(path, 1)
         self.positions = np.zeros((4, 3))
-        optical = Pose(np.zeros(3), np.array([-0.5, 0.5, -0.5, 0.5]))  # looks ahead from the middle of the robot
-        self.cameras = [types.SimpleNamespace(session='summer', name='front', base_T_camera=optical)]
+        optical = Pose(np.array([0.5, 0, 0]), np.array([-0.5, 0.5, -0.5, 0.5]))  # looks ahead
+        self.cameras = [types.SimpleNamespace(session='summer', name='front', base_T_camera=optical,
+                                              intrinsics={'width': 64, 'height': 48, 'model': 'plumb_bob', 'D': [],
+                                                          'K': [50.0, 0, 31.5, 0, 50.0, 23.5, 0, 0, 1]})]
         self.keyframes = [types.SimpleNamespace(camera='front')] * 4
 
     def __len__(self):

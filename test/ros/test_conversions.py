@@ -7,11 +7,13 @@ pytest.importorskip('rclpy')
 pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
+from sensor_msgs.msg import CameraInfo  # noqa: E402
 
-from dejavu_ros.errors import DataError  # noqa: E402
+from dejavu_ros.errors import ConfigError, DataError  # noqa: E402
 from dejavu_ros.geometry import Pose  # noqa: E402
 from dejavu_ros.localization import Estimate, Hypothesis  # noqa: E402
 from dejavu_ros.ros import conversions  # noqa: E402
+from dejavu_ros.ros.view import Lens  # noqa: E402
 
 POSE = Pose.make((1.0, -2.0, 3.5), (0.1, -0.2, 0.3, 0.9))
 COVARIANCE = np.arange(36.0).reshape(6, 6)
@@ -72,6 +74,14 @@ def test_estimate(accepted, reason, count):
         assert (a.keyframe, a.session, a.condition, a.inliers) == (b.keyframe, b.session, b.condition, b.inliers)
         assert (a.similarity, a.probability) == (b.similarity, b.probability)
         assert same(a.map_T_base, b.map_T_base) and np.array_equal(a.covariance, b.covariance)
+
+
+def test_lens():
+    lens = Lens(640, 480, (500.0, 0.0, 319.5, 0.0, 501.0, 239.5, 0.0, 0.0, 1.0), (0.1, -0.2, 0.0, 0.01), 'plumb_bob')
+    message = sent(conversions.lens_to_message(lens, 1, 'optical'))
+    assert message.header.frame_id == 'optical' and conversions.lens_from_message(message) == lens
+    with pytest.raises(ConfigError, match='not calibrated'):
+        conversions.lens_from_message(CameraInfo())
 
 
 def test_numpy_scalars_are_taken():

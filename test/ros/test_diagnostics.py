@@ -59,7 +59,8 @@ def test_localized_and_not(clock):
     statistics.count_processed(answered('ambiguous'))
     assert read(statistics, condition())[1] == 'Localized.'
     clock.now += 4
-    assert read(statistics, condition())[:2] == (DiagnosticStatus.WARN, 'Not localized! ambiguous: words')
+    assert read(statistics, condition())[:2] == (DiagnosticStatus.WARN, 'Not localized! ambiguous: words.')
+    assert read(statistics, condition(warning='No odometry.'))[1] == 'Not localized! ambiguous: words. No odometry.'
     clock.now += 4
     level, message, _ = read(statistics, condition())
     assert level == DiagnosticStatus.ERROR and 'No image on /cam for 8 s' in message

@@ -11,7 +11,8 @@ from dejavu_ros.ros.mounting import remount
 
 AHEAD = np.eye(4)
 AHEAD[:3, :3] = BASE_R_OPTICAL
-AHEAD = Pose.from_matrix(AHEAD)
+AT_BASE = Pose.from_matrix(AHEAD)
+AHEAD = Pose(np.array([0.5, 0.0, 0.0]), AT_BASE.quaternion)
 SPREAD = np.diag([0.1, 0.2, 0.3, 0.01, 0.02, 0.03])
 
 
@@ -43,13 +44,13 @@ def test_same_mounting_changes_nothing():
 
 
 def test_camera_further_ahead_means_base_further_back():
-    ours = Pose(np.array([1.5, 0, 0]), AHEAD.quaternion)
+    ours = Pose(np.array([2.0, 0, 0]), AHEAD.quaternion)
     moved = remount(estimate(Pose.planar(10, 5, np.pi / 2)), keyframes(AHEAD), ours).hypotheses[0]
     assert np.allclose(moved.map_T_base.position, (10, 3.5, 0)) and np.isclose(moved.map_T_base.yaw, np.pi / 2)
 
 
 def test_camera_to_the_left_means_base_turned_right():
-    ours = Pose.planar(0, 0, np.pi / 2) @ AHEAD
+    ours = Pose.planar(0, 0, np.pi / 2) @ AHEAD  # now half a metre to the left of the base
     moved = remount(estimate(Pose.planar(10, 5, 0)), keyframes(AHEAD), ours).hypotheses[0]
     assert np.allclose(moved.map_T_base.position, (10, 5, 0)) and np.isclose(moved.map_T_base.yaw, -np.pi / 2)
 
@@ -65,6 +66,7 @@ def test_covariance_is_that_of_samples():
     assert np.allclose(np.cov(samples.T) * 1e6, moved.covariance, atol=0.01)
 
 
-def test_unknown_mounting_of_the_map_changes_nothing():
+@pytest.mark.parametrize('mounting', [None, AT_BASE])
+def test_mounting_that_the_map_does_not_know_changes_nothing(mounting):
     before = estimate(Pose.planar(10, 5, 0))
-    assert remount(before, keyframes(None), AHEAD).hypotheses == before.hypotheses
+    assert remount(before, keyframes(mounting), AHEAD).hypotheses == before.hypotheses

@@ -12,7 +12,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
-from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
@@ -257,6 +257,22 @@ def test_odometry_reaches_the_localizer(bench):
     assert np.allclose(running.node.localizer.odometry[0].position, (15, 0, 0))
 
 
+def test_a_prior_reaches_the_localizer_unless_it_is_none(bench):
+    running = bench()
+    running.activate()
+    out = running.connect('initialpose_prior', PoseWithCovarianceStamped)
+    for frame, orientation, x in (('map', 0.0, 1.0), ('odom', 1.0, 2.0), ('map', 1.0, 3.0)):
+        message = PoseWithCovarianceStamped()
+        message.header.frame_id = frame
+        message.pose.pose.position.x, message.pose.pose.orientation.w = x, orientation
+        message.pose.covariance[0] = 4.0
+        out.publish(message)
+        running.idle(0.1)
+    running.until(lambda: running.node.localizer.priors)
+    (pose, covariance), = running.node.localizer.priors
+    assert pose.position[0] == 3.0 and covariance[0, 0] == 4.0
+
+
 @pytest.mark.parametrize('child, orientation, words', [('base_link', 0.0, 'zero quaternion'),
                                                        ('wheel', 1.0, "'wheel'")])
 def test_odometry_that_cannot_be_used(bench, child, orientation, words):
@@ -265,18 +281,43 @@ def test_odometry_that_cannot_be_used(bench, child, orientation, words):
     message = Odometry(child_frame_id=child)
     message.pose.pose.orientation.w = orientation
     running.connect('odom', Odometry).publish(message)
-    running.until(lambda: words in running.node.frames.warning)
+    running.until(lambda: words in str(running.node.frames.warnings))
     assert running.node.frames.buffer.at(0) is None
 
 
 def test_camera_that_sits_further_ahead_than_the_one_of_the_map(bench):
-    running = bench(map='street.dvmap', base_T_camera='1.5 0 0 -0.5 0.5 -0.5 0.5')
+    running = bench(map='street.dvmap', base_T_camera='2 0 0 -0.5 0.5 -0.5 0.5')
     running.activate()
     poses = running.hear(PoseWithCovarianceStamped, '/relocalize/pose')
     running.show(50, 1)
     running.until(lambda: poses)
     base = poses[0].pose.pose.position  # the stand-in's heading is 0.5 rad
     assert np.allclose((base.x, base.y), (50 - 1.5 * np.cos(0.5), 1 - 1.5 * np.sin(0.5)))
+
+
+@pytest.mark.parametrize('focal, words, shape', [(20.0, '', (48, 64, 3)), (100.0, 'sees only', (48, 64, 3)),
+                                                 (0.0, 'not calibrated', (24, 32, 3))])
+def test_images_are_seen_as_the_camera_of_the_map_would_have(bench, focal, words, shape):
+    running = bench(map='street.dvmap', camera_info_topic='camera_info')
+    running.activate()
+    info = CameraInfo(width=32, height=24, distortion_model='plumb_bob', k=[focal, 0, 15.5, 0, focal, 11.5, 0, 0, 1])
+    running.connect('camera_info', CameraInfo).publish(info)
+    running.until(lambda: running.node.frames._lens or running.node.frames.warnings)
+    running.show(50, 1)
+    running.until(lambda: running.node.statistics.processed == 1)
+    assert running.node.localizer.shape == shape
+    assert words in str(running.node.frames.warnings) and bool(words) == bool(running.node.frames.warnings)
+
+
+def test_map_without_calibration_leaves_images_as_they_are(bench):
+    running = bench(map='street.dvmap', camera_info_topic='camera_info')
+    running.activate()
+    running.node.localizer.map.cameras.clear()
+    running.node.frames.on_camera_info(CameraInfo(width=32, height=24, k=[20.0, 0, 15.5, 0, 20.0, 11.5, 0, 0, 1]))
+    running.show(50, 1)
+    running.until(lambda: running.node.statistics.processed == 1)
+    assert running.node.localizer.shape == (24, 32, 3)
+    assert 'of the camera of the map, no calibration is known' in str(running.node.frames.warnings)
 
 
 def test_initialpose_is_off_unless_asked_and_not_too_often(bench):

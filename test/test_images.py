@@ -1,0 +1,57 @@
+"""Images as files and bytes: whole ones are read, damaged ones are named."""
+
+import numpy as np
+import pytest
+
+from dejavu_ros.errors import ImageError
+from dejavu_ros.images import check_informative, decode_image, encode_jpeg, load_image, resize
+
+
+@pytest.fixture
+def picture():
+    return np.kron(np.random.default_rng(0).integers(0, 255, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.uint8)
+
+
+def test_a_jpeg_comes_back_in_rgb(picture):
+    assert np.abs(decode_image(encode_jpeg(picture, 98)).astype(int) - picture).mean() < 12
+    red = np.zeros((20, 20, 3), np.uint8)
+    red[..., 0] = 250
+    assert decode_image(encode_jpeg(red))[10, 10].tolist() == pytest.approx([250, 0, 0], abs=6)
+
+
+@pytest.mark.parametrize('share', [0.02, 0.3, 0.9, 0.999])
+def test_a_jpeg_cut_short_is_refused_rather_than_filled_with_grey(picture, share):
+    data = encode_jpeg(picture)
+    with pytest.raises(ImageError):
+        decode_image(data[:int(len(data) * share)])
+
+
+def test_padding_after_the_end_is_no_cut(picture):
+    assert decode_image(encode_jpeg(picture) + bytes(5000)).shape == picture.shape
+
+
+@pytest.mark.parametrize('data', [b'', b'hello', b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n'])
+def test_what_is_no_image_is_refused(tmp_path, data):
+    (tmp_path / 'x.jpg').write_bytes(data)
+    with pytest.raises(ImageError, match='x.jpg'):
+        load_image(tmp_path / 'x.jpg')
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ImageError, match='nowhere.png'):
+        load_image(tmp_path / 'nowhere.png')
+
+
+@pytest.mark.parametrize('value, word', [(0, 'black'), (255, 'white'), (128, 'one tone')])
+def test_a_frame_that_shows_nothing_says_so(value, word):
+    frame = np.full((48, 64, 3), value, np.uint8)
+    with pytest.raises(ImageError, match=word):
+        check_informative(frame)
+
+
+def test_a_dark_picture_of_something_is_informative(picture):
+    check_informative(picture // 12)
+
+
+def test_resizing_takes_width_before_height(picture):
+    assert resize(picture, 32, 24).shape == (24, 32, 3)

@@ -1,0 +1,106 @@
+"""``dejavu extract-triplets``."""
+
+from dejavu_ros.config import add_arguments, from_arguments
+from dejavu_ros.errors import ConfigError, DataError
+
+HELP = 'places seen in several bags, with their frames, for training and evaluation'
+
+
+def configure(parser) -> None:
+    from dejavu_ros.data.triplet_config import TripletConfig
+
+    parser.add_argument('--bag', dest='bags', action='extend', nargs='+', required=True, metavar='BAG',
+                        help='a traversal, two or more of them, with poses in one map frame: ROS 1 bag, rosbag2 '
+                             'folder, .mcap or .db3 file')
+    parser.add_argument('-o', '--output', required=True, metavar='DIR',
+                        help='new folder; gets manifest.csv, images and overlap.png')
+    topic = 'one for all bags or one for each'
+    parser.add_argument('--image-topic', action='extend', nargs='+', default=[], metavar='T',
+                        help=f'Image or CompressedImage, {topic}; may be left out where a bag has one')
+    parser.add_argument('--pose-topic', action='extend', nargs='+', default=[], metavar='P',
+                        help=f'Odometry, PoseStamped, PoseWithCovarianceStamped or TF (/tf), {topic}; may be left out '
+                             'where a bag has one')
+    parser.add_argument('--session', action='extend', nargs='+', default=[], metavar='NAME',
+                        help='names of the traversals, one for each bag (default: those of the bags)')
+    parser.add_argument('--condition', action='extend', nargs='+', default=[], metavar='LABEL',
+                        help='such as snow or night, one for each bag')
+    add_arguments(parser, TripletConfig)
+
+
+def run(arguments) -> int:
+    from dejavu_ros.data.overlap import overlap_picture, overlap_table
+    from dejavu_ros.data.triplet_config import TripletConfig
+    from dejavu_ros.data.triplets import Traversal, place_labels, remove_unused, sessions_of_places, write_index
+    from dejavu_ros.files import new_folder
+
+    config = from_arguments(TripletConfig, arguments)
+    bags = arguments.bags
+    if len(bags) < 2:
+        raise DataError('one bag shows every place in one session only: give two traversals or more, each by --bag')
+    image_topics = _for_each(bags, arguments.image_topic, '--image-topic', shared=True)
+    pose_topics = _for_each(bags, arguments.pose_topic, '--pose-topic', shared=True)
+    conditions = _for_each(bags, arguments.condition, '--condition')
+    names = _names(bags, _for_each(bags, arguments.session, '--session'))
+    traversals = [Traversal(name, condition) for name, condition in zip(names, conditions)]
+    with new_folder(arguments.output) as folder:
+        for traversal, bag, image_topic, pose_topic in zip(traversals, bags, image_topics, pose_topics):
+            _collect(traversal, bag, image_topic, pose_topic, folder / 'images' / traversal.name, config)
+        views = [view for traversal in traversals for view in traversal.views]
+        labels = place_labels(views, config)
+        seen = sessions_of_places(views, labels)
+        images = remove_unused(folder, views, labels)
+        write_index(folder / 'manifest.csv', views, labels, dict(zip(names, conditions)))
+        overlap_picture(folder / 'overlap.png', traversals, views, labels, seen, config.place_radius)
+    print(overlap_table(traversals, views, labels, seen))
+    for traversal in traversals:
+        if traversal.losses(config):
+            print(f'  left out of {traversal.name}: {traversal.losses(config)}')
+    print(f'written: {arguments.output}/manifest.csv, {images} images, overlap.png')
+    return 0
+
+
+def _collect(traversal, path: str, image_topic: str, pose_topic: str, folder, config) -> None:
+    """Open one bag, find its topics and keep its views."""
+    import math
+
+    from tqdm import tqdm
+
+    from dejavu_ros.data.bags import open_bag
+    from dejavu_ros.data.frames import bag_frames, find_image_topic
+    from dejavu_ros.data.pose_topics import FIX, find_pose_topic, read_poses
+
+    with open_bag(path) as bag:
+        images, topic = find_image_topic(bag, image_topic), find_pose_topic(bag, pose_topic)
+        if topic.type == FIX:
+            raise DataError(f'topic {topic} of bag {path}: fixes become metres from the first fix of their own bag, so '
+                            'that places in two bags cannot be compared; give poses in one map frame')
+        poses, _ = read_poses(bag, topic, base_frame=config.base_frame, map_frame=config.map_frame, min_speed=0.0,
+                              heading_sigma=math.nan)
+        frames = tqdm(bag_frames(bag, images.name), desc=traversal.name, total=images.count, unit='frame', disable=None)
+        traversal.collect(frames, poses, folder, config)
+
+
+def _for_each(bags: list[str], values: list[str], flag: str, shared: bool = False) -> list[str]:
+    """One value a bag, empty where none was given; a ``shared`` one may be given once."""
+    if shared and len(values) == 1 or not values:
+        return (values or ['']) * len(bags)
+    if len(values) != len(bags):
+        raise ConfigError(f'{flag} is there {len(values)} times for {len(bags)} bags: give it '
+                          f'{"once, or " if shared else ""}once for each')
+    return values
+
+
+def _names(bags: list[str], given: list[str]) -> list[str]:
+    """Different names for the sessions, which are also those of their folders."""
+    from pathlib import Path
+
+    paths = [Path(bag).resolve() for bag in bags]
+    paths = [path.parent if path.name == 'metadata.yaml' else path for path in paths]
+    if len(set(paths)) < len(paths):
+        raise DataError('a bag is given twice: every traversal is one session')
+    names = [name or (path.name if path.is_dir() else path.stem) for name, path in zip(given, paths)]
+    for name in names:
+        if name.startswith('.') or '/' in name or name != name.strip() or names.count(name) > 1:
+            why = 'is there twice' if names.count(name) > 1 else 'cannot be the name of a folder'
+            raise ConfigError(f'session name {name!r} {why}: give another for each bag by --session')
+    return names

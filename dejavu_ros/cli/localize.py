@@ -1,0 +1,130 @@
+"""``dejavu localize``: the node without ROS, over the images of a bag or a folder."""
+
+from dejavu_ros.config import add_arguments, from_arguments
+from dejavu_ros.errors import ConfigError
+
+HELP = 'find the images of a bag or a folder on a map'
+
+
+def configure(parser) -> None:
+    from dejavu_ros.localization.config import LocalizerConfig
+
+    parser.add_argument('--map', required=True, metavar='M.dvmap', help='keyframe map to localize in')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--bag', help='ROS 1 bag, rosbag2 folder, .mcap or .db3 file')
+    source.add_argument('--images', metavar='DIR', help='folder of images, in the order of the stamps in their names; '
+                                                        'without stamps in the order of counting, one a second')
+    parser.add_argument('--image-topic', default='', metavar='T',
+                        help='Image or CompressedImage; may be left out where the bag has one')
+    parser.add_argument('--json', metavar='FILE', help='one JSON object a line for each image; - is standard output')
+    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: the shipped one')
+    parser.add_argument('--device', default='cpu', help='where the network runs: cpu, cuda, cuda:1 (default: cpu)')
+    add_arguments(parser, LocalizerConfig)
+
+
+def run(arguments) -> int:
+    import contextlib
+    import json
+    import sys
+
+    from tqdm import tqdm
+
+    from dejavu_ros.files import new_file
+    from dejavu_ros.keyframes import KeyframeMap
+    from dejavu_ros.localization import Localizer, LocalizerConfig
+    from dejavu_ros.nn.checkpoint import load_checkpoint
+    from dejavu_ros.nn.features import FeatureExtractor
+
+    config = from_arguments(LocalizerConfig, arguments)
+    if arguments.images and arguments.image_topic:
+        raise ConfigError('--image-topic goes with --bag, not with --images')
+    to_stdout = arguments.json == '-'
+    tally = _Tally()
+    with contextlib.ExitStack() as stack:
+        extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint), arguments.device)
+        keyframes = stack.enter_context(KeyframeMap.open(arguments.map, extractor.checkpoint.identity))
+        localizer = Localizer(extractor, keyframes, config)
+        frames, count = _bag(stack, arguments) if arguments.bag else _folder(arguments.images)
+        lines = sys.stdout if to_stdout else None
+        if arguments.json and not to_stdout:
+            lines = stack.enter_context(new_file(arguments.json, 'w'))
+        for name, frame in tqdm(frames, desc='localize', total=count, unit='frame', disable=None):
+            estimate = _answer(localizer, frame)
+            tally.add(name, estimate)
+            if lines:
+                print(json.dumps(estimate.to_json(name)), file=lines, flush=to_stdout)
+    # standard output holds either the JSON or the words
+    print(tally.words(keyframes), file=sys.stderr if to_stdout else sys.stdout)
+    return 0
+
+
+def _bag(stack, arguments):
+    """(name, frame) of each image of a topic, and how many there are; the bag is closed by ``stack``."""
+    from dejavu_ros.data.bags import open_bag
+    from dejavu_ros.data.frames import bag_frames, find_image_topic
+
+    bag = stack.enter_context(open_bag(arguments.bag))
+    topic = find_image_topic(bag, arguments.image_topic)
+    return ((f'{topic.name}@{frame.stamp_ns}', frame) for frame in bag_frames(bag, topic.name)), topic.count
+
+
+def _folder(folder: str):
+    from pathlib import Path
+
+    from dejavu_ros.data.folders import image_stamps, list_images
+    from dejavu_ros.data.frames import folder_frames
+
+    images = list_images(folder)
+    stamps = image_stamps(images) or [index * 10**9 for index in range(len(images))]
+    frames = sorted(folder_frames(images, stamps), key=lambda frame: frame.stamp_ns)
+    return ((Path(frame.name).name, frame) for frame in frames), len(images)
+
+
+def _answer(localizer, frame):
+    """The localizer's answer; an image that cannot be decoded is one more reason to reject a frame."""
+    import time
+
+    from dejavu_ros.errors import ImageError
+    from dejavu_ros.localization.estimate import BAD_IMAGE, Estimate
+
+    started = time.perf_counter()
+    try:
+        image = frame.image()
+    except ImageError as error:
+        return Estimate(frame.stamp_ns, False, BAD_IMAGE, [], (time.perf_counter() - started) * 1e3, str(error))
+    return localizer.process(image, frame.stamp_ns)
+
+
+class _Tally:
+    """What became of the frames, for people."""
+
+    def __init__(self):
+        from collections import Counter
+
+        self.reasons = Counter()
+        self.latencies = []
+        self.first_bad = ''
+
+    def add(self, name: str, estimate) -> None:
+        from dejavu_ros.localization.estimate import BAD_IMAGE
+
+        self.reasons[estimate.reject_reason] += 1
+        if estimate.reject_reason != BAD_IMAGE:
+            self.latencies.append(estimate.latency_ms)
+        elif not self.first_bad:
+            self.first_bad = f'{name}: {estimate.detail}'
+
+    def words(self, keyframes) -> str:
+        import statistics
+
+        total, accepted = self.reasons.total(), self.reasons['']
+        rejected = [f'{reason} {count}' for reason, count in self.reasons.most_common() if reason]
+        lines = [f'{accepted} of {total} frames accepted on map {keyframes.name} (revision {keyframes.revision}, '
+                 f'{len(keyframes)} keyframes)']
+        if rejected:
+            lines.append(f'  rejected: {", ".join(rejected)}')
+        if self.first_bad:
+            lines.append(f'  the first bad image: {self.first_bad}')
+        if self.latencies:
+            lines.append(f'  a frame took {statistics.median(self.latencies):.0f} ms (median)')
+        return '\n'.join(lines)

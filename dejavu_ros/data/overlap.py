@@ -1,0 +1,61 @@
+"""How far several sessions saw the same places: a table and a picture for people."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from tabulate import tabulate
+
+from dejavu_ros.data.triplets import NOWHERE, Traversal, View
+
+SHARED, ALONE = '#1a7f37', '0.6'
+
+
+def overlap_table(traversals: Sequence[Traversal], views: Sequence[View], labels: np.ndarray,
+                  seen: Sequence[set[str]]) -> str:
+    """A row for each session, and below it the share of places that two sessions or more saw."""
+    rows = []
+    for traversal in traversals:
+        own = [places for places in seen if traversal.name in places]
+        shared = sum(len(places) > 1 for places in own)
+        placed = sum(view.session == traversal.name and label != NOWHERE for view, label in zip(views, labels))
+        rows.append([traversal.name, traversal.condition or '-', traversal.frames, len(traversal.views), placed,
+                     len(own), shared])
+    shared = sum(len(places) > 1 for places in seen)
+    table = tabulate(rows, headers=['session', 'condition', 'frames', 'kept', 'in places', 'places', 'shared'],
+                     disable_numparse=True, colalign=('left', 'left', *['right'] * 5))
+    return (f'{table}\n{len(seen)} places, {shared} of them ({shared / len(seen):.0%}) seen in two sessions or more, '
+            f'{sum(len(places) == len(traversals) for places in seen)} in all {len(traversals)}')
+
+
+def overlap_picture(path, traversals: Sequence[Traversal], views: Sequence[View], labels: np.ndarray,
+                    seen: Sequence[set[str]], radius: float) -> None:
+    """Write a PNG: the track of every session from above, and each place as a circle of ``radius`` metres."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    figure = Figure(figsize=(10, 8), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    handles = []
+    for index, traversal in enumerate(traversals):
+        x, y = np.array(traversal.track).T
+        # later tracks are thinner, so that those below them can be seen
+        handles += axes.plot(x, y, color=f'C{index % 10}', linewidth=1.2 + 1.6 * (len(traversals) - index), alpha=0.7,
+                             label=' '.join(filter(None, (traversal.name, traversal.condition))))
+    centres = np.array([next(view.map_T_base.position[:2] for view, label in zip(views, labels) if label == place)
+                        for place in range(len(seen))])
+    shared = np.array([len(places) > 1 for places in seen])
+    for chosen, colour, words in ((shared, SHARED, 'place seen in two sessions or more'),
+                                  (~shared, ALONE, 'place seen in one session')):
+        size = np.full(chosen.sum(), 2 * radius)
+        axes.add_collection(EllipseCollection(size, size, 0 * size, units='x', offsets=centres[chosen], zorder=3,
+                                              offset_transform=axes.transData, facecolor='none', edgecolor=colour))
+        handles.append(Line2D([], [], linestyle='', marker='o', markerfacecolor='none', color=colour,
+                              label=f'{words} ({chosen.sum()})'))
+    axes.set(aspect='equal', xlabel='x [m]', ylabel='y [m]', title='Overlap of the sessions')
+    axes.margins(0.08)
+    axes.grid(alpha=0.3)
+    axes.legend(handles=handles, loc='best')
+    figure.savefig(path, dpi=110)

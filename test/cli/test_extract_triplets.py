@@ -1,0 +1,182 @@
+"""`dejavu extract-triplets` from bags to a folder that training and evaluation read, or one line and nothing left."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from dejavu_ros.cli import main
+from dejavu_ros.data.manifests import read_manifest
+from dejavu_ros.data.rosbag_writer import BagWriter
+from dejavu_ros.geometry import Pose
+from dejavu_ros.images import load_image
+from dejavu_ros.training.config import SourceConfig
+from dejavu_ros.training.sources import Source
+
+SECOND = 10**9
+
+
+def scene(metre, gain=1.0):
+    """What is seen after so many metres: the same in every session but for the light."""
+    small = np.random.default_rng(round(metre / 4)).integers(0, 255, (6, 8, 3), np.uint8)
+    return (cv2.resize(small, (64, 48), interpolation=cv2.INTER_CUBIC) * gain).astype(np.uint8)
+
+
+def write_bag(path, storage='mcap', metres=range(0, 60), y=0.0, gain=1.0, start=10, yaw=0.0, topic='/camera'):
+    """A frame a metre and 0.2 s; Odometry in the map frame."""
+    with BagWriter(path, storage) as bag:
+        for i, metre in enumerate(metres):
+            stamp = start * SECOND + i * SECOND // 5
+            bag.image(topic, stamp, 'camera', scene(metre, gain))
+            bag.odometry('/odom', stamp, 'map', 'base_link', Pose.planar(metre, y, yaw))
+    return path
+
+
+@pytest.fixture(scope='module')
+def bags(tmp_path_factory):
+    """Summer over 60 m, winter over the last 30 m of it and 20 m more, night in the opposite direction."""
+    folder = tmp_path_factory.mktemp('bags')
+    return [write_bag(folder / 'summer'),
+            write_bag(folder / 'winter', 'sqlite3', range(30, 80), y=0.8, gain=0.6, start=9000),
+            write_bag(folder / 'night', metres=range(50, 0, -1), gain=0.3, start=20000, yaw=np.pi)]
+
+
+@pytest.fixture
+def extract(tmp_path, capsys):
+    """Run the command; returns exit status, output and error text."""
+    def run(*arguments, output=tmp_path / 'out'):
+        status = main(['extract-triplets', '-o', str(output), *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+    return run
+
+
+@pytest.fixture
+def refused(extract, tmp_path):
+    """Run the command where it must fail: one line, and no folder."""
+    def run(*arguments):
+        before = sorted(tmp_path.iterdir())
+        status, out, err = extract(*arguments)
+        assert (status, out, len(err.splitlines())) == (1, '', 1) and err.startswith('dejavu extract-triplets: ')
+        assert sorted(tmp_path.iterdir()) == before
+        return err
+    return run
+
+
+def test_three_traversals_become_a_manifest(bags, extract, tmp_path):
+    status, out, err = extract('--bag', bags[0], '--bag', bags[1], bags[2], '--condition', 'summer', 'snow', 'night')
+    assert (status, err) == (0, '')
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['images', 'manifest.csv', 'overlap.png']
+    rows = read_manifest(tmp_path / 'out' / 'manifest.csv')
+    sessions = {name: [row for row in rows if row.session == name] for name in ('summer', 'winter', 'night')}
+    assert sum(map(len, sessions.values())) == len(rows)
+    assert {row.condition for row in sessions['winter']} == {'snow'}
+    # places follow the road, centre by centre 9 m apart
+    assert [row.place for row in rows] == sorted(row.place for row in rows)
+    places = {name: {row.place for row in own} for name, own in sessions.items()}
+    assert places['summer'] & places['winter'] and not places['night'] & places['summer']
+    for place in places['summer'] & places['winter']:
+        xs = [row.x for row in rows if row.place == place]
+        assert max(xs) - min(xs) <= 6
+    assert {row.yaw for row in sessions['summer']} == {0.0}
+    assert all(abs(row.yaw) == pytest.approx(np.pi, abs=1e-4) for row in sessions['night'])
+    row = sessions['winter'][0]
+    assert row.stamp_ns == 9000 * SECOND + round(row.x - 30) * SECOND // 5 and row.y == pytest.approx(0.8)
+    assert np.abs(load_image(row.image).astype(int) - scene(row.x, 0.6)).mean() < 4
+
+
+def test_next_frames_and_each_image_once(bags, extract, tmp_path):
+    extract('--bag', *bags[:2])
+    folder = tmp_path / 'out'
+    with open(folder / 'manifest.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        assert (folder / row['next']).is_file() and row['next'].startswith(f'images/{row["session"]}/')
+        assert int(row['next_stamp_ns']) - int(row['stamp_ns']) == SECOND // 5
+    named = {row['image'] for row in rows} | {row['next'] for row in rows}
+    assert {str(path.relative_to(folder)) for path in (folder / 'images').rglob('*.*')} == named
+
+
+def test_the_figures_that_are_printed(bags, extract, tmp_path):
+    _, out, _ = extract('--bag', *bags[:2], '--session', 'a', 'b')
+    rows = read_manifest(tmp_path / 'out' / 'manifest.csv')
+    places = {name: {row.place for row in rows if row.session == name} for name in 'ab'}
+    both, all_places = len(places['a'] & places['b']), len(places['a'] | places['b'])
+    assert f'{all_places} places, {both} of them ({both / all_places:.0%}) seen in two sessions or more' in out
+    line = next(line.split() for line in out.splitlines() if line.startswith('a '))
+    assert line == ['a', '-', '60', '59', str(sum(row.session == 'a' for row in rows)), str(len(places['a'])),
+                    str(both)]
+    assert 'left out of a: 1 of 60 frames kept but with no next frame' in out
+    images = len(list((tmp_path / 'out' / 'images').rglob('*.jpg')))
+    assert f'{images} images' in out
+    picture = cv2.imread(str(tmp_path / 'out' / 'overlap.png'))
+    assert picture is not None and picture.shape[0] > 400
+
+
+def test_the_same_bags_give_the_same_files(bags, extract, tmp_path):
+    for name in 'ab':
+        extract('--bag', *bags[:2], output=tmp_path / name)
+    files = [sorted((path.relative_to(tmp_path / name), path.read_bytes()) for path in (tmp_path / name).rglob('*.*')
+                    if path.suffix in ('.jpg', '.csv')) for name in 'ab']
+    assert files[0] == files[1] and len(files[0]) > 20
+
+
+def test_training_and_evaluation_read_it_as_it_is(bags, extract, tmp_path, capsys):
+    extract('--bag', *bags[:2])
+    manifest = tmp_path / 'out' / 'manifest.csv'
+    source = Source(SourceConfig(manifest=str(manifest)))
+    batch = source.draw(np.random.default_rng(0), 2, (32, 24))
+    assert len(source.places) >= 3 and batch.shape == (2, 2, 24, 32, 3)
+    assert main(['evaluate', '--manifest', str(manifest), '--features', 'orb', '-o', str(tmp_path / 'e')]) == 0
+    metrics = json.loads((tmp_path / 'e' / 'metrics.json').read_text())
+    assert metrics['n_sessions'] == 2 and metrics['n_images'] == len(read_manifest(manifest))
+
+
+def test_a_topic_for_each_bag(tmp_path, extract):
+    bags = [write_bag(tmp_path / name, metres=range(8), topic=f'/{name}') for name in 'ab']
+    assert extract('--bag', *bags, '--image-topic', '/a', '/b', '--pose-topic', '/odom')[0] == 0
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(bags, refused, tmp_path):
+    assert 'one bag shows every place in one session only' in refused('--bag', bags[0])
+    assert 'given twice' in refused('--bag', bags[0], bags[0])
+    assert 'no such bag' in refused('--bag', bags[0], tmp_path / 'none')
+    assert '/camera (sensor_msgs/Image, 60)' in refused('--bag', *bags[:2], '--image-topic', '/left')
+    assert '/odom (nav_msgs/Odometry, 60)' in refused('--bag', *bags[:2], '--pose-topic', '/amcl_pose')
+    assert 'once for each' in refused('--bag', *bags[:2], '--session', 'a')
+    assert 'is there twice' in refused('--bag', *bags[:2], '--session', 'a', 'a')
+    assert 'name of a folder' in refused('--bag', *bags[:2], '--session', 'a', '../b')
+    assert 'place_radius must be' in refused('--bag', *bags[:2], '--place-radius', '-1')
+
+
+def test_traversals_that_never_meet(bags, refused, tmp_path):
+    write_bag(tmp_path / 'far', metres=range(500, 510))
+    assert 'their nearest views are 442.0 m and 0 degrees apart' in refused('--bag', bags[0], tmp_path / 'far')
+    assert '180 degrees apart' in refused('--bag', bags[0], bags[2])
+
+
+def test_fixes_are_refused_as_each_bag_counts_from_its_own(bags, refused, tmp_path):
+    with BagWriter(tmp_path / 'gps') as bag:
+        bag.image('/camera', SECOND, 'camera', scene(0))
+        status = bag.message('sensor_msgs/msg/NavSatStatus', status=0, service=1)
+        bag.write('/fix', SECOND, bag.message(
+            'sensor_msgs/msg/NavSatFix', header=bag.header(SECOND, 'gps'), status=status, latitude=48.0, longitude=9.0,
+            altitude=0.0, position_covariance=np.zeros(9), position_covariance_type=0))
+    assert 'first fix of their own bag' in refused('--bag', bags[0], tmp_path / 'gps')
+
+
+def test_a_folder_that_is_there_is_left_alone(bags, extract, tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'mine').write_text('mine')
+    status, _, err = extract('--bag', *bags[:2])
+    assert status == 1 and 'exists already' in err
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['mine']
+
+
+def test_a_bag_cut_in_the_middle(bags, refused, tmp_path):
+    whole = next(bags[1].glob('*.db3')).read_bytes()
+    cut = tmp_path / 'cut.db3'
+    cut.write_bytes(whole[:len(whole) // 2])
+    assert 'cut' in refused('--bag', bags[0], cut)

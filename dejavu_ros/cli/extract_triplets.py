@@ -28,9 +28,11 @@ def configure(parser) -> None:
 
 
 def run(arguments) -> int:
+    import numpy as np
+
     from dejavu_ros.data.overlap import overlap_picture, overlap_table
     from dejavu_ros.data.triplet_config import TripletConfig
-    from dejavu_ros.data.triplets import Traversal, place_labels, remove_unused, sessions_of_places, write_index
+    from dejavu_ros.data.triplets import Traversal, find_places, remove_unused, sessions_of_places, write_index
     from dejavu_ros.files import new_folder
 
     config = from_arguments(TripletConfig, arguments)
@@ -46,11 +48,12 @@ def run(arguments) -> int:
         for traversal, bag, image_topic, pose_topic in zip(traversals, bags, image_topics, pose_topics):
             _collect(traversal, bag, image_topic, pose_topic, folder / 'images' / traversal.name, config)
         views = [view for traversal in traversals for view in traversal.views]
-        labels = place_labels(views, config)
+        labels, centres = find_places(views, config)
         seen = sessions_of_places(views, labels)
         images = remove_unused(folder, views, labels)
         write_index(folder / 'manifest.csv', views, labels, dict(zip(names, conditions)))
-        overlap_picture(folder / 'overlap.png', traversals, views, labels, seen, config.place_radius)
+        points = np.array([views[index].map_T_base.position[:2] for index in centres])
+        overlap_picture(folder / 'overlap.png', traversals, points, seen, config.place_radius)
     print(overlap_table(traversals, views, labels, seen))
     for traversal in traversals:
         if traversal.losses(config):

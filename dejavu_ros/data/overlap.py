@@ -1,6 +1,7 @@
 """How far several sessions saw the same places: a table and a picture for people."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
@@ -27,9 +28,12 @@ def overlap_table(traversals: Sequence[Traversal], views: Sequence[View], labels
             f'{sum(len(places) == len(traversals) for places in seen)} in all {len(traversals)}')
 
 
-def overlap_picture(path, traversals: Sequence[Traversal], views: Sequence[View], labels: np.ndarray,
-                    seen: Sequence[set[str]], radius: float) -> None:
-    """Write a PNG: the track of every session from above, and each place as a circle of ``radius`` metres."""
+def overlap_picture(path: Path, traversals: Sequence[Traversal], centres: np.ndarray, seen: Sequence[set[str]],
+                    radius: float) -> None:
+    """Write a PNG: the track of every session from above, and each place as a circle of ``radius`` metres.
+
+    ``centres`` (P, 2) metres, ``seen`` the sessions of each of the P places.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import EllipseCollection
     from matplotlib.figure import Figure
@@ -43,9 +47,7 @@ def overlap_picture(path, traversals: Sequence[Traversal], views: Sequence[View]
         x, y = np.array(traversal.track).T
         # later tracks are thinner, so that those below them can be seen
         handles += axes.plot(x, y, color=f'C{index % 10}', linewidth=1.2 + 1.6 * (len(traversals) - index), alpha=0.7,
-                             label=' '.join(filter(None, (traversal.name, traversal.condition))))
-    centres = np.array([next(view.map_T_base.position[:2] for view, label in zip(views, labels) if label == place)
-                        for place in range(len(seen))])
+                             label=' '.join(dict.fromkeys(filter(None, (traversal.name, traversal.condition)))))
     shared = np.array([len(places) > 1 for places in seen])
     for chosen, colour, words in ((shared, SHARED, 'place seen in two sessions or more'),
                                   (~shared, ALONE, 'place seen in one session')):

@@ -109,8 +109,8 @@ class Traversal:
         return ', '.join(f'{count} of {self.frames} frames {why}' for count, why in counted if count)
 
 
-def place_labels(views: Sequence[View], config: TripletConfig) -> np.ndarray:
-    """(V,) number of the place of each view, NOWHERE for those in none.
+def find_places(views: Sequence[View], config: TripletConfig) -> tuple[np.ndarray, list[int]]:
+    """Labels (V,), the number of each view's place or NOWHERE, and for each place the view at its centre.
 
     Greedy in the order of ``views``: one that is clear of all centres, by two radii and the gap or by twice the angle,
     becomes the centre of a new place. So places never overlap, and the same views give the same places.
@@ -124,7 +124,7 @@ def place_labels(views: Sequence[View], config: TripletConfig) -> np.ndarray:
         if ((distances[centres] > apart) | (turns[centres] > 2 * angle)).all():
             labels[(distances <= config.place_radius) & (turns <= angle)] = len(centres)
             centres.append(index)
-    return labels
+    return labels, centres
 
 
 def sessions_of_places(views: Sequence[View], labels: np.ndarray) -> list[set[str]]:

@@ -10,7 +10,7 @@ from dejavu_ros.config import build
 from dejavu_ros.data.frames import Frame
 from dejavu_ros.data.poses import PoseTrack
 from dejavu_ros.data.triplet_config import TripletConfig
-from dejavu_ros.data.triplets import NOWHERE, Traversal, View, place_labels, remove_unused, sessions_of_places
+from dejavu_ros.data.triplets import NOWHERE, Traversal, View, find_places, remove_unused, sessions_of_places
 from dejavu_ros.errors import ConfigError, DataError, ImageError
 from dejavu_ros.geometry import Pose
 
@@ -22,7 +22,7 @@ def view(session, x, y=0.0, yaw=0.0):
 
 
 def labels_of(views, **settings):
-    return place_labels(views, build(TripletConfig, settings)).tolist()
+    return find_places(views, build(TripletConfig, settings))[0].tolist()
 
 
 def test_places_lie_along_the_way_with_gaps_between_them():
@@ -62,7 +62,7 @@ def test_labels_do_not_change_from_run_to_run():
 def test_sessions_without_overlap_are_told_how_far_they_are_apart():
     views = [view('a', 0), view('a', 5), view('b', 305, yaw=90)]
     with pytest.raises(DataError, match='300.0 m and 90 degrees apart'):
-        sessions_of_places(views, place_labels(views, TripletConfig()))
+        sessions_of_places(views, find_places(views, TripletConfig())[0])
 
 
 def test_settings_that_contradict_each_other():

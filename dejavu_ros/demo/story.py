@@ -18,7 +18,7 @@ from dejavu_ros.geometry import Trajectory
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.ros.conversions import pose_from_message
 from dejavu_ros.ros.player import Player, running_node
-from dejavu_ros.town.export import COMPRESSED_TOPIC, TRUTH_TOPIC
+from dejavu_ros.town.export import COMPRESSED_TOPIC, ODOMETRY_TOPIC, TRUTH_TOPIC
 
 CAMERA_TOPIC = '/camera/image_raw'
 ANSWER_TIMEOUT = 10.0  # seconds; a frame without an answer by then counts as not processed
@@ -39,7 +39,7 @@ def tell(folder: Path, config: DemoConfig) -> dict:
          '--pose-topic', TRUTH_TOPIC, '--session', 'summer', '--condition', mapping.condition,
          *(('--checkpoint', config.checkpoint) if config.checkpoint else ()))
     print('\n3. Starting the node `relocalize`, and playing the other drives to it, frame by frame, on the topic '
-          f'{CAMERA_TOPIC}')
+          f'{CAMERA_TOPIC}, with the wheel odometry (which drifts) on {ODOMETRY_TOPIC}')
     answers = play(folder, [*queries, unmapped], unmapped, config)
     summary = summarise(answers)
     with new_file(folder / 'summary.json', 'w') as file:
@@ -74,8 +74,7 @@ def play(folder: Path, drives: list[Drive], unmapped: Drive, config: DemoConfig)
     log = folder / 'node.log'
     answers = []
     with running_node(log, map=folder / 'town.dvmap', checkpoint=os.path.abspath(config.checkpoint) if config.checkpoint else '',
-                      image_topic=CAMERA_TOPIC,
-                      max_rate=1000.0) as node, Player(CAMERA_TOPIC) as player:
+                      image_topic=CAMERA_TOPIC, odom_topic=ODOMETRY_TOPIC, max_rate=1000.0) as node, Player(CAMERA_TOPIC) as player:
         try:
             player.wait_for_node(60.0, lambda: node.poll() is None)
         except DejavuError as error:
@@ -88,12 +87,13 @@ def play(folder: Path, drives: list[Drive], unmapped: Drive, config: DemoConfig)
 def play_drive(bag_path: Path, drive: Drive, is_mapped: bool, player: Player) -> list[Answer]:
     answers = []
     with open_bag(bag_path) as bag:
-        messages = [(stamp, pose_from_message(message.pose.pose)) for _, stamp, message in bag.messages([TRUTH_TOPIC])]
-        truth = Trajectory(*zip(*messages))
+        truth, odometry = (Trajectory(*zip(*((stamp, pose_from_message(message.pose.pose))
+                                             for _, stamp, message in bag.messages([topic]))))
+                           for topic in (TRUTH_TOPIC, ODOMETRY_TOPIC))
         for frame in tqdm(bag_frames(bag, COMPRESSED_TOPIC), desc=f'   {drive.name}', total=len(truth), unit='frame'):
             image = frame.image()
             sent = time.monotonic()
-            message = player.ask(image, frame.stamp_ns, ANSWER_TIMEOUT)
+            message = player.ask(image, frame.stamp_ns, ANSWER_TIMEOUT, odometry.at(frame.stamp_ns, 0))
             latency = (time.monotonic() - sent) * 1e3
             best = message.hypotheses[0] if message and message.hypotheses else None
             answers.append(Answer(drive.name, image, truth.at(frame.stamp_ns, 0) if is_mapped else None,

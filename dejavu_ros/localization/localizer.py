@@ -39,7 +39,7 @@ class Localizer:
             self.scorer = MapScorer(keyframes, self.extractor)
             self.places = PlaceIndex(keyframes, self.config)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
-            self.filter = SequenceFilter(keyframes.positions, self.config)
+            self.filter = SequenceFilter(keyframes.positions, keyframes.quaternions, self.config)
         self.map = keyframes
 
     def reset(self) -> None:

@@ -9,6 +9,8 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.config import LocalizerConfig
 
+CANDIDATES = 20  # keyframes looked at as the centre of a place
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -43,11 +45,16 @@ class PlaceIndex:
         left = belief[:-1].copy()
         places = []
         while len(places) < self.count and left.max() > 0:
-            row = int(left.argmax())
-            members = self.near(row) & (left > 0)
+            members = self.near(self.centre(left)) & (left > 0)
+            row = int(np.where(members, left, 0).argmax())
             places.append(self.place(row, np.flatnonzero(members), left[members]))
             left[members] = 0
         return places
+
+    def centre(self, belief: np.ndarray) -> int:
+        """The row around which most of a belief (K,) lies, sought among the likeliest keyframes."""
+        candidates = np.argsort(-belief)[:CANDIDATES]
+        return int(max(candidates, key=lambda row: belief[self.near(row)].sum()))
 
     def place(self, row: int, members: np.ndarray, weights: np.ndarray) -> Place:
         """Mean pose of ``members`` under ``weights``; covariance from their spread and from the keyframes' own."""

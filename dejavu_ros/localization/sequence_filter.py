@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from dejavu_ros.geometry import Pose
 from dejavu_ros.localization.config import LocalizerConfig
@@ -14,9 +15,9 @@ MIN_STEP = 1.0  # metres of spread between two frames, however short the time: k
 class SequenceFilter:
     """Belief over K keyframes and, last, "nowhere on the map"."""
 
-    def __init__(self, positions: np.ndarray, config: LocalizerConfig):
-        """``positions`` (K, 3) metres."""
-        self.config, self.positions = config, positions
+    def __init__(self, positions: np.ndarray, quaternions: np.ndarray, config: LocalizerConfig):
+        """``positions`` (K, 3) metres and ``quaternions`` (K, 4) xyzw of map_T_base."""
+        self.config, self.positions, self.rotations = config, positions, Rotation.from_quat(quaternions)
         self.tree = cKDTree(positions)
         self.reset()
 
@@ -48,20 +49,28 @@ class SequenceFilter:
         if not 0 <= elapsed <= config.max_gap:
             return self.start
         if odometry is not None and self.odometry is not None:
-            travelled = float(np.linalg.norm(odometry.position - self.odometry.position))
-            reach = (1 + config.odometry_error) * travelled + MIN_STEP
+            step = self.odometry.inverse @ odometry
+            transition = self.moved_by(step.position)
         else:
-            reach = config.max_speed * elapsed + MIN_STEP
-        moved = self.transition(reach) @ self.belief[:-1]
-        moved = np.append(moved, self.belief[-1])
-        return (1 - config.kidnap_rate) * moved / moved.sum() + config.kidnap_rate * self.start
+            transition = self.within(config.max_speed * elapsed + MIN_STEP)
+        moved = transition @ self.belief[:-1]
+        moved = np.append(moved, 1 - moved.sum())  # who drove off the mapped road is nowhere
+        return (1 - config.kidnap_rate) * moved + config.kidnap_rate * self.start
 
-    def transition(self, reach: float) -> csr_matrix:
+    def within(self, reach: float) -> csr_matrix:
         """(K, K): from each keyframe evenly to all those within ``reach`` metres; columns sum to 1."""
         neighbours = self.tree.sparse_distance_matrix(self.tree, reach, output_type='coo_matrix')
-        count = len(self.positions)
-        matrix = csr_matrix((np.ones(neighbours.nnz), (neighbours.row, neighbours.col)), (count, count))
-        return matrix.multiply(1 / np.asarray(matrix.sum(0)).clip(min=1)).tocsr()
+        return normalised(np.ones(neighbours.nnz), neighbours.row, neighbours.col, len(self.positions))
+
+    def moved_by(self, step: np.ndarray) -> csr_matrix:
+        """(K, K): from each keyframe to those where ``step`` (3,), metres in its base frame, leads to.
+
+        Columns sum to 1, or to 0 where no keyframe is near.
+        """
+        sigma = self.config.odometry_error * float(np.linalg.norm(step)) + MIN_STEP
+        targets = cKDTree(self.positions + self.rotations.apply(step))
+        near = self.tree.sparse_distance_matrix(targets, 3 * sigma, output_type='coo_matrix')
+        return normalised(np.exp(-(near.data / sigma)**2 / 2), near.row, near.col, len(self.positions))
 
     def update(self, log_odds: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
         """Take in a frame's (K,) log-odds against "nowhere"; returns the belief (K + 1,)."""
@@ -77,3 +86,10 @@ def posterior(prior: np.ndarray, log_likelihood: np.ndarray, weight: float = 1.0
     """Bayes' rule on (K + 1,) states; no state is excluded by more than SURPRISE, and ``weight`` tempers it all."""
     weights = prior * np.exp(weight * (log_likelihood - log_likelihood.max()).clip(min=-SURPRISE))
     return weights / weights.sum()
+
+
+def normalised(weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, count: int) -> csr_matrix:
+    """(count, count) with columns that sum to 1, or to 0 where they are empty."""
+    matrix = csr_matrix((weights, (rows, columns)), (count, count))
+    sums = np.asarray(matrix.sum(0)).ravel()
+    return matrix.multiply(1 / np.where(sums > 0, sums, 1)).tocsr()

@@ -10,25 +10,31 @@ from pathlib import Path
 
 import numpy as np
 import rclpy
+from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from dejavu_ros.errors import DejavuError
+from dejavu_ros.geometry import Pose
 from dejavu_ros.msg import HypothesisArray
-from dejavu_ros.ros.conversions import image_to_message, stamp_from_message
+from dejavu_ros.ros.conversions import header_to_message, image_to_message, pose_to_message, stamp_from_message
+
+HYPOTHESES = '/relocalize/hypotheses'
+ODOMETRY_LEAD = 0.02  # seconds; on a robot the odometry of a moment is there before its image
 
 
 class Player:
     """Sends one frame at a time to ``image_topic`` and waits for the hypotheses with its stamp."""
 
-    def __init__(self, image_topic: str, hypotheses_topic: str = '/relocalize/hypotheses'):
+    def __init__(self, image_topic: str, odom_topic: str = '/odom'):
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
         self.node = rclpy.create_node('player', context=self.context)
         reliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
         self.images = self.node.create_publisher(Image, image_topic, reliable)
-        self.node.create_subscription(HypothesisArray, hypotheses_topic, self.on_hypotheses, 10)
+        self.odometry = self.node.create_publisher(Odometry, odom_topic, 10)
+        self.node.create_subscription(HypothesisArray, HYPOTHESES, self.on_hypotheses, 10)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.answers: dict[int, HypothesisArray] = {}
@@ -48,13 +54,19 @@ class Player:
     def wait_for_node(self, timeout: float, running=lambda: True) -> None:
         """Until someone listens to the images and speaks of hypotheses. Raises DejavuError after ``timeout`` seconds."""
         end = time.monotonic() + timeout
-        while not (self.images.get_subscription_count() and self.node.count_publishers('/relocalize/hypotheses')):
+        while not (self.images.get_subscription_count() and self.node.count_publishers(HYPOTHESES)):
             if time.monotonic() > end or not running():
                 raise DejavuError(f'no node listens to {self.images.topic_name}: it did not start within {timeout:.0f} s')
             self.executor.spin_once(timeout_sec=0.1)
 
-    def ask(self, image: np.ndarray, stamp_ns: int, timeout: float) -> HypothesisArray | None:
-        """Send (H, W, 3) uint8 RGB; its hypotheses, or None where none came within ``timeout`` seconds."""
+    def ask(self, image: np.ndarray, stamp_ns: int, timeout: float, odom_T_base: Pose | None = None
+            ) -> HypothesisArray | None:
+        """Send (H, W, 3) uint8 RGB, after the odometry if any; its hypotheses, or None after ``timeout`` seconds."""
+        if odom_T_base is not None:
+            message = Odometry(header=header_to_message(stamp_ns, 'odom'), child_frame_id='base_link')
+            message.pose.pose = pose_to_message(odom_T_base)
+            self.odometry.publish(message)
+            time.sleep(ODOMETRY_LEAD)
         self.images.publish(image_to_message(image, stamp_ns, 'camera_optical_frame'))
         self.sent += 1
         end = time.monotonic() + timeout

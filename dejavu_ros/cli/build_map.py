@@ -51,6 +51,10 @@ def run(arguments) -> int:
                 bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config))
         else:
             recording = folder_recording(arguments.images, arguments.poses)
+        origin = getattr(recording.poses, 'origin', None)
+        if origin and arguments.append and not config.gps_origin:
+            raise ConfigError('appending by NavSatFix needs --gps-origin, the one that was printed when the map was made; '
+                              'without it, this session would start at a point of its own')
         extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device)
         begin = MapWriter.append if arguments.append else MapWriter.create
         writer = stack.enter_context(begin(arguments.output, extractor.record, extractor.checkpoint.identity))
@@ -76,6 +80,9 @@ def _tell(path, name, condition, recording, report, seconds, config) -> None:
     for count, why in left_out:
         if count:
             print(f'  left out: {count} {why}')
+    origin = getattr(recording.poses, 'origin', None)
+    if origin:
+        print(f'  the map frame is east, north, up of --gps-origin "{" ".join(map(str, origin))}"')
     if recording.poses.skipped:
         print(f'  unusable poses of {recording.poses.source}: {recording.poses.skipped}')
     if recording.base_T_camera is None:

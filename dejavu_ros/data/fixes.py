@@ -6,12 +6,25 @@ import numpy as np
 import pymap3d
 
 from dejavu_ros.data.poses import PoseTrack
-from dejavu_ros.errors import DataError
+from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import Pose
 
 WINDOW_NS = 500_000_000  # the heading is that of the chord from half a second before to half a second after
 NO_FIX = -1
 UNKNOWN = 0
+
+Origin = tuple[float, float, float]  # latitude and longitude in degrees, altitude in metres
+
+
+def parse_origin(text: str) -> Origin | None:
+    """``latitude longitude altitude`` to numbers, None for an empty text. Raises ConfigError for anything else."""
+    try:
+        numbers = tuple(float(word) for word in text.split())
+    except ValueError:
+        numbers = ()
+    if text.strip() and not (len(numbers) == 3 and abs(numbers[0]) <= 90 and abs(numbers[1]) <= 180):
+        raise ConfigError(f'gps_origin must be "latitude longitude altitude" in degrees and metres, got {text!r}')
+    return numbers or None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +50,8 @@ def fix_from_message(stamp_ns: int, message) -> Fix | None:
 
 
 def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_sigma: float, skipped: int = 0,
-                     child_T_base: Pose | None = None) -> PoseTrack:
-    """Poses in metres east, north, up of the first fix, x ahead along the track.
+                     child_T_base: Pose | None = None, origin: Origin | None = None) -> PoseTrack:
+    """Poses in metres east, north, up of ``origin`` (the first fix where None), x ahead along the track.
 
     Below ``min_speed`` (m/s) the last heading holds; fixes before the first heading are skipped. ``heading_sigma`` is
     radians. Driving backwards cannot be told from driving ahead. Raises DataError if no heading is ever known.
@@ -49,10 +62,9 @@ def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_si
     fixes = sorted(fixes, key=lambda fix: fix.stamp_ns)
     if len(fixes) < 2:
         raise DataError(f'{source} has {len(fixes)} usable fixes of {len(fixes) + skipped}: a heading needs two')
-    first = fixes[0]
+    track.origin = origin or (fixes[0].latitude, fixes[0].longitude, fixes[0].altitude)
     east, north, up = pymap3d.geodetic2enu([fix.latitude for fix in fixes], [fix.longitude for fix in fixes],
-                                           [fix.altitude for fix in fixes],
-                                           first.latitude, first.longitude, first.altitude)
+                                           [fix.altitude for fix in fixes], *track.origin)
     positions = np.column_stack([east, north, up])
     yaws = _headings(np.array([fix.stamp_ns for fix in fixes], np.int64), positions, min_speed)
     if np.isnan(yaws).all():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dejavu_ros.data.bags import Bag, Topic, frame_of, stamp_of
-from dejavu_ros.data.fixes import fix_from_message, track_from_fixes
+from dejavu_ros.data.fixes import Origin, fix_from_message, track_from_fixes
 from dejavu_ros.data.poses import PoseSource, PoseTrack, TransformPoses
 from dejavu_ros.data.transforms import IDENTITY, TransformBuffer
 from dejavu_ros.errors import DataError
@@ -53,12 +53,12 @@ def find_pose_topic(bag: Bag, name: str) -> Topic:
 
 
 def read_poses(bag: Bag, topic: Topic, *, base_frame: str, map_frame: str, min_speed: float,
-               heading_sigma: float) -> tuple[PoseSource, str]:
+               heading_sigma: float, origin: Origin | None = None) -> tuple[PoseSource, str]:
     """All poses of a topic as those of the robot's base, and the name of the base frame ('' where nobody says it).
 
     An empty ``base_frame`` is Odometry's child frame, or base_link or base_footprint where TF has it. An empty
-    ``map_frame`` (TF only) is map, or odom where there is no map. ``min_speed`` (m/s) and ``heading_sigma`` (rad) are
-    for NavSatFix. Raises DataError where no pose is usable or frames are not connected.
+    ``map_frame`` (TF only) is map, or odom where there is no map. ``min_speed`` (m/s), ``heading_sigma`` (rad)
+    and ``origin`` are for NavSatFix. Raises DataError where no pose is usable or frames are not connected.
     """
     source = f'{topic.name} of {bag.path}'
     if topic.type in TF_TYPES:
@@ -68,7 +68,7 @@ def read_poses(bag: Bag, topic: Topic, *, base_frame: str, map_frame: str, min_s
         return TransformPoses(source, buffer, top, base, skipped), base
     static, _ = read_transforms(bag, moving=False)
     if topic.type == FIX:
-        return _fixes(bag, topic.name, source, static, base_frame, min_speed, heading_sigma)
+        return _fixes(bag, topic.name, source, static, base_frame, min_speed, heading_sigma, origin)
     child, track = None, PoseTrack(source)
     unwrap = UNWRAP[topic.type]
     for _, stamp, message in bag.messages([topic.name]):
@@ -112,7 +112,7 @@ UNWRAP: dict[str, Callable[[Any], tuple[Any, Any]]] = {
 
 
 def _fixes(bag: Bag, name: str, source: str, static: TransformBuffer, base_frame: str, min_speed: float,
-           heading_sigma: float) -> tuple[PoseSource, str]:
+           heading_sigma: float, origin: Origin | None) -> tuple[PoseSource, str]:
     fixes, skipped, antenna = [], 0, ''
     for _, stamp, message in bag.messages([name]):
         antenna = antenna or frame_of(message)
@@ -126,7 +126,7 @@ def _fixes(bag: Bag, name: str, source: str, static: TransformBuffer, base_frame
     if base and antenna in static.frames and base != antenna:
         # the track gives base's axes at the antenna's place
         lever = Pose.make(-_static_pose(static, base, antenna).position)
-    return track_from_fixes(source, fixes, min_speed, heading_sigma, skipped, lever), base
+    return track_from_fixes(source, fixes, min_speed, heading_sigma, skipped, lever, origin), base
 
 
 def _static_pose(static: TransformBuffer, target: str, source: str) -> Pose:

@@ -27,6 +27,7 @@ class PoseTrack:
         self.source = source
         self.child_T_base = child_T_base
         self.skipped = 0
+        self.origin: tuple[float, float, float] | None = None  # of NavSatFix: degrees, degrees, metres
         self.all_stamps_ns: list[int] = []  # also of the skipped ones
         self._reason = ''
         self._last_covariance: np.ndarray | None = None

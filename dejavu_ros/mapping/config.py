@@ -23,6 +23,8 @@ class MappingConfig:
                                 low=0.0, high=180.0)
     min_speed: float = option(1.0, 'NavSatFix: the heading is taken from the track above this speed, held below',
                               unit='m/s', low=0.01, high=100.0)
+    gps_origin: str = option('', 'NavSatFix: where the map frame lies, "latitude longitude altitude"; empty: the first '
+                                 'fix. Needed to append')
     thumbnail_width: int = option(320, 'width of the stored pictures of keyframes', unit='px', low=16, high=4096)
     checkpoint: str = option('', 'checkpoint file; empty: the shipped one')
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1')

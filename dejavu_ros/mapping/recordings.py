@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dejavu_ros.data.bags import open_bag
+from dejavu_ros.data.fixes import parse_origin
 from dejavu_ros.data.folders import folder_stamps, list_images, read_tum
 from dejavu_ros.data.frames import Frame, bag_frames, find_image_topic, folder_frames, intrinsics
 from dejavu_ros.data.pose_topics import find_pose_topic, mounting, read_poses
@@ -36,7 +37,8 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
         images = find_image_topic(bag, image_topic)
         topic = find_pose_topic(bag, pose_topic)
         poses, base_frame = read_poses(bag, topic, base_frame=config.base_frame, map_frame=config.map_frame,
-                                       min_speed=config.min_speed, heading_sigma=math.radians(config.angle_sigma))
+                                       min_speed=config.min_speed, heading_sigma=math.radians(config.angle_sigma),
+                                       origin=parse_origin(config.gps_origin))
         camera_frame = next(bag_frames(bag, images.name)).frame_id
         path = Path(path).resolve()
         path = path.parent if path.name == 'metadata.yaml' else path

@@ -6,8 +6,8 @@ import numpy as np
 import pymap3d
 import pytest
 
-from dejavu_ros.data.fixes import Fix, fix_from_message, track_from_fixes
-from dejavu_ros.errors import DataError
+from dejavu_ros.data.fixes import Fix, fix_from_message, parse_origin, track_from_fixes
+from dejavu_ros.errors import ConfigError, DataError
 
 SECOND = 10**9
 SIGMA = np.radians(5)
@@ -85,3 +85,19 @@ def test_the_covariance_of_a_fix_and_of_its_heading():
               for i in range(9)]
     _, covariance = track_from_fixes('/fix', points, 1.0, SIGMA).at(SECOND, 0)
     assert np.allclose(np.diag(covariance), [1, 2, 3, SIGMA**2, SIGMA**2, SIGMA**2])
+
+
+def test_two_drives_share_a_frame_when_they_share_an_origin():
+    road = np.column_stack([np.arange(60) * 1.0, np.zeros(60)])
+    apart = [track(road[start:]).at(10 * SECOND, 0)[0].position[0] for start in (0, 5)]
+    together = [track(road[start:], origin=HOME).at(10 * SECOND, 0)[0].position[0] for start in (0, 5)]
+    assert apart[1] - apart[0] == pytest.approx(0, abs=0.01)  # each begins at its own first fix
+    assert together[1] - together[0] == pytest.approx(5, abs=0.01)
+
+
+def test_an_origin_is_three_numbers():
+    assert parse_origin('51.2418 -0.5886 60') == HOME
+    assert parse_origin(' ') is None
+    for text in ('51 0', 'a b c', '95 0 0', '0 200 0', '1 2 3 4'):
+        with pytest.raises(ConfigError, match='gps_origin'):
+            parse_origin(text)

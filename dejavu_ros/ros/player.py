@@ -85,7 +85,8 @@ def running_node(log: Path, **parameters) -> Iterator[subprocess.Popen]:
     command = [sys.executable, '-m', 'dejavu_ros.ros.program', '--ros-args']
     for name, value in {'autostart': True, **parameters}.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        command += ['-p', f'{name.replace("__", ".")}:={text}']
+        if text:  # an empty one cannot be written on the command line, and is the default anyway
+            command += ['-p', f'{name.replace("__", ".")}:={text}']
     with open(log, 'w') as output, subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent) as process:
         try:

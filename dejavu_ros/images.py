@@ -64,4 +64,5 @@ def check_informative(image: np.ndarray, min_deviation: float = 2.0) -> None:
     mean, deviation = float(grey.mean()), float(grey.std())
     if deviation < min_deviation:
         tone = 'black' if mean < 16 else 'white' if mean > 240 else 'of one tone'
-        raise ImageError(f'the frame is {tone} (mean {mean:.0f}, deviation {deviation:.1f} of 255): is the lens covered?')
+        raise ImageError(f'the frame is {tone} (mean {mean:.0f}, deviation {deviation:.1f} of 255): '
+                         'is the lens covered?')

@@ -114,7 +114,8 @@ def test_executables_run_from_anywhere_without_sourcing(program, arguments, answ
     if 'ROS_DISTRO' in os.environ:
         pytest.skip('in a ROS workspace sourcing is what finds the package')
     environment = {name: os.environ[name] for name in ('HOME', 'PATH') if name in os.environ}
-    run = subprocess.run([PROGRAMS / program, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    run = subprocess.run([PROGRAMS / program, *arguments], cwd=tmp_path, env=environment, capture_output=True,
+                         text=True)
     assert (run.returncode, run.stderr) == (0, '')
     assert run.stdout.startswith(answer)
 

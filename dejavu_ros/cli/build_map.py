@@ -53,7 +53,7 @@ def run(arguments) -> int:
             recording = folder_recording(arguments.images, arguments.poses)
         origin = getattr(recording.poses, 'origin', None)
         if origin and arguments.append and not config.gps_origin:
-            raise ConfigError('appending by NavSatFix needs --gps-origin, the one that was printed when the map was made; '
+            raise ConfigError('appending by NavSatFix needs --gps-origin, as it was printed when the map was made; '
                               'without it, this session would start at a point of its own')
         extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device)
         begin = MapWriter.append if arguments.append else MapWriter.create

@@ -5,8 +5,10 @@ HELP = 'fit a checkpoint\'s probabilities on validation places and write it with
 
 def configure(parser) -> None:
     parser.add_argument('checkpoint', help='checkpoint to calibrate')
-    parser.add_argument('--manifest', required=True, help='validation manifest with x, y: two areas or more, two sessions or more')
-    parser.add_argument('--map-session', default='overcast-summer', help='the session that is the map (default: %(default)s)')
+    parser.add_argument('--manifest', required=True,
+                        help='validation manifest with x, y: two areas or more, two sessions or more')
+    parser.add_argument('--map-session', default='overcast-summer',
+                        help='the session that is the map (default: %(default)s)')
     parser.add_argument('--name', default='', help='name in the card (default: the checkpoint\'s own)')
     parser.add_argument('--licence', default='', help='licence and data terms for the card')
     for side in ('width', 'height'):

@@ -7,7 +7,8 @@ HELP = 'map a rendered town in summer, find oneself there in snow and at night'
 
 
 def configure(parser) -> None:
-    parser.add_argument('-o', '--output', default='demo', help='folder, replaced where a demo made it (default: %(default)s)')
+    parser.add_argument('-o', '--output', default='demo',
+                        help='folder, replaced where a demo made it (default: %(default)s)')
     add_arguments(parser, DemoConfig)
 
 

@@ -9,7 +9,8 @@ def configure(parser) -> None:
     from dejavu_ros.training.config import TrainConfig
 
     parser.add_argument('--config', required=True, help='YAML recipe, e.g. config/train.yaml')
-    parser.add_argument('-o', '--output', required=True, help='folder of the run; an interrupted run there is continued')
+    parser.add_argument('-o', '--output', required=True,
+                        help='folder of the run; an interrupted run there is continued')
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all cores)')
     add_arguments(parser, TrainConfig)
 

@@ -50,7 +50,8 @@ def tell(folder: Path, config: DemoConfig) -> dict:
         draw(folder / 'demo.png', keyframes, answers, 'Mapped in summer, found in snow and at night')
     print('\n4. What came of it')
     report(summary)
-    print(f'\n{folder}/demo.png shows it, {folder}/summary.json holds the figures ({time.monotonic() - started:.0f} s).')
+    seconds = time.monotonic() - started
+    print(f'\n{folder}/demo.png shows it, {folder}/summary.json holds the figures ({seconds:.0f} s).')
     return summary
 
 
@@ -73,8 +74,9 @@ def play(folder: Path, drives: list[Drive], unmapped: Drive, config: DemoConfig)
     """Every frame of the drives through the node, each sent after the answer to the one before."""
     log = folder / 'node.log'
     answers = []
-    with running_node(log, map=folder / 'town.dvmap', checkpoint=os.path.abspath(config.checkpoint) if config.checkpoint else '',
-                      image_topic=CAMERA_TOPIC, odom_topic=ODOMETRY_TOPIC, max_rate=1000.0) as node, Player(CAMERA_TOPIC) as player:
+    checkpoint = os.path.abspath(config.checkpoint) if config.checkpoint else ''
+    with running_node(log, map=folder / 'town.dvmap', checkpoint=checkpoint, image_topic=CAMERA_TOPIC,
+                      odom_topic=ODOMETRY_TOPIC, max_rate=1000.0) as node, Player(CAMERA_TOPIC) as player:
         try:
             player.wait_for_node(60.0, lambda: node.poll() is None)
         except DejavuError as error:
@@ -110,7 +112,8 @@ def play_drive(bag_path: Path, drive: Drive, is_mapped: bool, player: Player) ->
 
 def report(summary: dict) -> None:
     by_drive = ', '.join(f'{name} {value:.2f}' for name, value in summary['recall_at_5m_by_drive'].items())
-    print(f'   found within 5 m and 30 degrees   {summary["recall_at_5m"]:.3f} of the frames on the mapped road ({by_drive})')
+    print(f'   found within 5 m and 30 degrees   {summary["recall_at_5m"]:.3f} of the frames on the mapped road '
+          f'({by_drive})')
     print(f'   accepted at a wrong place         {summary["wrong_accepts"]}')
     print(f'   accepted in an unmapped street    {summary["unmapped_accepts"]} of {summary["unmapped_frames"]}')
     print(f'   answered                          {summary["frames_processed"]} of {summary["frames_sent"]} frames, '

@@ -9,7 +9,8 @@ from dejavu_ros.config import option
 class LocalizerConfig:
     """From scores to an accepted pose."""
 
-    min_probability: float = option(0.9, 'probability of the best place from which a frame is accepted', low=0.0, high=1.0)
+    min_probability: float = option(0.9, 'probability of the best place from which a frame is accepted',
+                                    low=0.0, high=1.0)
     min_inliers: int = option(12, 'matches that must agree with one homography in the best keyframe', low=0, high=10000)
     place_radius: float = option(5.0, 'keyframes within this distance are one place', unit='m', low=0.0, high=1000.0)
     place_angle: float = option(30.0, 'keyframes within this angle are one place', unit='deg', low=0.0, high=180.0)
@@ -17,11 +18,13 @@ class LocalizerConfig:
     shortlist: int = option(0, 'keyframes scored exactly after a coarse pass over the map (0: the whole map exactly)',
                             low=0, high=1000000)
     use_filter: bool = option(True, 'let earlier frames speak (off: every frame on its own)')
-    frame_weight: float = option(0.5, 'how much a frame adds to what the frames before it said; below 1, as they resemble each other',
+    frame_weight: float = option(0.5, 'how much a frame adds to what the frames before it said; below 1, as they '
+                                      'resemble each other',
                                  low=0.01, high=1.0)
-    max_speed: float = option(15.0, 'no robot moves faster than this; bounds the motion between frames without odometry',
+    max_speed: float = option(15.0, 'the robot moves no faster; bounds the motion between frames without odometry',
                               unit='m/s', low=0.0, high=1000.0)
-    odometry_error: float = option(0.1, 'error of the odometry, as a share of the distance it reports', low=0.0, high=10.0)
+    odometry_error: float = option(0.1, 'error of the odometry, as a share of the distance it reports', low=0.0,
+                                   high=10.0)
     kidnap_rate: float = option(0.02, 'chance in every frame that the robot was carried elsewhere', low=1e-6, high=1.0)
-    max_gap: float = option(5.0, 'a longer pause between frames, or a step back in time, forgets where the robot was', unit='s',
-                            low=0.0, high=1e6)
+    max_gap: float = option(5.0, 'a longer pause between frames, or a step back in time, forgets where the robot was',
+                            unit='s', low=0.0, high=1e6)

@@ -101,8 +101,8 @@ class Localizer:
         if best.probability < config.min_probability:
             rival = hypotheses[1].probability if len(hypotheses) > 1 else 0.0
             if rival > AMBIGUOUS_SHARE * best.probability and best.probability + rival > 0.5:
-                return outcome.AMBIGUOUS, hypotheses, (f'two places are alike: keyframes {best.keyframe} '
-                                                       f'({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})')
+                two = f'{best.keyframe} ({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})'
+                return outcome.AMBIGUOUS, hypotheses, f'two places are alike: keyframes {two}'
             return outcome.UNKNOWN_PLACE, hypotheses, f'the likeliest place has probability {best.probability:.2f}'
         here = float(alone[:-1][self.places.near(places[0].row)].sum())
         elsewhere = float(alone[:-1].sum()) - here

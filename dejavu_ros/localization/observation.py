@@ -22,7 +22,8 @@ class Calibration:
     """Two numbers that turn standardised scores into odds, and the reference; fitted with a checkpoint."""
 
     sharpness: float = option(1.5, 'log-odds per standard deviation', low=0.0, high=100.0)
-    unknown: float = option(5.0, 'standard deviations at which a keyframe is as likely as no keyframe', low=-100.0, high=100.0)
+    unknown: float = option(5.0, 'standard deviations at which a keyframe is as likely as no keyframe',
+                            low=-100.0, high=100.0)
     mean: float = option(0.25, 'similarity of unrelated places', low=0.0, high=1.0)
     deviation: float = option(0.02, 'its standard deviation for one query', low=1e-6, high=1.0)
 

@@ -27,7 +27,7 @@ DEFAULT = 'dejavu.pt'
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A network with the settings it was trained for; ``identity`` is 12 hex digits of its weights' and settings' hash."""
+    """A network with the settings it was trained for; ``identity`` is 12 hex digits of the hash of both."""
 
     network: DejavuNet
     settings: FeatureSettings
@@ -37,7 +37,7 @@ class Checkpoint:
 
 
 def default_checkpoint_path() -> Path:
-    """The shipped checkpoint: ``$DEJAVU_CHECKPOINT``, in the source tree, or in the installed package's share folder."""
+    """``$DEJAVU_CHECKPOINT``, else the shipped one, in the source tree or in the installed package's share folder."""
     if 'DEJAVU_CHECKPOINT' in os.environ:
         return Path(os.environ['DEJAVU_CHECKPOINT'])
     here = Path(__file__).resolve()
@@ -85,7 +85,8 @@ def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str
         network.load_state_dict({key: value.float() if value.is_floating_point() else value
                                  for key, value in state.items()})
     except RuntimeError as error:
-        raise CheckpointError(f'checkpoint {name} is of another network: {" ".join(str(error).split())[:300]}') from None
+        why = ' '.join(str(error).split())[:300]
+        raise CheckpointError(f'checkpoint {name} is of another network: {why}') from None
     identity = hash_of(network, settings, contextual)
     return Checkpoint(network.eval(), settings, contextual, dict(record.get('card', {})), identity)
 
@@ -122,7 +123,8 @@ def save_checkpoint(path: str | Path, network: DejavuNet, settings: FeatureSetti
     """Write a checkpoint in float16, whole or not at all. ``card`` holds plain numbers, strings, lists and dicts."""
     state = {name: value.half() if value.is_floating_point() else value
              for name, value in network.state_dict().items()}
-    record = {'features': dataclasses.asdict(settings), 'contextual': dataclasses.asdict(contextual), 'card': card or {}}
+    record = {'features': dataclasses.asdict(settings), 'contextual': dataclasses.asdict(contextual),
+              'card': card or {}}
     buffer = io.BytesIO()
     torch.save({'model': {name: value.cpu() for name, value in state.items()}, 'dejavu': record}, buffer)
     with new_file(path) as file:

@@ -53,7 +53,7 @@ class FeatureExtractor:
     """A checkpoint's network on a device: images to stored grids."""
 
     def __init__(self, checkpoint, device: str = 'cpu', batch_size: int = 16):
-        """``checkpoint`` is a :class:`dejavu_ros.nn.checkpoint.Checkpoint`. Raises ConfigError for a device that is not there."""
+        """Take a :class:`dejavu_ros.nn.checkpoint.Checkpoint`. Raises ConfigError for a device that is not there."""
         self.checkpoint, self.settings, self.batch_size = checkpoint, checkpoint.settings, batch_size
         try:
             self.device = torch.device(device)

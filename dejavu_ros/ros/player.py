@@ -52,11 +52,12 @@ class Player:
         self.answers[stamp_from_message(message.header.stamp)] = message
 
     def wait_for_node(self, timeout: float, running=lambda: True) -> None:
-        """Until someone listens to the images and speaks of hypotheses. Raises DejavuError after ``timeout`` seconds."""
+        """Until someone listens to the images and has hypotheses to tell. Raises DejavuError after ``timeout`` s."""
         end = time.monotonic() + timeout
         while not (self.images.get_subscription_count() and self.node.count_publishers(HYPOTHESES)):
             if time.monotonic() > end or not running():
-                raise DejavuError(f'no node listens to {self.images.topic_name}: it did not start within {timeout:.0f} s')
+                raise DejavuError(f'no node listens to {self.images.topic_name}: it did not start within '
+                                  f'{timeout:.0f} s')
             self.executor.spin_once(timeout_sec=0.1)
 
     def ask(self, image: np.ndarray, stamp_ns: int, timeout: float, odom_T_base: Pose | None = None

@@ -11,7 +11,6 @@ from scipy.special import logsumexp
 
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
-from dejavu_ros.images import load_image
 from dejavu_ros.localization.observation import Calibration, background, standardise
 from dejavu_ros.nn.checkpoint import Checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
@@ -30,8 +29,8 @@ class Frame:
 
 
 def calibrate(checkpoint: Checkpoint, rows: Sequence[ManifestRow], map_session: str) -> tuple[Calibration, dict]:
-    """Fit on a manifest with positions; each area's ``map_session`` is a map, all its other sessions the mapped queries,
-    the other areas' images the unmapped ones.
+    """Fit on a manifest with positions: in each area, ``map_session`` is the map and the other sessions are queries;
+    those of the other areas are unmapped ones.
 
     Returns the calibration and its figures: ``frames``, ``top1`` of the mapped, mean negative log-likelihood.
     Raises DataError where there are no positions, or less than two areas.
@@ -41,7 +40,8 @@ def calibrate(checkpoint: Checkpoint, rows: Sequence[ManifestRow], map_session: 
     positions = np.array([(row.x, row.y) for row in rows])
     areas = fcluster(linkage(positions, 'single'), AREA_GAP, 'distance')
     if areas.max() < 2:
-        raise DataError(f'calibration needs two areas over {AREA_GAP:.0f} m apart, one unmapped to the other; found one')
+        raise DataError(f'calibration needs two areas over {AREA_GAP:.0f} m apart, each unmapped to the other; '
+                        'found one')
     features = FeatureExtractor(checkpoint).extract_files([row.image for row in rows])
     reference = Calibration(**unrelated_scores(checkpoint, features, areas))
     session = np.array([row.session for row in rows])
@@ -50,9 +50,11 @@ def calibrate(checkpoint: Checkpoint, rows: Sequence[ManifestRow], map_session: 
         keyframes = np.flatnonzero((areas == area) & (session == map_session))
         if len(keyframes):
             queries = np.flatnonzero(session != map_session)
-            frames += standardised_frames(checkpoint, features, positions, keyframes, queries, areas[queries] == area, reference)
+            inside = areas[queries] == area
+            frames += standardised_frames(checkpoint, features, positions, keyframes, queries, inside, reference)
     if not any(frame.right.any() for frame in frames):
-        raise DataError(f'no query of another session lies within {RADIUS:.0f} m of an image of session {map_session!r}')
+        raise DataError(f'no query of another session lies within {RADIUS:.0f} m of an image of session '
+                        f'{map_session!r}')
     calibration = fit(frames, reference)
     mapped = [frame for frame in frames if frame.right.any()]
     top1 = np.mean([frame.right[frame.scores.argmax()] for frame in mapped])
@@ -104,5 +106,6 @@ def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
         return dataclasses.replace(start, sharpness=float(np.exp(numbers[0])), unknown=float(numbers[1]))
 
     found = minimize(lambda numbers: negative_log_likelihood(frames, make(numbers)),
-                     [np.log(start.sharpness), start.unknown], method='Nelder-Mead', options={'xatol': 1e-3, 'fatol': 1e-5})
+                     [np.log(start.sharpness), start.unknown], method='Nelder-Mead',
+                     options={'xatol': 1e-3, 'fatol': 1e-5})
     return make(found.x)

@@ -29,5 +29,7 @@ class SourceConfig:
 
     manifest: str = option('', 'CSV manifest; its folder is where a relative image path starts')
     weight: float = option(1.0, 'relative share of the batches', low=0.0)
-    fixed_camera: bool = option(False, 'a place is a fixed camera: the same window cut from two of its images is a place of its own')
-    min_gap: int = option(1, 'places of a batch are at least so many positions apart in the manifest\'s order of places', low=1)
+    fixed_camera: bool = option(False, 'a place is a fixed camera: the same window cut from two of its images is '
+                                       'a place of its own')
+    min_gap: int = option(1, 'places of a batch are at least so many apart in the order of the manifest',
+                          low=1)

@@ -129,8 +129,9 @@ class Trainer:
                 figures = self.validate()
                 self.log(validation=figures)
                 score = sum(row['cross_session_auc'] for row in figures) / len(figures)
-                progress.write(f'step {self.step}: ' + ', '.join(
-                    f'{row["name"]} AUC {row["cross_session_auc"]:.1f} R@1 {row["recall_at"]["1"]:.1f}' for row in figures))
+                told = (f'{row["name"]} AUC {row["cross_session_auc"]:.1f} R@1 {row["recall_at"]["1"]:.1f}'
+                        for row in figures)
+                progress.write(f'step {self.step}: ' + ', '.join(told))
                 if score > self.best:
                     self.best = score
                     self.export('best.pt', figures)

@@ -106,7 +106,7 @@ def test_descriptors_of_any_range(path, start, stop):
 def test_shards_come_in_order_and_stay_on_the_disk(path):
     content = KeyframeMap.open(path)
     assert [(start, len(array)) for start, array in content.shards()] == [(0, 3), (3, 3), (6, 1), (7, 3), (10, 1)]
-    for start, array in content.shards():
+    for _, array in content.shards():
         assert isinstance(array.base, np.memmap) and not array.flags.writeable
     assert not content.descriptors(0, 3).flags.owndata
     with pytest.raises(IndexError):

@@ -34,7 +34,8 @@ class KnownFeatures(FeatureExtractor):
         self.noise = 0.15
 
     def extract(self, images):
-        views = [self.places[image[0, 0, 0]] + self.noise * self.rng.normal(size=self.places[0].shape) for image in images]
+        shape = self.places[0].shape
+        views = [self.places[image[0, 0, 0]] + self.noise * self.rng.normal(size=shape) for image in images]
         return unit(np.stack(views)).astype(np.float16)
 
 

@@ -47,7 +47,9 @@ def published_state(channels, prefix=''):
     for name, shape in published_names(channels).items():
         scale = (2 / np.prod(shape[1:])) ** 0.5 if len(shape) == 4 else 1
         value = torch.randn(shape, generator=generator) * scale
-        state[prefix + name] = torch.tensor(7) if name.endswith('tracked') else value.abs() + 0.5 if 'bn' in name else value
+        if 'bn' in name:
+            value = torch.tensor(7) if name.endswith('tracked') else value.abs() + 0.5
+        state[prefix + name] = value
     return state
 
 
@@ -150,8 +152,8 @@ def broken(kind, path):
         path.mkdir()
 
 
-@pytest.mark.parametrize('kind', ['missing', 'pickle', 'plain pickle', 'cut', 'empty', 'no model', 'list', 'other network',
-                                  'no head', 'other version', 'folder'])
+@pytest.mark.parametrize('kind', ['missing', 'pickle', 'plain pickle', 'cut', 'empty', 'no model', 'list',
+                                  'other network', 'no head', 'other version', 'folder'])
 def test_bad_checkpoints_are_refused_in_one_line(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     broken(kind, tmp_path / 'bad.pt')

@@ -40,8 +40,9 @@ def test_equals_the_formulas_in_every_form_and_block(settings, n, n1, n2, block)
 def test_gradients_equal_those_of_the_formulas(settings, block):
     queries, keyframes = maps(2, 5, 33).requires_grad_(), maps(2, 5, 21, seed=1).requires_grad_()
     weights = torch.tensor([[1.0, -2.0], [0.5, 3.0]])
-    fast = torch.autograd.grad((contextual_matrix(queries, keyframes, settings, block) * weights).sum(), (queries, keyframes))
-    plain = torch.autograd.grad((naive(queries, keyframes, settings) * weights).sum(), (queries, keyframes))
+    inputs = queries, keyframes
+    fast = torch.autograd.grad((contextual_matrix(*inputs, settings, block) * weights).sum(), inputs)
+    plain = torch.autograd.grad((naive(*inputs, settings) * weights).sum(), inputs)
     for ours, reference in zip(fast, plain):
         torch.testing.assert_close(ours, reference, rtol=1e-6, atol=1e-9)
 

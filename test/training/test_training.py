@@ -43,7 +43,8 @@ def manifest(tmp_path):
 
 @pytest.fixture
 def recipe_file(tmp_path, manifest):
-    recipe = {'train': {'steps': 6, 'places': 4, 'warmup': 2, 'checkpoint_every': 2, 'validate_every': 3, 'bfloat16': False},
+    train = {'steps': 6, 'places': 4, 'warmup': 2, 'checkpoint_every': 2, 'validate_every': 3, 'bfloat16': False}
+    recipe = {'train': train,
               'features': SIZE, 'sources': [{'manifest': str(manifest)}], 'validation': [str(manifest)]}
     path = tmp_path / 'recipe.yaml'
     path.write_text(yaml.safe_dump(recipe))
@@ -77,8 +78,8 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path, recipe_file):
         Trainer(load_recipe(recipe_file), tmp_path / 'whole').run()
     finally:
         torch.set_num_threads(threads)
-    command = [sys.executable, '-m', 'dejavu_ros.cli', 'train', '--config', str(recipe_file), '-o', str(tmp_path / 'cut'),
-               '--threads', '1']
+    command = [sys.executable, '-m', 'dejavu_ros.cli', 'train', '--config', str(recipe_file), '--threads', '1',
+               '-o', str(tmp_path / 'cut')]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while not (tmp_path / 'cut' / 'state.pt').is_file():
         time.sleep(0.02)
@@ -145,7 +146,8 @@ def test_unusable_data_is_named(tmp_path, manifest, recipe_file):
 
 @pytest.mark.parametrize('change, match', [({'train': {'stepz': 1}}, 'stepz'), ({'sources': []}, 'sources'),
                                            ({'optimiser': {}}, 'optimiser'), ({'train': {'steps': 0}}, 'steps'),
-                                           ({'sources': [{'weight': 'a'}]}, 'weight'), ({'validation': 'x.csv'}, 'validation')])
+                                           ({'sources': [{'weight': 'a'}]}, 'weight'),
+                                           ({'validation': 'x.csv'}, 'validation')])
 def test_a_wrong_recipe_is_refused_by_name(tmp_path, recipe_file, change, match):
     content = {**yaml.safe_load(recipe_file.read_text()), **change}
     recipe_file.write_text(yaml.safe_dump(content))

@@ -17,7 +17,8 @@ def directed(f1: torch.Tensor, f2: torch.Tensor, settings: ContextualSettings) -
     difference = f1[:, :, None] - f2[:, None, :]                         # (n, N1, N2)
     distance = (difference**2).sum(0)
     if not settings.squared:
-        distance = torch.where(distance != 0, distance, 1.0).sqrt() * (distance != 0)  # no gradient at 0, not an infinite one
+        # no gradient at distance 0, rather than an infinite one
+        distance = torch.where(distance != 0, distance, 1.0).sqrt() * (distance != 0)
     relative = distance / (distance.amin(1, keepdim=True) + EPSILON)
     s = torch.exp((1 - relative) / settings.bandwidth)
     t = s / s.sum(1, keepdim=True)

@@ -49,8 +49,10 @@ def write_bag(path: Path, images: list[Path]) -> None:
 def ask_node(folder: Path, bags: dict[str, Path], use_filter: bool) -> tuple[dict[str, float], int]:
     """Best keyframe of every frame, by file name, and the number of accepted frames."""
     best, accepted, frames = {}, 0, 0
+    # reliable: an image of 2.4 MB is many packets, and best effort loses all of it with any of them
     with player.running_node(folder / 'node.log', map=folder / 'spring.dvmap', image_topic='/images', max_rate=1000.0,
-                             localizer__use_filter=use_filter) as node, player.Player('/images') as play:
+                             reliability='reliable', localizer__use_filter=use_filter,
+                             ) as node, player.Player('/images') as play:
         play.wait_for_node(60.0, lambda: node.poll() is None)
         for session, path in bags.items():
             names = {capture_time_ns(image): image.name for image in (DATA / session).glob('*.jpg')}

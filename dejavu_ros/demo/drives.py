@@ -20,7 +20,7 @@ class DemoConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Drive:
-    """One rosbag2 to render and, but for the first, to play to the node."""
+    """One rosbag2 to render and, but for the first, to play to the node; ``start``, ``length``, ``step`` in metres."""
 
     name: str
     town_seed: int

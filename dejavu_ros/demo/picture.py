@@ -15,7 +15,7 @@ from dejavu_ros.keyframes import KeyframeMap  # noqa: E402
 
 
 def draw(path: Path, keyframes: KeyframeMap, answers: list[Answer], title: str) -> None:
-    """Write a PNG."""
+    """Write a PNG, whole or not at all; every drive needs an answer."""
     drives = list(dict.fromkeys(answer.drive for answer in answers))
     figure = plt.figure(figsize=(13, 2.7 * len(drives)), layout='constrained')
     grid = figure.add_gridspec(len(drives), 4)

@@ -11,8 +11,10 @@ FOUND_METRES, FOUND_RADIANS = 5.0, np.radians(30.0)
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """One frame that was sent: the truth (None where there is no map) and what came back (None: nothing).
+    """One frame that was sent: the truth (None on a road of no map) and what came back.
 
+    ``image`` (H, W, 3) uint8 RGB; ``truth`` and ``found`` are map_T_base, ``found`` None and ``keyframe`` -1 without
+    a hypothesis. ``processed`` is False where no answer came in time.
     ``latency_ms`` runs from sending the image to receiving its hypotheses.
     """
 

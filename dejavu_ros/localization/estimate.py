@@ -20,7 +20,8 @@ class Hypothesis:
     """One place: its likeliest keyframe and the pose of the base there.
 
     ``covariance`` (6, 6) of x, y, z, rotation about x, y, z in the map frame (m, rad). ``probability`` is that of the
-    whole place. ``inliers`` is 0 where the geometric check was not run.
+    whole place, ``similarity`` the CX of the frame with that keyframe. ``inliers`` are matches that agree with one
+    homography.
     """
 
     keyframe: int
@@ -35,7 +36,9 @@ class Hypothesis:
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """The answer to one frame. ``reject_reason`` is empty when accepted; ``detail`` says the same in words."""
+    """The answer to one frame. ``reject_reason`` is empty when accepted, else one of REJECT_REASONS;
+    ``detail`` says the same in words. ``hypotheses`` come best first.
+    """
 
     stamp_ns: int
     accepted: bool

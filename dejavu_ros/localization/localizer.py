@@ -48,7 +48,10 @@ class Localizer:
             self.filter.reset()
 
     def expect(self, map_T_base: Pose, covariance: np.ndarray) -> None:
-        """Begin anew from a prior pose with ``covariance`` (6, 6), as geometry_msgs orders it; it may be wrong."""
+        """Begin anew from a prior pose in the map; it may be wrong.
+
+        ``covariance`` (6, 6) of x, y, z, rotation about x, y, z (m, rad); only that of the position is used.
+        """
         if self.map is not None and len(self.map):
             self.filter.expect(map_T_base.position, covariance[:3, :3])
 
@@ -56,7 +59,7 @@ class Localizer:
                 odometry: Pose | None = None) -> Estimate:
         """Localize one frame.
 
-        ``image`` (H, W, 3) uint8 RGB; ``odometry`` is odom_T_base at the image's stamp. Every frame has an answer:
+        ``image`` (H, W, 3) uint8 RGB; ``odometry`` is odom_T_base at ``stamp_ns``. Every frame has an answer:
         what cannot be used is an estimate that is not accepted, with the reason.
         """
         started = time.perf_counter()

@@ -31,17 +31,17 @@ class MapScorer:
         return F.normalize(F.avg_pool2d(maps, kernel), dim=1).flatten(2).half()
 
     def __getitem__(self, index: np.ndarray) -> torch.Tensor:
-        """Descriptors (len(index), n, N) of the keyframes of these rows."""
+        """Descriptors (len(index), n, N) float16 of the keyframes of these rows."""
         bounds = np.cumsum([0, *(len(shard) for shard in self.shards)])
         which = np.searchsorted(bounds, index, side='right') - 1
         return torch.stack([self.shards[s][i - bounds[s]] for s, i in zip(which, index)])
 
     @torch.inference_mode()
     def score(self, query: np.ndarray, shortlist: int = 0) -> np.ndarray:
-        """CX of a query (n, N) with all K keyframes: (K,).
+        """CX of a query (n, N) float16 with all K keyframes: (K,).
 
         With a ``shortlist`` shorter than the map, only that many best of a coarse pass are scored exactly; the others
-        keep their coarse score, brought to the exact scale and to no more than the shortlist's worst.
+        keep their coarse score, shifted to the exact scale and cut to no more than the shortlist's worst.
         """
         query = torch.from_numpy(query)
         if not 0 < shortlist < len(self):
@@ -57,7 +57,10 @@ class MapScorer:
 
     @torch.inference_mode()
     def backgrounds(self, positions: np.ndarray, radius: float, calibration: Calibration) -> np.ndarray:
-        """Each keyframe's mean coarse similarity with keyframes over ``radius`` metres away: (K,)."""
+        """Level of each keyframe's coarse similarity with keyframes over ``radius`` metres away: (K,).
+
+        ``positions`` (K, 3) metres in the map.
+        """
         rows = np.unique(np.linspace(0, len(self) - 1, REFERENCES).round().astype(int))
         scores = contextual_similarity(self.coarse[rows], self.coarse, self.settings).numpy()
         apart = np.linalg.norm(positions[rows][:, None] - positions[None], axis=2) > radius

@@ -38,7 +38,7 @@ class Calibration:
 
 
 def background(scores: np.ndarray, unrelated: np.ndarray, reference: float) -> np.ndarray:
-    """Level of each keyframe's scores over images of other places.
+    """Level (median, drawn to ``reference``) of each keyframe's scores over images of other places.
 
     ``scores`` (R, K) of R reference images with the K keyframes, ``unrelated`` (R, K) bool. Returns (K,).
     """

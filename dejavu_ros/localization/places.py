@@ -14,7 +14,10 @@ CANDIDATES = 20  # keyframes looked at as the centre of a place
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A group of neighbouring keyframes; ``row`` is its likeliest one's row in the map."""
+    """A group of neighbouring keyframes; ``row`` is its likeliest one's row in the map.
+
+    ``probability`` is that of the whole group; ``covariance`` (6, 6) of x, y, z, rotation about x, y, z (m, rad).
+    """
 
     row: int
     probability: float

@@ -22,6 +22,7 @@ class SequenceFilter:
         self.reset()
 
     def reset(self) -> None:
+        """Forget all frames: half of the belief is nowhere, half evenly on the map."""
         count = len(self.positions)
         self.start = np.append(np.full(count, 0.5 / count), 0.5)
         self.belief = self.start
@@ -73,7 +74,10 @@ class SequenceFilter:
         return normalised(np.exp(-(near.data / sigma)**2 / 2), near.row, near.col, len(self.positions))
 
     def update(self, log_odds: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
-        """Take in a frame's (K,) log-odds against "nowhere"; returns the belief (K + 1,)."""
+        """Take in a frame's (K,) log-odds against "nowhere"; returns the belief (K + 1,).
+
+        The first frame, and one after a gap, counts in full; a later one by ``frame_weight``.
+        """
         prior = self.predict(stamp_ns, odometry)
         is_first = self.stamp_ns is None or prior is self.start
         weight = 1.0 if is_first else self.config.frame_weight

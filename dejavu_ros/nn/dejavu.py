@@ -96,8 +96,8 @@ class DejavuNet(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.unit(self.final(resize(self.decode(images), images.shape[2:])))
 
-    def half(self, images: torch.Tensor) -> torch.Tensor:
-        """Dense features at the decoder's own size, (B, n, H/2, W/2).
+    def half_size(self, images: torch.Tensor) -> torch.Tensor:
+        """Dense features at the decoder's own size, (B, n, H/2, W/2), sizes rounded up.
 
         The head is linear and 1x1, so it commutes with the last resize and costs a quarter here.
         """

@@ -46,7 +46,7 @@ def to_grid(network: DejavuNet, batch: torch.Tensor, settings: FeatureSettings) 
     grid = settings.grid_height, settings.grid_width
     if settings.reduction == 'bilinear':
         return resize(network(batch), grid)
-    return network.unit(F.adaptive_avg_pool2d(network.half(batch), grid))
+    return network.unit(F.adaptive_avg_pool2d(network.half_size(batch), grid))
 
 
 class FeatureExtractor:

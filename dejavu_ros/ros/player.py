@@ -52,10 +52,15 @@ class Player:
         self.answers[stamp_from_message(message.header.stamp)] = message
 
     def wait_for_node(self, timeout: float, running=lambda: True) -> None:
-        """Until someone listens to the images and has hypotheses to tell. Raises DejavuError after ``timeout`` s."""
+        """Until someone listens to the images and has hypotheses to tell.
+
+        Raises DejavuError after ``timeout`` seconds, or as soon as ``running()`` says that the node has ended.
+        """
         end = time.monotonic() + timeout
         while not (self.images.get_subscription_count() and self.node.count_publishers(HYPOTHESES)):
-            if time.monotonic() > end or not running():
+            if not running():
+                raise DejavuError(f'no node listens to {self.images.topic_name}: it ended while starting')
+            if time.monotonic() > end:
                 raise DejavuError(f'no node listens to {self.images.topic_name}: it did not start within '
                                   f'{timeout:.0f} s')
             self.executor.spin_once(timeout_sec=0.1)

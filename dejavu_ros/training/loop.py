@@ -35,7 +35,11 @@ class Trainer:
     """One training run in one folder: ``state.pt`` to resume from, ``best.pt``, ``last.pt``, ``log.jsonl``."""
 
     def __init__(self, recipe: Recipe, folder: str | Path):
-        """Takes up ``folder/state.pt`` where there is one. Raises DataError for unusable sources."""
+        """Takes up ``folder/state.pt`` where there is one.
+
+        Raises DataError for unusable sources, or a state of another recipe; CheckpointError for unusable weights to
+        start from.
+        """
         self.recipe, self.folder = recipe, Path(folder)
         config, features = recipe.train, recipe.features
         torch.manual_seed(config.seed)

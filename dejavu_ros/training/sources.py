@@ -52,14 +52,14 @@ class Source:
         return [sessions[i][rng.integers(len(sessions[i]))] for i in picked]
 
     def whole(self, rng: np.random.Generator, count: int):
-        """Different places, ``min_gap`` apart in the manifest's order."""
+        """Different places, ``min_gap`` apart in the manifest's order: two files and the whole image as window each."""
         gap = self.config.min_gap
         slots = np.arange(rng.integers(gap), len(self.places), gap)
         picked = rng.permutation(slots)[:count]
         return [(self.two_sessions(rng, place), np.array([0.0, 0.0, 1.0, 1.0])) for place in picked]
 
     def windows(self, rng: np.random.Generator, count: int):
-        """Windows of fixed cameras that hardly overlap within a camera."""
+        """Windows (shares of the image) of fixed cameras, hardly overlapping within one: two files, one window each."""
         views, taken = [], []
         for _ in range(count * 20):
             place = int(rng.integers(len(self.places)))

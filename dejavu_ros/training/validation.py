@@ -15,7 +15,10 @@ from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 
 @torch.inference_mode()
 def validate(network: DejavuNet, manifest: str, features: FeatureSettings, contextual: ContextualSettings) -> dict:
-    """``cross_session_auc`` and ``recall_at_1`` in percent of a manifest under plain CX."""
+    """``name`` of a manifest and its :func:`retrieval_metrics` (in percent) under plain CX, in bfloat16.
+
+    Raises DataError for a manifest, ImageError for an image that cannot be read.
+    """
     rows = read_manifest(manifest)
     training = network.training
     network.eval()

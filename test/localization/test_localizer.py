@@ -204,7 +204,8 @@ def test_a_clock_that_jumps_forgets_the_past(extractor, road, stamps):
 def test_a_shortlist_finds_what_the_whole_map_finds(extractor, road):
     whole, short = Localizer(extractor, road), Localizer(extractor, road, LocalizerConfig(shortlist=8))
     for place in range(2, 38, 5):
-        whole.reset(), short.reset()
+        whole.reset()
+        short.reset()
         a, b = whole.process(image_of(place), 0), short.process(image_of(place), 0)
         assert abs(a.hypotheses[0].keyframe - b.hypotheses[0].keyframe) <= 1
         assert b.accepted

@@ -82,7 +82,7 @@ def test_the_head_commutes_with_the_last_resize():
     network = DejavuNet(normalise=False).eval()
     images = torch.rand(1, 3, 128, 160)
     with torch.no_grad():
-        torch.testing.assert_close(resize(network.half(images), (128, 160)), network(images), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(resize(network.half_size(images), (128, 160)), network(images), rtol=1e-4, atol=1e-5)
 
 
 def test_the_published_example_samples_the_unit_length_map():

@@ -18,6 +18,7 @@ from dejavu_ros.ops.contextual import contextual_similarity
 
 AREA_GAP = 200.0  # metres between areas that know nothing of each other
 RADIUS = 5.0      # a keyframe this near shows the query's place
+MAX_SHARPNESS = 50.0  # frames that separate perfectly would make it infinite, and no card may hold that
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,16 +30,17 @@ class Frame:
 
 
 def calibrate(checkpoint: Checkpoint, rows: Sequence[ManifestRow], map_session: str) -> tuple[Calibration, dict]:
-    """Fit on a manifest with positions: in each area, ``map_session`` is the map and the other sessions are queries;
-    those of the other areas are unmapped ones.
+    """Fit on a manifest with positions.
 
-    Returns the calibration and its figures: ``frames``, ``top1`` of the mapped, mean negative log-likelihood.
-    Raises DataError where there are no positions, or less than two areas.
+    In each area, ``map_session`` is the map and the other sessions are queries; those of the other areas are its
+    unmapped queries. Returns the calibration and its figures: ``frames``, ``mapped`` of them, ``top1`` (share of the
+    mapped whose best keyframe is right), ``negative_log_likelihood`` (mean). Raises DataError where there are no
+    positions, less than two areas, or no query near an image of ``map_session``; ImageError for an unreadable image.
     """
     if any(row.x is None or row.y is None for row in rows):
         raise DataError('calibration needs a manifest with x and y in every row')
     positions = np.array([(row.x, row.y) for row in rows])
-    areas = fcluster(linkage(positions, 'single'), AREA_GAP, 'distance')
+    areas = fcluster(linkage(positions, 'single'), AREA_GAP, 'distance') if len(rows) > 1 else np.ones(1, int)
     if areas.max() < 2:
         raise DataError(f'calibration needs two areas over {AREA_GAP:.0f} m apart, each unmapped to the other; '
                         'found one')
@@ -74,6 +76,10 @@ def unrelated_scores(checkpoint: Checkpoint, features: np.ndarray, areas: np.nda
 
 def standardised_frames(checkpoint: Checkpoint, features: np.ndarray, positions: np.ndarray, keyframes: np.ndarray,
                         queries: np.ndarray, inside: np.ndarray, reference: Calibration) -> list[Frame]:
+    """Frames of the rows ``queries`` (Q,) against the map of the rows ``keyframes`` (K,).
+
+    ``features`` (B, n, N) and ``positions`` (B, 2) metres of all rows; ``inside`` (Q,) bool: in the area of the map.
+    """
     stored = torch.from_numpy(features[keyframes])
     places = positions[keyframes]
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)
@@ -101,11 +107,12 @@ def negative_log_likelihood(frames: Sequence[Frame], calibration: Calibration) -
 
 
 def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
-    """The most likely ``sharpness`` and ``unknown``."""
+    """The most likely ``sharpness`` (up to MAX_SHARPNESS) and ``unknown``; the rest is that of ``start``."""
     def make(numbers: np.ndarray) -> Calibration:
         return dataclasses.replace(start, sharpness=float(np.exp(numbers[0])), unknown=float(numbers[1]))
 
     found = minimize(lambda numbers: negative_log_likelihood(frames, make(numbers)),
                      [np.log(start.sharpness), start.unknown], method='Nelder-Mead',
+                     bounds=[(None, np.log(MAX_SHARPNESS)), (-100.0, 100.0)],
                      options={'xatol': 1e-3, 'fatol': 1e-5})
     return make(found.x)

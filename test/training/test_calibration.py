@@ -1,0 +1,120 @@
+"""Probabilities are fitted so that they can be believed: high at the truth, low where nothing is mapped."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dejavu_ros.data.manifests import ManifestRow
+from dejavu_ros.errors import DataError
+from dejavu_ros.images import encode_jpeg
+from dejavu_ros.localization.observation import Calibration
+from dejavu_ros.localization.sequence_filter import posterior
+from dejavu_ros.nn.checkpoint import random_checkpoint
+from dejavu_ros.nn.features import FeatureSettings
+from dejavu_ros.training.calibration import Frame, calibrate, fit, negative_log_likelihood
+
+KEYFRAMES = 50
+START = Calibration(sharpness=0.3, unknown=1.0)
+
+
+def made_frames(height: float) -> list[Frame]:
+    """40 mapped queries, whose right keyframe scores ``height`` deviations above the others, and 40 unmapped ones."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(80):
+        scores, right = rng.normal(size=KEYFRAMES), np.full(KEYFRAMES, False)
+        if number < 40:
+            right[number] = True
+            scores[number] += height
+        frames.append(Frame(scores, right))
+    return frames
+
+
+def probabilities(frames: list[Frame], calibration: Calibration) -> tuple[float, float]:
+    """As the localizer sees single frames: mean probability of the right keyframe, and of any for the unmapped."""
+    prior = np.append(np.full(KEYFRAMES, 0.5 / KEYFRAMES), 0.5)
+    beliefs = [posterior(prior, np.append(calibration.log_odds(frame.scores), 0.0))[:-1] for frame in frames]
+    return (float(np.mean([belief[frame.right].sum() for belief, frame in zip(beliefs, frames) if frame.right.any()])),
+            float(np.mean([belief.sum() for belief, frame in zip(beliefs, frames) if not frame.right.any()])))
+
+
+def test_what_stands_out_becomes_certain_and_the_unmapped_stays_unknown():
+    frames = made_frames(height=8)
+    truth, unmapped = probabilities(frames, START)
+    fitted = fit(frames, START)
+    better_truth, better_unmapped = probabilities(frames, fitted)
+    assert truth < 0.5 and better_truth > 0.97
+    assert unmapped > 0.3 and better_unmapped < 0.03
+    assert negative_log_likelihood(frames, fitted) < negative_log_likelihood(frames, START)
+    assert (fitted.mean, fitted.deviation) == (START.mean, START.deviation)
+
+
+def test_scores_that_say_nothing_give_no_certainty():
+    frames = made_frames(height=0)
+    truth, unmapped = probabilities(frames, fit(frames, START))
+    assert truth < 0.1 and unmapped < 0.7
+
+
+def test_perfect_separation_ends_at_a_calibration_that_a_card_can_hold():
+    fitted = fit(made_frames(height=500), START)
+    assert Calibration.of({'calibration': dataclasses.asdict(fitted)}) == fitted
+
+
+def test_mapped_and_unmapped_count_alike_however_many_there_are():
+    frames = made_frames(height=3)
+    more = frames + frames[40:] * 3
+    assert negative_log_likelihood(more, START) == pytest.approx(negative_log_likelihood(frames, START))
+
+
+@pytest.fixture
+def checkpoint():
+    return random_checkpoint(settings=FeatureSettings(32, 24, 8, 6, 'area'))
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Two streets 1 km apart with 8 places each, 12 m apart, seen in summer and, darker, at night."""
+    rows = []
+    for street in range(2):
+        for place in range(8):
+            blocks = np.random.default_rng((street, place)).integers(40, 255, (6, 8, 3))
+            for session, light in (('summer', 1.0), ('night', 0.5)):
+                path = tmp_path / f'{street}_{place}_{session}.jpg'
+                path.write_bytes(encode_jpeg((np.kron(blocks, np.ones((8, 8, 1))) * light).astype(np.uint8)))
+                rows.append(ManifestRow(path, f'{street}-{place}', session, x=1000.0 * street + 12.0 * place, y=0.0))
+    return rows
+
+
+def test_a_manifest_of_two_streets_calibrates_a_checkpoint(checkpoint, rows):
+    calibration, figures = calibrate(checkpoint, rows, 'summer')
+    assert figures['frames'] == 32, 'each of 16 queries against both streets'
+    assert figures['mapped'] == 16
+    assert figures['top1'] > 0.9
+    assert calibration.deviation > 0 and 0 < calibration.mean < 1
+    assert Calibration.of({'calibration': dataclasses.asdict(calibration)}) == calibration, 'a card can hold it'
+
+
+def test_wrong_positions_show_in_the_figures(checkpoint, rows):
+    wrong = [dataclasses.replace(row, x=rows[(index + 6) % 16 + index // 16 * 16].x) if row.session == 'night' else row
+             for index, row in enumerate(rows)]
+    right_figures, wrong_figures = (calibrate(checkpoint, given, 'summer')[1] for given in (rows, wrong))
+    assert wrong_figures['top1'] < 0.5 < right_figures['top1']
+    assert wrong_figures['negative_log_likelihood'] > right_figures['negative_log_likelihood'] + 0.3
+
+
+def test_a_query_beside_the_map_is_neither_mapped_nor_unmapped(checkpoint, rows):
+    moved = [dataclasses.replace(row, y=30.0) if row is rows[1] else row for row in rows]
+    figures = calibrate(checkpoint, moved, 'summer')[1]
+    assert (figures['frames'], figures['mapped']) == (31, 15)
+
+
+def test_what_cannot_be_calibrated_on_is_named(checkpoint, rows):
+    with pytest.raises(DataError, match='x and y'):
+        calibrate(checkpoint, [*rows[:-1], dataclasses.replace(rows[-1], x=None, y=None)], 'summer')
+    with pytest.raises(DataError, match='two areas'):
+        calibrate(checkpoint, rows[:16], 'summer')
+    with pytest.raises(DataError, match='two areas'):
+        calibrate(checkpoint, rows[:1], 'summer')
+    with pytest.raises(DataError, match="'spring'"):
+        calibrate(checkpoint, rows, 'spring')

@@ -1,0 +1,95 @@
+"""A score counts by how far it stands above what unrelated places score, whatever the raw scale is."""
+
+import numpy as np
+import pytest
+
+from dejavu_ros.errors import ConfigError
+from dejavu_ros.localization.observation import Calibration, background, standardise
+
+CALIBRATION = Calibration(sharpness=2.0, unknown=4.0, mean=0.25, deviation=0.02)
+COUNT, TRUTH, HUB = 400, 100, 300
+
+
+def far_from(row: int) -> np.ndarray:
+    """Keyframes stand in a row; five to each side are neighbours."""
+    return np.abs(np.arange(COUNT) - row) > 5
+
+
+@pytest.fixture
+def scores():
+    """(K,) similarities of a query at TRUTH with a map of unrelated places."""
+    values = np.random.default_rng(0).normal(0.25, 0.02, COUNT)
+    values[TRUTH] = 0.25 + 0.02 * 8
+    return values
+
+
+def test_a_keyframe_that_resembles_everything_does_not_win(scores):
+    references = np.random.default_rng(1).normal(0.25, 0.02, (32, COUNT))
+    references[:, HUB] += 0.3
+    scores[HUB] += 0.3
+    assert scores.argmax() == HUB
+    hubs = background(references, np.full(references.shape, True), CALIBRATION.mean)
+    assert standardise(scores, hubs, far_from, CALIBRATION).argmax() == TRUTH
+
+
+def test_images_of_its_own_place_do_not_make_a_keyframe_a_hub():
+    references = np.full((32, 3), 0.25)
+    references[:8, 1] = 0.9
+    unrelated = np.full(references.shape, True)
+    unrelated[:8, 1] = False
+    np.testing.assert_allclose(background(references, unrelated, CALIBRATION.mean), 0.25)
+
+
+def test_one_reference_that_happens_to_look_alike_does_not_make_a_hub():
+    references = np.full((32, 3), 0.25)
+    references[4, 1] = 0.9
+    np.testing.assert_allclose(background(references, np.full(references.shape, True), CALIBRATION.mean), 0.25)
+
+
+def test_few_references_are_drawn_towards_the_checkpoints():
+    none, one = np.full((1, 2), False), np.full((1, 2), True)
+    lofty = np.full((1, 2), 0.95)
+    np.testing.assert_allclose(background(lofty, none, 0.25), 0.25)
+    few = background(lofty, one, 0.25)
+    many = background(np.full((1000, 2), 0.95), np.full((1000, 2), True), 0.25)
+    assert np.all(few > 0.25) and np.all(few < 0.35) and np.all(many > 0.9)
+
+
+def test_a_map_of_one_keyframe_counts_in_the_checkpoints_deviations():
+    alone = standardise(np.array([0.35]), np.array([0.25]), lambda row: np.array([False]), CALIBRATION)
+    np.testing.assert_allclose(alone, 5.0)
+
+
+def test_two_keyframes_do_not_pass_for_a_scale_of_their_own():
+    # the one far keyframe has no spread at all: taken at its word, everything would be infinitely unlike it
+    two = standardise(np.array([0.27, 0.25]), np.full(2, 0.25), lambda row: np.arange(2) != row, CALIBRATION)
+    np.testing.assert_allclose(two, [1.0, 0.0], atol=0.1)
+
+
+def test_a_query_that_resembles_nothing_much_is_judged_on_its_own_scale(scores):
+    hubs = np.full(COUNT, 0.25)
+    clear = standardise(scores, hubs, far_from, CALIBRATION)
+    foggy = standardise(0.05 + scores * 0.5, hubs, far_from, CALIBRATION)
+    assert 6 < clear[TRUTH] < 10 and foggy.argmax() == TRUTH
+    np.testing.assert_allclose(foggy[TRUTH], clear[TRUTH], rtol=0.15)
+    assert abs(np.median(clear)) < 0.2 and abs(np.median(foggy)) < 0.5
+
+
+def test_a_twin_elsewhere_spoils_neither(scores):
+    hubs = np.full(COUNT, 0.25)
+    alone = standardise(scores, hubs, far_from, CALIBRATION)
+    scores[250:256] = scores[TRUTH] - 0.001
+    twins = standardise(scores, hubs, far_from, CALIBRATION)
+    np.testing.assert_allclose(twins[TRUTH], alone[TRUTH], rtol=0.1)
+    np.testing.assert_allclose(twins[250], twins[TRUTH], rtol=0.05)
+
+
+def test_odds_are_even_at_unknown_and_grow_by_the_sharpness():
+    np.testing.assert_allclose(CALIBRATION.log_odds(np.array([3.0, 4.0, 6.0])), [-2.0, 0.0, 4.0])
+
+
+def test_a_checkpoints_card_brings_its_calibration():
+    assert Calibration.of({'name': 'no calibration'}) == Calibration()
+    assert Calibration.of({'calibration': {'sharpness': 2.0, 'unknown': 4.0}}).log_odds(np.array([5.0])) == 2.0
+    with pytest.raises(ConfigError, match='deviation'):
+        Calibration.of({'calibration': {'deviation': 0.0}})

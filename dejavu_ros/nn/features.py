@@ -33,7 +33,12 @@ def to_input(images: Sequence[np.ndarray], settings: FeatureSettings) -> torch.T
     """(H, W, 3) uint8 RGB images of any sizes to (B, 3, H, W) float, each divided by its own maximum."""
     size = settings.input_width, settings.input_height
     batch = np.stack([resize_image(image, *size) for image in images])
-    batch = torch.from_numpy(batch).permute(0, 3, 1, 2).float()
+    return by_own_maximum(torch.from_numpy(batch))
+
+
+def by_own_maximum(images: torch.Tensor) -> torch.Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, H, W) float in [0, 1], each image divided by its own maximum."""
+    batch = images.permute(0, 3, 1, 2).float()
     return batch / batch.amax((1, 2, 3), keepdim=True).clamp(min=1)
 
 

@@ -16,7 +16,7 @@ from dejavu_ros.files import new_file
 from dejavu_ros.losses.infonce import contextual_infonce
 from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
-from dejavu_ros.nn.features import to_grid
+from dejavu_ros.nn.features import by_own_maximum, to_grid
 from dejavu_ros.training.config import TrainConfig
 from dejavu_ros.training.recipe import Recipe
 from dejavu_ros.training.sources import Batches, Source
@@ -91,8 +91,7 @@ class Trainer:
         config, features = self.recipe.train, self.recipe.features
         for group in self.optimiser.param_groups:
             group['lr'] = learning_rate(config, self.step)
-        batch = images.flatten(0, 1).permute(0, 3, 1, 2).float()
-        batch = batch / batch.amax((1, 2, 3), keepdim=True).clamp(min=1)
+        batch = by_own_maximum(images.flatten(0, 1))
         with torch.autocast('cpu', torch.bfloat16, enabled=config.bfloat16):
             grid = to_grid(self.network, batch.contiguous(memory_format=torch.channels_last), features)
         vectors = grid.float().flatten(2).unflatten(0, images.shape[:2])

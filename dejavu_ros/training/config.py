@@ -33,3 +33,5 @@ class SourceConfig:
                                        'a place of its own')
     min_gap: int = option(1, 'places of a batch are at least so many apart in the order of the manifest',
                           low=1)
+    span: int = option(0, 'places of a batch are drawn from so many neighbours in the order of the manifest, so that '
+                          'those that look alike are told apart; 0 draws from all', low=0)

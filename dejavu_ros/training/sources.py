@@ -52,9 +52,13 @@ class Source:
         return [sessions[i][rng.integers(len(sessions[i]))] for i in picked]
 
     def whole(self, rng: np.random.Generator, count: int):
-        """Different places, ``min_gap`` apart in the manifest's order: two files and the whole image as window each."""
-        gap = self.config.min_gap
-        slots = np.arange(rng.integers(gap), len(self.places), gap)
+        """Different places, ``min_gap`` apart in the manifest's order: two files and the whole image as window each.
+
+        With ``span`` they lie among so many neighbours, itself drawn anew for each batch.
+        """
+        gap, span = self.config.min_gap, self.config.span or len(self.places)
+        first = rng.integers(max(len(self.places) - span, 0) + 1)
+        slots = np.arange(first + rng.integers(gap), min(first + span, len(self.places)), gap)
         picked = rng.permutation(slots)[:count]
         return [(self.two_sessions(rng, place), np.array([0.0, 0.0, 1.0, 1.0])) for place in picked]
 

@@ -20,14 +20,18 @@ def run(arguments) -> int:
 
     from dejavu_ros.training.config import TrainConfig
     from dejavu_ros.training.loop import Trainer
+    from dejavu_ros.training.processes import join
     from dejavu_ros.training.recipe import load_recipe
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     given = {row.name: getattr(arguments, row.name) for row in options(TrainConfig) if hasattr(arguments, row.name)}
-    trainer = Trainer(load_recipe(arguments.config, **given), arguments.output)
-    if trainer.step:
-        print(f'continuing {arguments.output} at step {trainer.step}')
-    trainer.run()
-    print(f'done: {arguments.output}/best.pt and last.pt')
+    recipe = load_recipe(arguments.config, **given)
+    with join(recipe.train.device) as processes:
+        trainer = Trainer(recipe, arguments.output, processes)
+        if trainer.step and processes.first:
+            print(f'continuing {arguments.output} at step {trainer.step} of {trainer.steps}')
+        trainer.run()
+        if processes.first:
+            print(f'done: {arguments.output}/{"best.pt and " if trainer.validation else ""}last.pt')
     return 0

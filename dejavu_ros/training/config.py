@@ -7,19 +7,41 @@ from dejavu_ros.config import option
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """The optimisation."""
+    """The objective and its optimisation."""
 
     steps: int = option(2000, 'optimiser steps', low=1)
-    places: int = option(24, 'different places in a batch, each seen in two sessions', low=2, high=4096)
-    learning_rate: float = option(1e-3, 'peak of the learning rate (AdamW, cosine decay to zero)', low=0.0, high=1.0)
-    weight_decay: float = option(0.01, 'decoupled weight decay', low=0.0, high=1.0)
+    epochs: int = option(0, 'if not 0, instead of steps: passes, each of as many samples as the sources have places',
+                         low=0)
+    places: int = option(24, 'different places in a batch', low=1, high=4096)
+    accumulate: int = option(1, 'batches whose gradients are averaged into one step, shared out evenly among the '
+                                'processes of torchrun; a place is told from those of its own batch alone', low=1)
+    loss: str = option('infonce', 'over the contextual similarities: contrast with all places of the batch, margin to '
+                                  'the hardest of them, margin to a random one (the paper), or -log of the right one',
+                       choices=('infonce', 'hardest', 'triplet', 'contextual'))
+    alpha: float = option(0.0, 'weight of the same-season term beside the cross-season term', low=0.0, high=1.0)
+    temperature: float = option(0.05, 'of infonce', low=1e-3, high=10.0)
+    margin: float = option(0.5, 'm, of triplet and hardest', low=0.0, high=1.0)
+    vectors: int = option(0, 'random vectors of the full-size feature map that the loss compares (published: 4096); '
+                             '0 compares the grid', low=0)
+    spatial: float = option(0.0, 'weak spatial constraint, in training only: weight of the squared distance in the '
+                                 'image (its sides are 1) beside that of the features', low=0.0, high=100.0)
+    optimiser: str = option('adamw', 'AdamW, or stochastic gradient descent with momentum', choices=('adamw', 'sgd'))
+    learning_rate: float = option(1e-3, 'its peak', low=0.0, high=10.0)
+    momentum: float = option(0.9, 'of sgd', low=0.0, high=1.0)
+    weight_decay: float = option(0.01, 'decoupled (adamw), or an L2 penalty (sgd)', low=0.0, high=1.0)
+    schedule: str = option('cosine', 'of the learning rate after the warm-up: down to zero, or constant',
+                           choices=('cosine', 'constant'))
     warmup: int = option(50, 'steps of linear warm-up', low=0)
-    temperature: float = option(0.05, 'of the in-batch contrast over contextual similarities', low=1e-3, high=10.0)
     channels: int = option(10, 'n, vectors\' length', low=1, high=256)
-    bfloat16: bool = option(True, 'mixed precision: bfloat16 where it is safe, float32 elsewhere')
+    device: str = option('cpu', 'torch device: cpu, cuda, cuda:1; each process of torchrun takes a cuda device of its own')
+    bfloat16: bool = option(True, 'mixed precision: bfloat16 where it is safe; weights and loss stay float32')
+    workers: int = option(1, 'processes that load images', low=0, high=256)
     seed: int = option(0, 'of the weights and of every batch', low=0)
-    checkpoint_every: int = option(100, 'steps between resumable checkpoints', low=1)
+    checkpoint_every: int = option(100, 'steps between resumable states and last.pt', low=1)
     validate_every: int = option(100, 'steps between validations', low=1)
+    max_bad_steps: int = option(10, 'steps in a row whose loss or gradient is not finite, each of them left out, '
+                                    'after which the training stops', low=1)
+    tensorboard: bool = option(True, 'also log to the folder\'s tensorboard')
     start_from: str = option('', 'checkpoint whose weights the training starts from (empty: random weights)')
 
 

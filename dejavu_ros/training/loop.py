@@ -1,145 +1,172 @@
 """The training loop: resumable at any step, best and last weights kept."""
 
 import dataclasses
-import io
+import itertools
 import json
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dejavu_ros.errors import CheckpointError, DataError
-from dejavu_ros.files import new_file
-from dejavu_ros.losses.infonce import contextual_infonce
 from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
-from dejavu_ros.nn.features import by_own_maximum, to_grid
-from dejavu_ros.training.config import TrainConfig
+from dejavu_ros.training.loading import load
+from dejavu_ros.training.logs import TrainingLog
+from dejavu_ros.training.objective import cost, frames_needed, places_needed
+from dejavu_ros.training.optimiser import learning_rate, make_optimiser
+from dejavu_ros.training.processes import Processes
 from dejavu_ros.training.recipe import Recipe
 from dejavu_ros.training.sources import Batches, Source
-from dejavu_ros.training.validation import validate
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then a cosine down to zero."""
-    if step < config.warmup:
-        return config.learning_rate * (step + 1) / config.warmup
-    done = (step - config.warmup) / max(1, config.steps - config.warmup)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+from dejavu_ros.training.state import load_state, save_state
+from dejavu_ros.training.step import StepResult, train_step
+from dejavu_ros.training.validation import ValidationSet
 
 
 class Trainer:
-    """One training run in one folder: ``state.pt`` to resume from, ``best.pt``, ``last.pt``, ``log.jsonl``."""
+    """One training run in one folder: ``state.pt`` to resume from, ``best.pt``, ``last.pt``, ``log.jsonl``.
 
-    def __init__(self, recipe: Recipe, folder: str | Path):
+    Batch m of step s is draw number s * accumulate + m, whichever process computes it. Every random choice depends on
+    the seed and that number alone, so that there is no state of a random generator to keep.
+    """
+
+    def __init__(self, recipe: Recipe, folder: str | Path, processes: Processes = Processes()):
         """Takes up ``folder/state.pt`` where there is one.
 
-        Raises DataError for unusable sources, or a state of another recipe; CheckpointError for unusable weights to
-        start from.
+        Raises DataError for unusable sources or validation sets, or a state of another recipe; CheckpointError for
+        unusable weights to start from; ConfigError where the processes cannot share a step's batches evenly.
         """
-        self.recipe, self.folder = recipe, Path(folder)
+        self.recipe, self.folder, self.processes = recipe, Path(folder), processes
         config, features = recipe.train, recipe.features
-        torch.manual_seed(config.seed)
-        if config.start_from:
-            self.network = load_checkpoint(config.start_from).network
-            if self.network.channels != config.channels:
-                raise CheckpointError(f'{config.start_from} has {self.network.channels} channels, the recipe '
-                                      f'{config.channels}')
-        else:
-            self.network = DejavuNet(config.channels, features.normalise)
-        self.network.to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate,
-                                           weight_decay=config.weight_decay)
+        self.share = processes.share(config.accumulate)
         sources = [Source(source) for source in recipe.sources]
+        self.steps = config.steps
+        if config.epochs:
+            samples = config.epochs * sum(len(source.places) for source in sources)
+            self.steps = math.ceil(samples / (config.places * config.accumulate))
         self.batches = Batches(sources, config.places, (features.input_width, features.input_height), config.seed,
-                               config.steps)
-        self.step, self.best = 0, -math.inf
-        self.resume()
+                               self.steps * config.accumulate, frames_needed(config))
+        self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
+        self.network = initial_network(recipe).to(processes.device, memory_format=torch.channels_last)
+        self.optimiser = make_optimiser(self.network, config)
+        self.step, self.best, self.figures = 0, -math.inf, []
+        state = load_state(self.folder / 'state.pt', recipe, processes.device)
+        self.fresh = state is None
+        if state:
+            self.network.load_state_dict(state['network'])
+            self.optimiser.load_state_dict(state['optimiser'])
+            self.step, self.best, self.figures = state['step'], state['best'], json.loads(state['figures'])
 
-    def resume(self) -> None:
-        path = self.folder / 'state.pt'
-        if not path.is_file():
+    def run(self) -> None:
+        """Train to the recipe's last step, from wherever the folder's state stands.
+
+        Raises DataError after ``max_bad_steps`` steps in a row that nothing could be learned from, and for a batch
+        without negatives; what the sources raise goes through.
+        """
+        if not self.processes.first:
+            for _ in self.learn():
+                pass
             return
-        state = torch.load(path, weights_only=True)
-        if state['recipe'] != repr(self.recipe):
-            raise DataError(f'{path} was made by another recipe: choose another folder, or move it away')
-        self.network.load_state_dict(state['network'])
-        self.optimiser.load_state_dict(state['optimiser'])
-        self.step, self.best = state['step'], state['best']
+        config = self.recipe.train
+        progress = tqdm(initial=self.step, total=self.steps, unit='step', smoothing=0.05)
+        with progress, TrainingLog(self.folder, -1 if self.fresh else self.step, config.tensorboard) as log:
+            if self.fresh:
+                self.validate(log, progress)
+                self.save()
+            started = time.monotonic()
+            for result in self.learn():
+                self.tell(result, time.monotonic() - started, log, progress)
+                last = self.step == self.steps
+                if last or self.step % config.validate_every == 0:
+                    self.validate(log, progress)
+                if last or self.step % config.checkpoint_every == 0 and not result.bad:
+                    self.save()
+                started = time.monotonic()
+        self.export('last.pt')
+
+    def learn(self) -> Iterator[StepResult]:
+        """Take the remaining steps; gives what each came to."""
+        config, device = self.recipe.train, self.processes.device
+        draws = [step * config.accumulate + batch for step in range(self.step, self.steps) for batch in self.share]
+        batches = load(self.batches, draws, config.workers, places_needed(config), device)
+        bad = 0
+        while self.step < self.steps:
+            for group in self.optimiser.param_groups:
+                group['lr'] = learning_rate(config, self.step, self.steps)
+            result = train_step(self.network, self.optimiser, list(itertools.islice(batches, len(self.share))),
+                                lambda batch: cost(self.network, batch['images'], self.recipe, batch['draw']),
+                                self.processes)
+            self.step += 1
+            yield result
+            bad = bad + 1 if result.bad else 0
+            if bad == config.max_bad_steps:
+                raise DataError(f'stopped at step {self.step}: nothing could be learned {bad} steps in a row, at last '
+                                f'because {result.bad}; lower the learning rate, or go on from {self.folder}/last.pt')
+
+    def tell(self, result: StepResult, seconds: float, log: TrainingLog, progress: tqdm) -> None:
+        """Log and show a step; whatever was left out of it by name."""
+        entry = {'sources': [batch.source for batch in result.batches]}
+        if result.bad:
+            progress.write(f'step {self.step} left out: {result.bad}')
+            entry['left_out'] = result.bad
+        else:
+            entry.update(loss=result.loss, right=result.right, gradient_norm=result.gradient_norm,
+                         learning_rate=self.optimiser.param_groups[0]['lr'])
+            progress.set_postfix(loss=f'{result.loss:.3f}', right=f'{result.right:.2f}', refresh=False)
+        skipped = [line for batch in result.batches for line in batch.skipped]
+        for line in skipped:
+            progress.write(f'step {self.step}: {line}')
+        log.write(self.step, **entry, **({'skipped': skipped} if skipped else {}), seconds=round(seconds, 3))
+        progress.update()
+
+    def validate(self, log: TrainingLog, progress: tqdm) -> None:
+        """Measure on every validation manifest; the mean cross-season AUC chooses the best weights."""
+        if not self.validation:
+            return
+        features, contextual, device = self.recipe.features, self.recipe.contextual, self.processes.device
+        self.figures = [{'step': self.step, **part.measure(self.network, features, contextual, device)}
+                        for part in self.validation]
+        log.write(self.step, validation=self.figures)
+        for row in self.figures:
+            log.curve(self.step, f'auc/{row["name"]}', row['cross_session_auc'])
+            log.curve(self.step, f'recall_at_1/{row["name"]}', row['recall_at']['1'])
+        progress.write(f'step {self.step}: ' + ', '.join(
+            f'{row["name"]} AUC {row["cross_session_auc"]:.1f} R@1 {row["recall_at"]["1"]:.1f}'
+            for row in self.figures))
+        score = sum(row['cross_session_auc'] for row in self.figures) / len(self.figures)
+        if score > self.best:
+            self.best = score
+            self.export('best.pt')
 
     def save(self) -> None:
-        buffer = io.BytesIO()
-        torch.save({'network': self.network.state_dict(), 'optimiser': self.optimiser.state_dict(), 'step': self.step,
-                    'best': self.best, 'recipe': repr(self.recipe)}, buffer)
-        with new_file(self.folder / 'state.pt') as file:
-            file.write(buffer.getvalue())
+        save_state(self.folder / 'state.pt', self.recipe, {
+            'network': self.network.state_dict(), 'optimiser': self.optimiser.state_dict(), 'step': self.step,
+            'best': self.best, 'figures': json.dumps(self.figures)})
+        self.export('last.pt')
 
-    def export(self, name: str, figures: list[dict]) -> None:
-        card = {'step': self.step, 'seed': self.recipe.train.seed, 'validation': figures,
+    def export(self, name: str) -> None:
+        """The weights as a checkpoint, with the latest figures and the step they were measured at."""
+        card = {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
                 'recipe': {'train': dataclasses.asdict(self.recipe.train),
                            'sources': [dataclasses.asdict(source) for source in self.recipe.sources]}}
         save_checkpoint(self.folder / name, self.network, self.recipe.features, self.recipe.contextual, card)
 
-    def train_step(self, images: torch.Tensor) -> tuple[float, float]:
-        """One step on (places, 2, H, W, 3) uint8; returns the loss and the share of places whose best match is right.
 
-        Raises DataError where the loss is not a number.
-        """
-        config, features = self.recipe.train, self.recipe.features
-        for group in self.optimiser.param_groups:
-            group['lr'] = learning_rate(config, self.step)
-        batch = by_own_maximum(images.flatten(0, 1))
-        with torch.autocast('cpu', torch.bfloat16, enabled=config.bfloat16):
-            grid = to_grid(self.network, batch.contiguous(memory_format=torch.channels_last), features)
-        vectors = grid.float().flatten(2).unflatten(0, images.shape[:2])
-        loss, similarity = contextual_infonce(vectors[:, 0], vectors[:, 1], self.recipe.contextual, config.temperature)
-        if not torch.isfinite(loss):
-            raise DataError(f'the loss is {loss.item()} at step {self.step}: lower the learning rate')
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
-        right = (similarity.argmax(1) == torch.arange(len(similarity))).float().mean()
-        return loss.item(), right.item()
+def initial_network(recipe: Recipe) -> DejavuNet:
+    """Random weights of the recipe's seed, or those of the checkpoint to start from.
 
-    def validate(self) -> list[dict]:
-        """Figures of every validation manifest; the mean cross-season AUC chooses the best weights."""
-        recipe = self.recipe
-        return [validate(self.network, manifest, recipe.features, recipe.contextual) for manifest in recipe.validation]
-
-    def log(self, **entry) -> None:
-        with open(self.folder / 'log.jsonl', 'a') as file:
-            file.write(json.dumps({'step': self.step, **entry}) + '\n')
-
-    def run(self) -> None:
-        """Train to the recipe's last step, from wherever the folder's state stands."""
-        config = self.recipe.train
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.network.train()
-        loader = DataLoader(self.batches, batch_size=None, sampler=range(self.step, config.steps), num_workers=1,
-                            prefetch_factor=2)
-        progress = tqdm(loader, initial=self.step, total=config.steps, unit='step', smoothing=0.05)
-        for batch in progress:
-            started = time.monotonic()
-            loss, right = self.train_step(batch['images'])
-            self.step += 1
-            self.log(loss=loss, right=right, source=batch['source'], seconds=round(time.monotonic() - started, 3))
-            progress.set_postfix(loss=f'{loss:.3f}', right=f'{right:.2f}')
-            last = self.step == config.steps
-            if self.recipe.validation and (last or self.step % config.validate_every == 0):
-                figures = self.validate()
-                self.log(validation=figures)
-                score = sum(row['cross_session_auc'] for row in figures) / len(figures)
-                told = (f'{row["name"]} AUC {row["cross_session_auc"]:.1f} R@1 {row["recall_at"]["1"]:.1f}'
-                        for row in figures)
-                progress.write(f'step {self.step}: ' + ', '.join(told))
-                if score > self.best:
-                    self.best = score
-                    self.export('best.pt', figures)
-                self.export('last.pt', figures)
-            if last or self.step % config.checkpoint_every == 0:
-                self.save()
-        if not self.recipe.validation:
-            self.export('last.pt', [])
+    Raises CheckpointError where that cannot be loaded or has other channels.
+    """
+    config = recipe.train
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = DejavuNet(config.channels, recipe.features.normalise)
+    if config.start_from:
+        start = load_checkpoint(config.start_from).network
+        if start.channels != config.channels:
+            raise CheckpointError(f'{config.start_from} has {start.channels} channels, the recipe {config.channels}')
+        network.load_state_dict(start.state_dict())
+    return network

@@ -24,7 +24,7 @@ class Recipe:
 
 
 def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
-    """Read a YAML recipe; ``overrides`` replace values of its ``train`` part.
+    """Read a YAML recipe; ``overrides`` replace values of its ``train`` part, ``steps`` also its ``epochs``.
 
     Relative manifests start at the current folder. Raises ConfigError naming what is unknown or missing.
     """
@@ -38,7 +38,10 @@ def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
     validation = content.get('validation') or []
     if not isinstance(validation, list):
         raise ConfigError(f'{path}: validation must be a list of manifests')
-    return Recipe(build(TrainConfig, {**(content.get('train') or {}), **overrides}),
+    train = {**(content.get('train') or {}), **overrides}
+    if 'steps' in overrides and 'epochs' not in overrides:
+        train.pop('epochs', None)
+    return Recipe(build(TrainConfig, train),
                   build(FeatureSettings, content.get('features') or {}),
                   build(ContextualSettings, content.get('contextual') or {}),
                   tuple(build(SourceConfig, source) for source in sources),

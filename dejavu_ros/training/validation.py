@@ -2,32 +2,47 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
+from tqdm import tqdm
 
 from dejavu_ros.data.manifests import read_manifest
+from dejavu_ros.errors import DataError
 from dejavu_ros.evaluation.metrics import retrieval_metrics
 from dejavu_ros.images import load_image
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.features import FeatureSettings, to_grid, to_input
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 
+BATCH = 16
 
-@torch.inference_mode()
-def validate(network: DejavuNet, manifest: str, features: FeatureSettings, contextual: ContextualSettings) -> dict:
-    """``name`` of a manifest and its :func:`retrieval_metrics` (in percent) under plain CX, in bfloat16.
 
-    Raises DataError for a manifest, ImageError for an image that cannot be read.
-    """
-    rows = read_manifest(manifest)
-    training = network.training
-    network.eval()
-    grids = []
-    for start in range(0, len(rows), 16):
-        batch = to_input([load_image(row.image) for row in rows[start:start + 16]], features)
-        with torch.autocast('cpu', torch.bfloat16):
-            grids.append(to_grid(network, batch.contiguous(memory_format=torch.channels_last), features))
-    network.train(training)
-    grids = torch.cat(grids).float().flatten(2)
-    similarity = contextual_similarity(grids, grids, contextual).numpy()
-    return {'name': Path(manifest).stem, **retrieval_metrics(rows, np.asarray(similarity))}
+class ValidationSet:
+    """The images of one manifest."""
+
+    def __init__(self, manifest: str):
+        """Raises DataError for a manifest that cannot be read."""
+        self.name, self.rows = Path(manifest).stem, read_manifest(manifest)
+
+    @torch.inference_mode()
+    def measure(self, network: DejavuNet, features: FeatureSettings, contextual: ContextualSettings,
+                device: torch.device) -> dict:
+        """``name`` and the :func:`retrieval_metrics` (in percent) under plain CX, in bfloat16.
+
+        Raises ImageError for an image that cannot be read, DataError for features that are no numbers, or where the set
+        cannot say how well seasons are bridged.
+        """
+        training = network.training
+        network.eval()
+        grids = []
+        for start in tqdm(range(0, len(self.rows), BATCH), f'validation on {self.name}', leave=False, disable=None):
+            batch = to_input([load_image(row.image) for row in self.rows[start:start + BATCH]], features).to(device)
+            with torch.autocast(device.type, torch.bfloat16):
+                grids.append(to_grid(network, batch.contiguous(memory_format=torch.channels_last), features))
+        network.train(training)
+        vectors = torch.cat(grids).float().flatten(2)
+        similarity = contextual_similarity(vectors, vectors, contextual)
+        figures = retrieval_metrics(self.rows, similarity.cpu().numpy())
+        if figures['cross_session_auc'] is None:
+            raise DataError(f'validation set {self.name} has no two sessions that share a place and hold another one: '
+                            'there is nothing to choose weights by')
+        return {'name': self.name, **figures}

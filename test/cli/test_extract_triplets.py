@@ -5,6 +5,7 @@ import json
 
 import cv2
 import numpy as np
+import pymap3d
 import pytest
 
 from dejavu_ros.cli import main
@@ -107,7 +108,7 @@ def test_the_figures_that_are_printed(bags, extract, tmp_path):
     assert f'{all_places} places, {both} of them ({both / all_places:.0%}) seen in two sessions or more' in out
     line = next(line.split() for line in out.splitlines() if line.startswith('a '))
     assert line == ['a', '-', '60', '59', str(sum(row.session == 'a' for row in rows)), str(len(places['a'])),
-                    str(both)]
+                    str(len(places['a'])), str(both)]
     assert 'left out of a: 1 of 60 frames kept but with no next frame' in out
     images = len(list((tmp_path / 'out' / 'images').rglob('*.jpg')))
     assert f'{images} images' in out
@@ -157,14 +158,55 @@ def test_traversals_that_never_meet(bags, refused, tmp_path):
     assert '180 degrees apart' in refused('--bag', bags[0], bags[2])
 
 
-def test_fixes_are_refused_as_each_bag_counts_from_its_own(bags, refused, tmp_path):
-    with BagWriter(tmp_path / 'gps') as bag:
-        bag.image('/camera', SECOND, 'camera', scene(0))
-        status = bag.message('sensor_msgs/msg/NavSatStatus', status=0, service=1)
-        bag.write('/fix', SECOND, bag.message(
-            'sensor_msgs/msg/NavSatFix', header=bag.header(SECOND, 'gps'), status=status, latitude=48.0, longitude=9.0,
-            altitude=0.0, position_covariance=np.zeros(9), position_covariance_type=0))
-    assert 'first fix of their own bag' in refused('--bag', bags[0], tmp_path / 'gps')
+def test_a_second_visit_is_numbered(tmp_path, extract):
+    """A bag that drives a stretch of road twice, in the same direction, with a minute between."""
+    with BagWriter(tmp_path / 'twice') as bag:
+        for i, (second, metre) in enumerate((lap * 72 + i / 5, i) for lap in range(2) for i in range(30)):
+            stamp = SECOND + round(second * SECOND)
+            bag.image('/camera', stamp, 'camera', scene(metre))
+            bag.odometry('/odom', stamp, 'map', 'base_link', Pose.planar(metre, 0, 0))
+    bags = ['--bag', tmp_path / 'twice', write_bag(tmp_path / 'once', metres=range(30))]
+    for gap, visits in ((30, {'1', '2'}), (100, {'1'})):
+        status, out, _ = extract(*bags, '--visit-gap', gap, output=tmp_path / str(gap))
+        with open(tmp_path / str(gap) / 'manifest.csv', newline='') as file:
+            rows = list(csv.DictReader(file))
+        assert {row['visit'] for row in rows if row['session'] == 'twice'} == visits
+        assert {row['visit'] for row in rows if row['session'] == 'once'} == {'1'}
+        # two visits by one session are not two sessions that saw a place
+        assert len({row['session'] for row in rows}) == 2
+        line = next(line.split() for line in out.splitlines() if line.startswith('twice'))
+        assert int(line[6]) == len(visits) * int(line[5])
+
+
+def write_gps_bag(path, first, last, start=10):
+    """A frame and a fix a metre and 0.2 s, due east of a place in Swabia."""
+    with BagWriter(path) as bag:
+        for i, metre in enumerate(range(first, last)):
+            stamp = start * SECOND + i * SECOND // 5
+            latitude, longitude, _ = pymap3d.enu2geodetic(metre, 0, 0, 48.0, 9.0, 0.0)
+            status = bag.message('sensor_msgs/msg/NavSatStatus', status=0, service=1)
+            bag.image('/camera', stamp, 'camera', scene(metre))
+            bag.write('/fix', stamp, bag.message(
+                'sensor_msgs/msg/NavSatFix', header=bag.header(stamp, 'gps'), status=status, latitude=latitude,
+                longitude=longitude, altitude=0.0, position_covariance=np.zeros(9), position_covariance_type=0))
+    return path
+
+
+def test_fixes_of_all_bags_count_from_the_first_of_the_first_bag(tmp_path, extract):
+    bags = ['--bag', write_gps_bag(tmp_path / 'a', 0, 40), write_gps_bag(tmp_path / 'b', 20, 60, start=9000)]
+    assert extract(*bags)[0] == 0
+    for row in read_manifest(tmp_path / 'out' / 'manifest.csv'):
+        metre = (row.stamp_ns / SECOND - (10 if row.session == 'a' else 9000)) * 5 + (0 if row.session == 'a' else 20)
+        assert row.x == pytest.approx(metre, abs=0.02) and row.y == pytest.approx(0, abs=0.02)
+        assert row.yaw == pytest.approx(0, abs=0.01)
+    assert extract(*bags, '--gps-origin', '48.001 9 0', output=tmp_path / 'south')[0] == 0
+    assert read_manifest(tmp_path / 'south' / 'manifest.csv')[0].y == pytest.approx(-111.2, abs=0.1)
+
+
+def test_fixes_and_other_poses_meet_only_where_the_origin_is_given(bags, refused, extract, tmp_path):
+    gps = write_gps_bag(tmp_path / 'gps', 0, 40)
+    assert '--gps-origin' in refused('--bag', bags[0], gps)
+    assert extract('--bag', bags[0], gps, '--gps-origin', '48 9 0')[0] == 0
 
 
 def test_a_folder_that_is_there_is_left_alone(bags, extract, tmp_path):

@@ -14,7 +14,7 @@ from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import load_image
 from dejavu_ros.training.config import SourceConfig
-from dejavu_ros.training.sources import Source
+from dejavu_ros.training.sources import Batches, open_source
 
 SECOND = 10**9
 
@@ -127,9 +127,10 @@ def test_the_same_bags_give_the_same_files(bags, extract, tmp_path):
 def test_training_and_evaluation_read_it_as_it_is(bags, extract, tmp_path, capsys):
     extract('--bag', *bags[:2])
     manifest = tmp_path / 'out' / 'manifest.csv'
-    source = Source(SourceConfig(manifest=str(manifest)))
-    batch = source.draw(np.random.default_rng(0), 2, (32, 24))
-    assert len(source.places) >= 3 and batch.shape == (2, 2, 24, 32, 3)
+    source = open_source(SourceConfig(manifest=str(tmp_path / 'out')))
+    batch = Batches([source], 2, (32, 24), seed=0, steps=1, frames=6)[0]
+    assert batch['images'].shape == (2, 6, 24, 32, 3) and batch['source'] == 'out' and not batch['skipped']
+    assert not any('next frame' in note for note in source.notes)
     assert main(['evaluate', '--manifest', str(manifest), '--features', 'orb', '-o', str(tmp_path / 'e')]) == 0
     metrics = json.loads((tmp_path / 'e' / 'metrics.json').read_text())
     assert metrics['n_sessions'] == 2 and metrics['n_images'] == len(read_manifest(manifest))

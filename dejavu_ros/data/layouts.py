@@ -39,8 +39,8 @@ def read_places(path: str | Path) -> PlaceSet:
         if found:
             return PlaceSet(path.name, *found)
     folders = sorted({str(image.parent.relative_to(path)) for image in images})
-    raise DataError(f'folder {path} is in no known layout: sought {MANIFEST}, images/CONDITION/rear (RobotCar Seasons), '
-                    f'names @EAST@NORTH@..., or equal names in two folders; found {len(images)} images in '
+    raise DataError(f'folder {path} is in no known layout: sought {MANIFEST}, images/CONDITION/rear (RobotCar '
+                    f'Seasons), names @EAST@NORTH@..., or equal names in two folders; found {len(images)} images in '
                     f'{len(folders)} folders ({", ".join(folders[:4])}{", ..." if len(folders) > 4 else ""}): '
                     'write a manifest')
 

@@ -37,8 +37,8 @@ def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[
     posed = {name: (rotation, position) for source in (read_nvm(folder / REFERENCE), read_matrices(folder / TRAINING))
              for name, rotation, position in source if name in own}
     if not posed:
-        raise DataError(f'RobotCar Seasons in {folder}: no pose for any of {len(own)} {CAMERA} images; sought {REFERENCE} '
-                        f'and {TRAINING}')
+        raise DataError(f'RobotCar Seasons in {folder}: no pose for any of {len(own)} {CAMERA} images; sought '
+                        f'{REFERENCE} and {TRAINING}')
     names = sorted(posed)
     points, yaws = planar(*(np.array(parts) for parts in zip(*(posed[name] for name in names))))
     labels, _ = cluster(points, yaws, RADIUS, ANGLE, GAP)

@@ -50,7 +50,8 @@ class RecordedSource:
         self.places = [list(sessions.values()) for sessions in places.values() if len(sessions) > 1]
         self._note_losses(rows, found.rows, places, without)
         if not self.places:
-            raise DataError(f'{config.manifest}: training needs places seen in two sessions, found none of {len(places)}')
+            raise DataError(f'{config.manifest}: training needs places seen in two sessions, found none of '
+                            f'{len(places)}')
         if not config.fixed_camera:
             check_slots(len(self.places), config)
 
@@ -63,8 +64,10 @@ class RecordedSource:
         if lonely:
             self.notes.append(f'{lonely} of {len(places)} places were seen in one session only and are left out')
         used = {row.session for sessions in self.places for rows in sessions for row in rows}
-        self.notes += [f'session {session} shows no place that another session saw'
-                       for session in sorted({row.session for row in rows} - used)]
+        idle = sorted({row.session for row in rows} - used)
+        if idle:
+            self.notes.append(f'{len(idle)} sessions show no place that another session saw ({", ".join(idle[:4])}'
+                              f'{", ..." if len(idle) > 4 else ""})')
         if len(self.next) < len(rows):
             self.notes.append(f'{len(rows) - len(self.next)} of {len(rows)} images have no next frame: where one is '
                               'needed, they are seen anew')
@@ -98,8 +101,8 @@ class RecordedSource:
             if len(samples) == count:
                 break
         if len(samples) < min(2, count) or failures == FAILURES_IN_A_ROW:
-            raise DataError(f'source {self.name}: a batch found {len(samples)} usable places, {len(skipped)} draws failed, '
-                            f'the last: {skipped[-1] if skipped else "no two windows apart"}')
+            raise DataError(f'source {self.name}: a batch found {len(samples)} usable places, {len(skipped)} draws '
+                            f'failed, the last: {" ".join(skipped[-1:])}')
         return np.stack(samples), skipped
 
     def whole(self, rng: np.random.Generator) -> Iterator[tuple[Sight, Sight]]:
@@ -127,7 +130,8 @@ class RecordedSource:
     def sight(self, place: int, row: ManifestRow, window: np.ndarray) -> Sight:
         return Sight(place, row, self.next.get(row.image, row.image), window)
 
-    def complete(self, rng: np.random.Generator, pair: tuple[Sight, Sight], frames: int) -> list[tuple[Path, np.ndarray]]:
+    def complete(self, rng: np.random.Generator, pair: tuple[Sight, Sight],
+                 frames: int) -> list[tuple[Path, np.ndarray]]:
         """Files and windows of a sample: A0 P0, A0 A1 P0 P1, or A0 A1 P0 P1 N0 N1."""
         if frames == 2:
             return [(sight.row.image, sight.window) for sight in pair]
@@ -149,7 +153,7 @@ class RecordedSource:
         return min(drawn, key=lambda item: overlap(anchor.window, item[1]) if item[0] == anchor.place else 0.0)
 
     def picture(self, rng: np.random.Generator, path: Path, window: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """(height, width, 3) uint8 RGB. Raises ImageError, with the path, for an image that is damaged or shows nothing."""
+        """(height, width, 3) uint8 RGB. Raises ImageError with the path where it is damaged or shows nothing."""
         image = load_image(path)
         try:
             check_informative(image)

@@ -67,15 +67,17 @@ class RenderedSource:
         drives = [Traversal(renderer.town, str(condition), int(rng.integers(2**31)))
                   for condition in rng.choice(self.conditions, 2, replace=False)]
         mounts = [draw_mount(rng) for _ in range(PLACES)]
-        places, shift, mirror = iter(draw_slots(rng, PLACES, self.config).tolist()), rng.random(), rng.random() < 0.5
+        places = iter(draw_slots(rng, PLACES, self.config).tolist())
+        shift, mirror = rng.random(), rng.random() < 0.5
         samples: list[list[np.ndarray]] = []
         while tried := list(itertools.islice(places, count - len(samples))):
-            samples += take(renderer, drives, [self._plan(rng, drives, mounts, place, shift, frames) for place in tried])
+            plans = [self._plan(rng, drives, mounts, place, shift, frames) for place in tried]
+            samples += take(renderer, drives, plans)
         if len(samples) < min(2, count):
-            raise DataError(f'source {self.name}: a batch found {len(samples)} places of town {renderer.town.seed} that '
-                            'traffic does not hide')
+            raise DataError(f'source {self.name}: a batch found {len(samples)} places of town {renderer.town.seed} '
+                            'that traffic does not hide')
         views = np.stack([[self._view(rng, picture, size) for picture in sample] for sample in samples])
-        return (views[:, :, :, ::-1] if mirror else views), []
+        return np.ascontiguousarray(views[:, :, :, ::-1] if mirror else views), []
 
     def _plan(self, rng: np.random.Generator, drives: Sequence[Traversal], mounts: Sequence[Pose], place: int,
               shift: float, frames: int) -> list[Shot]:
@@ -136,8 +138,8 @@ def parse_seeds(text: str) -> list[int]:
     ranges = [(int(part[1]), int(part[2] or part[1])) for part in found if part]
     others = [seed for ends in ranges for seed in ends if seed not in TRAINING_SEEDS]
     if others:
-        raise ConfigError(f'town {others[0]} is kept for validation or tests: training takes seeds {TRAINING_SEEDS[0]} to '
-                          f'{TRAINING_SEEDS[-1]}')
+        raise ConfigError(f'town {others[0]} is kept for validation or tests: training takes seeds '
+                          f'{TRAINING_SEEDS[0]} to {TRAINING_SEEDS[-1]}')
     seeds = [seed for first, last in ranges for seed in range(first, last + 1)]
     if not all(found) or not seeds:
         raise ConfigError(f'town must be seeds such as 1-10 or 1,4,7, got {text!r}')

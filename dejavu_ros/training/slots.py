@@ -27,6 +27,6 @@ def check_slots(total: int, config: SourceConfig) -> None:
     """Raise DataError where :func:`draw_slots` may draw fewer than two places: no batch without a negative."""
     among = min(total, config.span or total)
     if among < 2 * config.min_gap:
-        raise DataError(f'{config.manifest or config.town}: a batch needs two places at least, and {among} places '
-                        f'{config.min_gap} apart are not always two: add places seen in two sessions, or change min_gap '
-                        'and span')
+        raise DataError(f'{config.manifest or config.town}: a batch needs two places at least, and of {among} places '
+                        f'seen in two sessions not always two are {config.min_gap} apart: add places, or change '
+                        'min_gap and span')

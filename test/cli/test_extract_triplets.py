@@ -162,8 +162,8 @@ def test_traversals_that_never_meet(bags, refused, tmp_path):
 def test_a_second_visit_is_numbered(tmp_path, extract):
     """A bag that drives a stretch of road twice, in the same direction, with a minute between."""
     with BagWriter(tmp_path / 'twice') as bag:
-        for i, (second, metre) in enumerate((lap * 72 + i / 5, i) for lap in range(2) for i in range(30)):
-            stamp = SECOND + round(second * SECOND)
+        for lap, metre in np.ndindex(2, 30):
+            stamp = (1 + 72 * lap) * SECOND + metre * SECOND // 5
             bag.image('/camera', stamp, 'camera', scene(metre))
             bag.odometry('/odom', stamp, 'map', 'base_link', Pose.planar(metre, 0, 0))
     bags = ['--bag', tmp_path / 'twice', write_bag(tmp_path / 'once', metres=range(30))]

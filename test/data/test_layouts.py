@@ -97,7 +97,7 @@ def test_a_utm_name_without_a_number_is_named(tmp_path):
 
 
 def robotcar(folder, reference, training, down=1.0):
-    """RobotCar Seasons with cameras at (condition, stamp, x, y, yaw seen from above); the third axis points ``down``."""
+    """RobotCar Seasons with cameras at (condition, stamp, x, y, yaw) seen from above; world axis 3 points ``down``."""
     # world axes north, east, down, or east, north, up
     world = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1]]) if down > 0 else np.eye(3)
     nvm, matrices = ['NVM_V3', '', str(len(reference))], []
@@ -151,7 +151,7 @@ def test_robotcar_seasons_without_or_with_damaged_poses(tmp_path):
 
 def test_an_unknown_folder_says_what_was_sought_and_found(tmp_path):
     lay_out(tmp_path, 'one/a.jpg', 'two/b.jpg')
-    with pytest.raises(DataError, match=r'sought manifest.csv, .*RobotCar Seasons.*; found 2 images in 2 folders \(one, '):
+    with pytest.raises(DataError, match=r'sought manifest.csv, .*RobotCar.*; found 2 images in 2 folders \(one, '):
         read_places(tmp_path)
     with pytest.raises(DataError, match='no manifest .*nowhere'):
         read_places(tmp_path / 'nowhere')

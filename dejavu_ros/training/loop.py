@@ -20,7 +20,7 @@ from dejavu_ros.training.objective import cost, frames_needed, places_needed
 from dejavu_ros.training.optimiser import learning_rate, make_optimiser
 from dejavu_ros.training.processes import Processes
 from dejavu_ros.training.recipe import Recipe
-from dejavu_ros.training.sources import Batches, Source
+from dejavu_ros.training.sources import Batches, open_source
 from dejavu_ros.training.state import load_state, save_state
 from dejavu_ros.training.step import StepResult, train_step
 from dejavu_ros.training.validation import ValidationSet
@@ -42,10 +42,11 @@ class Trainer:
         self.recipe, self.folder, self.processes = recipe, Path(folder), processes
         config, features = recipe.train, recipe.features
         self.share = processes.share(config.accumulate)
-        sources = [Source(source) for source in recipe.sources]
+        sources = [open_source(source) for source in recipe.sources]
+        self.notes = [f'{source.name}: {note}' for source in sources for note in source.notes]
         self.steps = config.steps
         if config.epochs:
-            samples = config.epochs * sum(len(source.places) for source in sources)
+            samples = config.epochs * sum(source.n_places for source in sources)
             self.steps = math.ceil(samples / (config.places * config.accumulate))
         self.batches = Batches(sources, config.places, (features.input_width, features.input_height), config.seed,
                                self.steps * config.accumulate, frames_needed(config))
@@ -73,7 +74,10 @@ class Trainer:
         config = self.recipe.train
         progress = tqdm(initial=self.step, total=self.steps, unit='step', smoothing=0.05)
         with progress, TrainingLog(self.folder, -1 if self.fresh else self.step, config.tensorboard) as log:
+            for note in self.notes:
+                progress.write(note)
             if self.fresh:
+                log.write(0, notes=self.notes)
                 self.validate(log, progress)
                 self.save()
             started = time.monotonic()

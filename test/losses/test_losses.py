@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from dejavu_ros.losses.contextual import contextual_loss
-from dejavu_ros.losses.infonce import contextual_infonce
-from dejavu_ros.losses.sampling import sample_vectors
-from dejavu_ros.losses.triplet import seasonal_triplet_loss, triplet_margin
-from dejavu_ros.ops.contextual import ContextualSettings
+from dejavu_ros.losses.hardest import hardest_margin
+from dejavu_ros.losses.infonce import infonce
+from dejavu_ros.losses.sampling import paired_similarity, sample_vectors
+from dejavu_ros.losses.triplet import seasonal_triplet_loss
+from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 from dejavu_ros.ops.contextual.naive import contextual_pair
 
 SETTINGS = ContextualSettings()
@@ -19,28 +20,33 @@ def places(*shape, seed=0):
 
 def test_contextual_loss_is_zero_for_the_same_map_and_positive_otherwise():
     a, b = places(2, 10, 30), places(2, 10, 30, seed=1)
-    assert contextual_loss(a, a, SETTINGS).item() == pytest.approx(0, abs=1e-5)
+    assert contextual_loss(paired_similarity(a, a, SETTINGS)).item() == pytest.approx(0, abs=1e-5)
     expected = -torch.stack([contextual_pair(x, y, SETTINGS).log() for x, y in zip(a, b)]).mean()
-    torch.testing.assert_close(contextual_loss(a, b, SETTINGS), expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(contextual_loss(paired_similarity(a, b, SETTINGS)), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_triplet_margin_vanishes_once_the_margin_is_met():
-    anchor, other = places(2, 10, 30), places(2, 10, 30, seed=1)
-    assert triplet_margin(anchor, anchor, other, SETTINGS, margin=0.3).tolist() == [0, 0]
-    assert (triplet_margin(anchor, other, anchor, SETTINGS, margin=0.3) > 0.3).all()
+def test_triplets_cost_nothing_once_the_margin_is_met():
+    here, there = places(2, 10, 30), places(2, 10, 30, seed=1)
+    told_apart = torch.stack([here, here, here, here, there, there], 1)
+    loss, right = seasonal_triplet_loss(told_apart, SETTINGS, margin=0.3, alpha=1.0)
+    assert (loss.item(), right.item()) == (0, 1)
+    mixed_up = torch.stack([here, here, there, there, here, here], 1)
+    loss, right = seasonal_triplet_loss(mixed_up, SETTINGS, margin=0.3, alpha=0.0)
+    assert loss > 0.3 and right == 0
 
 
-def test_the_five_triplets_of_a_sample():
+@pytest.mark.parametrize('settings', [SETTINGS, ContextualSettings('paper', symmetric=False)])
+def test_the_five_triplets_of_a_sample(settings):
     sample = places(1, 6, 10, 30)
     a0, a1, p0, p1, n0, n1 = sample[0]
 
     def one(a, p, n):
-        return max((contextual_pair(a, n, SETTINGS) - contextual_pair(a, p, SETTINGS) + 0.5).item(), 0)
+        return max((contextual_pair(a, n, settings) - contextual_pair(a, p, settings) + 0.5).item(), 0)
 
     cross = (one(a0, p0, n0) + one(a1, p1, n1)) / 2
     same = (one(a0, a1, n0) + one(p0, p1, n1) + one(n0, n1, a0)) / 3
     for alpha in (0.0, 0.2, 1.0):
-        loss = seasonal_triplet_loss(sample, SETTINGS, margin=0.5, alpha=alpha)
+        loss, _ = seasonal_triplet_loss(sample, settings, margin=0.5, alpha=alpha)
         assert loss.item() == pytest.approx(cross + alpha * same, rel=1e-4)
 
 
@@ -57,16 +63,15 @@ def test_sampling_draws_existing_vectors_without_repetition():
 
 def test_infonce_falls_when_places_are_told_apart():
     same, other = places(6, 10, 30), places(6, 10, 30, seed=1)
-    right, similarity = contextual_infonce(same, same, SETTINGS)
-    wrong, _ = contextual_infonce(same, other, SETTINGS)
-    shuffled, _ = contextual_infonce(same, same.roll(1, 0), SETTINGS)
+    right, wrong, shuffled = (infonce(contextual_similarity(same, seen, SETTINGS))
+                              for seen in (same, other, same.roll(1, 0)))
     assert right < 0.01 < wrong < shuffled
-    assert similarity.diagonal().min() > 0.99
 
 
 def test_every_loss_has_finite_gradients_on_equal_maps():
     flat = torch.full((4, 6, 10, 20), 0.3, requires_grad=True)
-    loss = seasonal_triplet_loss(flat, SETTINGS) + contextual_loss(flat[:, 0], flat[:, 1], SETTINGS)
-    loss = loss + contextual_infonce(flat[:, 2], flat[:, 3], SETTINGS)[0]
+    similarity = contextual_similarity(flat[:, 2], flat[:, 3], SETTINGS)
+    loss = seasonal_triplet_loss(flat, SETTINGS)[0] + contextual_loss(similarity)
+    loss = loss + infonce(similarity) + hardest_margin(similarity)
     loss.backward()
     assert torch.isfinite(flat.grad).all()

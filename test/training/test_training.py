@@ -1,7 +1,8 @@
 """Training as a user sees it: it learns, resumes exactly, and says what is wrong with its data."""
 
+import dataclasses
 import json
-import signal
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -11,11 +12,14 @@ import pytest
 import torch
 import yaml
 
+from dejavu_ros.cli import main
 from dejavu_ros.data.manifests import ManifestRow, write_manifest
-from dejavu_ros.errors import CheckpointError, ConfigError, DataError
+from dejavu_ros.errors import CheckpointError, ConfigError, DataError, ImageError
 from dejavu_ros.images import encode_jpeg
-from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
+from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.training.loop import Trainer
+from dejavu_ros.training.processes import Processes
 from dejavu_ros.training.recipe import load_recipe
 
 SIZE = {'input_width': 32, 'input_height': 24, 'grid_width': 4, 'grid_height': 3, 'reduction': 'area'}
@@ -49,9 +53,12 @@ def recipe_file(tmp_path, manifest):
     return path
 
 
+def log(folder) -> list[dict]:
+    return [json.loads(line) for line in (folder / 'log.jsonl').read_text().splitlines()]
+
+
 def losses(folder) -> dict[int, float]:
-    entries = [json.loads(line) for line in (folder / 'log.jsonl').read_text().splitlines()]
-    return {entry['step']: entry['loss'] for entry in entries if 'loss' in entry}
+    return {entry['step']: entry['loss'] for entry in log(folder) if 'loss' in entry}
 
 
 def test_a_run_leaves_weights_a_log_and_figures(tmp_path, recipe_file):
@@ -69,42 +76,137 @@ def test_the_loss_falls(tmp_path, recipe_file):
     assert np.mean(course[-5:]) < 0.8 * np.mean(course[:5])
 
 
-def test_a_killed_run_goes_on_with_the_same_losses(tmp_path, recipe_file):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as the killed run: sums depend on how many share them
-    try:
-        Trainer(load_recipe(recipe_file), tmp_path / 'whole').run()
-    finally:
-        torch.set_num_threads(threads)
-    command = [sys.executable, '-m', 'dejavu_ros.cli', 'train', '--config', str(recipe_file), '--threads', '1',
-               '-o', str(tmp_path / 'cut')]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    while not (tmp_path / 'cut' / 'state.pt').is_file():
-        time.sleep(0.02)
-        assert process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert subprocess.run(command, capture_output=True).returncode == 0
-    assert losses(tmp_path / 'cut') == losses(tmp_path / 'whole')
+def begin(recipe_file, folder, *flags) -> multiprocessing.Process:
+    """``dejavu train`` in a process of its own, which can be killed; torch is loaded once for all of them."""
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['dejavu_ros.training.loop', 'dejavu_ros.cli.train'])
+    process = context.Process(target=main, args=(['train', '--config', str(recipe_file), '--threads', '1',
+                                                  '-o', str(folder), *flags],))
+    process.start()
+    return process
+
+
+def wait_for(happened) -> None:
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def weights(folder) -> dict[str, torch.Tensor]:
+    return torch.load(folder / 'state.pt', weights_only=True)['network']
+
+
+def lines_logged(folder) -> int:
+    path = folder / 'log.jsonl'
+    return path.read_text().count('\n') if path.exists() else 0
+
+
+def test_a_run_killed_at_any_instant_goes_on_to_the_same_weights(tmp_path, recipe_file):
+    """Killed between any two steps, while it writes a state, before there is one: the log is that of a quiet run."""
+    whole, cut = tmp_path / 'whole', tmp_path / 'cut'
+    quiet = begin(recipe_file, whole)
+    rng = np.random.default_rng()  # other instants each time: none may matter
+    reached = 0
+    process = begin(recipe_file, cut)
+    for _ in range(5):
+        wait_for(lambda: lines_logged(cut) > reached or not process.is_alive())
+        reached = lines_logged(cut)
+        time.sleep(rng.uniform(0, 0.3))
+        process.kill()
+        process.join()
+        for name in ('best.pt', 'last.pt'):
+            if (cut / name).exists():
+                load_checkpoint(cut / name)
+        process = begin(recipe_file, cut)
+    for finished in (process, quiet):
+        finished.join()
+        assert finished.exitcode == 0
+    timeless = [[{**entry, 'seconds': 0} for entry in log(folder)] for folder in (cut, whole)]
+    assert timeless[0] == timeless[1]
+    for ours, theirs in zip(weights(cut).values(), weights(whole).values()):
+        assert torch.equal(ours, theirs)
+
+
+def test_two_processes_train_as_one_that_takes_both_halves(tmp_path, recipe_file):
+    """Losses, weights and running statistics are equal to the last bit: a sum of two numbers has but one rounding."""
+    one = begin(recipe_file, tmp_path / 'one', '--accumulate', '2')
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2', '-m',
+               'dejavu_ros.cli', 'train', '--config', str(recipe_file), '--threads', '1', '--accumulate', '2',
+               '-o', str(tmp_path / 'two')]
+    together = subprocess.run(command, capture_output=True, text=True)
+    assert together.returncode == 0, together.stderr
+    assert together.stdout.count('done') == 1, 'one of them speaks'
+    one.join()
+    assert len(losses(tmp_path / 'one')) == 6
+    assert losses(tmp_path / 'two') == losses(tmp_path / 'one')
+    for ours, theirs in zip(weights(tmp_path / 'two').values(), weights(tmp_path / 'one').values()):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_step_that_processes_cannot_share_is_refused(tmp_path, recipe_file):
+    with pytest.raises(ConfigError, match='accumulate 3 cannot be shared by 2'):
+        Trainer(load_recipe(recipe_file, accumulate=3), tmp_path / 'run', Processes(count=2))
 
 
 def test_another_recipe_does_not_take_over_a_run(tmp_path, recipe_file):
     Trainer(load_recipe(recipe_file, steps=2, validate_every=1), tmp_path / 'run').run()
-    with pytest.raises(DataError, match='another recipe'):
-        Trainer(load_recipe(recipe_file, seed=5), tmp_path / 'run')
+    with pytest.raises(DataError, match='another recipe.*seed 0, now 5'):
+        Trainer(load_recipe(recipe_file, steps=2, validate_every=1, seed=5), tmp_path / 'run')
+    more_often = load_recipe(recipe_file, steps=2, validate_every=1, workers=0, checkpoint_every=1)
+    assert Trainer(more_often, tmp_path / 'run').step == 2, 'what changes nothing that is learned may be changed'
+    (tmp_path / 'run' / 'state.pt').write_bytes(b'half a sta')
+    with pytest.raises(DataError, match='no training state'):
+        Trainer(more_often, tmp_path / 'run')
 
 
-def test_unusable_data_is_named(tmp_path, recipe_file):
-    trainer = Trainer(load_recipe(recipe_file), tmp_path / 'run')
+def test_a_finished_run_gives_its_weights_again(tmp_path, recipe_file):
+    recipe = load_recipe(recipe_file, steps=1)
+    Trainer(recipe, tmp_path / 'run').run()
+    lines, checkpoint = log(tmp_path / 'run'), load_checkpoint(tmp_path / 'run' / 'last.pt')
+    (tmp_path / 'run' / 'last.pt').unlink()
+    Trainer(recipe, tmp_path / 'run').run()
+    again = load_checkpoint(tmp_path / 'run' / 'last.pt')
+    assert (again.identity, again.card) == (checkpoint.identity, checkpoint.card)
+    assert log(tmp_path / 'run') == lines
+
+
+def test_an_epoch_has_as_many_samples_as_there_are_places(tmp_path, recipe_file):
+    trainer = Trainer(load_recipe(recipe_file, epochs=3, accumulate=2), tmp_path / 'run')
+    assert trainer.steps == 3, '3 epochs of 8 places, 2 batches of 4 places a step'
+
+
+def test_features_that_are_no_numbers_stop_the_training(tmp_path, recipe_file):
+    trainer = Trainer(load_recipe(recipe_file, max_bad_steps=3), tmp_path / 'run')
+    trainer.validation = []
     trainer.network.final.weight.data.fill_(float('nan'))
-    with pytest.raises(DataError, match='loss is nan at step 0'):
-        trainer.train_step(torch.from_numpy(trainer.batches[0]['images'].copy()))
-    with pytest.raises(CheckpointError, match='channels'):
-        save = tmp_path / 'six.pt'
-        from dejavu_ros.nn.checkpoint import save_checkpoint
-        from dejavu_ros.nn.dejavu import DejavuNet
-        save_checkpoint(save, DejavuNet(6), trainer.recipe.features, trainer.recipe.contextual)
-        Trainer(load_recipe(recipe_file, start_from=str(save)), tmp_path / 'other')
+    with pytest.raises(DataError, match='stopped at step 3: .* 3 steps in a row.*the loss is nan on a batch of set'):
+        trainer.run()
+    steps = [entry for entry in log(tmp_path / 'run') if entry['step']]
+    assert [entry['left_out'] for entry in steps] == ['the loss is nan on a batch of set'] * 3
+
+
+def test_a_corrupt_image_is_named_and_done_without(tmp_path, recipe_file, capsys):
+    (tmp_path / '3_1.jpg').write_bytes(b'no picture')
+    recipe = load_recipe(recipe_file, steps=4, places=8)
+    Trainer(dataclasses.replace(recipe, validation=()), tmp_path / 'run').run()
+    lines = [line for entry in log(tmp_path / 'run') for line in entry.get('skipped', ())]
+    assert lines and all('3_1.jpg' in line for line in lines)
+    assert lines[0] in capsys.readouterr().out
+    with pytest.raises(ImageError, match='3_1.jpg'):
+        Trainer(recipe, tmp_path / 'validated').run()
+
+
+def test_a_batch_without_negatives_is_refused(tmp_path, recipe_file):
+    with pytest.raises(DataError, match='no negatives: 1 of 2 places'):
+        Trainer(load_recipe(recipe_file, places=1), tmp_path / 'run').run()
+
+
+def test_weights_of_another_width_are_no_start(tmp_path, recipe_file):
+    recipe = load_recipe(recipe_file, start_from=str(tmp_path / 'six.pt'))
+    save_checkpoint(tmp_path / 'six.pt', DejavuNet(6), recipe.features, recipe.contextual)
+    with pytest.raises(CheckpointError, match='6 channels, the recipe 10'):
+        Trainer(recipe, tmp_path / 'run')
 
 
 @pytest.mark.parametrize('change, match', [({'train': {'stepz': 1}}, 'stepz'), ({'sources': []}, 'sources'),

@@ -2,6 +2,7 @@
 
 import dataclasses
 from ctypes.util import find_library
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+from dejavu_ros.config import markdown
 from dejavu_ros.data.manifests import ManifestRow, write_manifest
+from dejavu_ros.data.triplet_config import TripletConfig
 from dejavu_ros.errors import ConfigError, DataError, RenderError
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.training.config import SourceConfig
@@ -313,3 +316,8 @@ def test_a_renderer_is_not_inherited():
             list(DataLoader(drawn, batch_size=None, sampler=range(1), num_workers=1))
     finally:
         source.close()
+
+
+def test_the_docs_tell_every_option():
+    text = (Path(__file__).parents[2] / 'docs' / 'training_data.md').read_text()
+    assert markdown(SourceConfig) in text and markdown(TripletConfig) in text

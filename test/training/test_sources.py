@@ -184,7 +184,7 @@ def test_a_cut_jpeg_and_a_black_image_are_named_and_another_place_is_drawn(tmp_p
     assert any('black.jpg: the frame is black' in line for line in lines)
 
 
-def test_a_place_with_one_good_pair_of_sessions_is_tried_again(tmp_path, write):
+def test_a_place_is_tried_again_with_other_sessions_before_a_batch_does_without_it(tmp_path, write):
     (tmp_path / 'cut.jpg').write_bytes(b'\xff\xd8\xff\xe0')
     drawn = batches(SourceConfig(write(changed={(2, 0): {'image': tmp_path / 'cut.jpg'}})), places=8)
     found = [{seen(sample[0])[0] for sample in drawn[step]['images']} for step in range(20)]

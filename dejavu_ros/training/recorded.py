@@ -163,8 +163,8 @@ def leave_out(rows: list[ManifestRow], config: SourceConfig) -> list[ManifestRow
     without = set(config.without.split())
     labels = {label for row in rows for label in (row.session, row.condition)}
     if without - labels:
-        raise DataError(f'{config.manifest}: no session or condition {", ".join(sorted(without - labels))} to leave out; '
-                        f'there are: {", ".join(sorted(filter(None, labels)))}')
+        raise DataError(f'{config.manifest}: no session or condition {", ".join(sorted(without - labels))} to leave '
+                        f'out; there are: {", ".join(sorted(filter(None, labels)))}')
     return [row for row in rows if not {row.session, row.condition} & without]
 
 

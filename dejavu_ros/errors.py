@@ -4,6 +4,10 @@ A message is one line: what was sought, what was found, what to do. The command 
 and exits with 1; the node reports it in its diagnostics.
 """
 
+import os
+import sys
+from collections.abc import Callable
+
 
 class DejavuError(Exception):
     """Root of all errors that this package raises on purpose."""
@@ -31,3 +35,19 @@ class ImageError(DejavuError):
 
 class RenderError(DejavuError):
     """The town cannot be rendered on this machine."""
+
+
+def exit_status(program: str, work: Callable[[], int]) -> int:
+    """Do the work of a command; a known error becomes one line on stderr and status 1, Ctrl-C 130."""
+    try:
+        return work()
+    except DejavuError as error:
+        print(f'{program}: {" ".join(str(error).split())}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f'{program}: interrupted', file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output (head, less) has left: nothing more to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

@@ -31,7 +31,7 @@ ALLOWED = {
     'town': GROUND | {'data'},
     'mapping': CORE | {'data'},
     'evaluation': CORE | {'localization', 'data', 'mapping'},
-    'training': CORE | {'localization', 'data', 'losses', 'evaluation'},
+    'training': CORE | {'localization', 'data', 'losses', 'evaluation', 'town'},
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},
 }
 ROS_MODULES = {'rclpy', 'tf2_ros', 'tf2_msgs', 'rcl_interfaces', 'builtin_interfaces', 'std_msgs', 'std_srvs',

@@ -5,12 +5,11 @@ A command module has ``HELP`` (one line), ``configure(parser)`` and ``run(argume
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
 from dejavu_ros import __version__
-from dejavu_ros.errors import DejavuError
+from dejavu_ros.errors import exit_status
 
 COMMANDS = ('build-map', 'localize', 'similarity', 'evaluate', 'extract-triplets', 'train', 'calibrate',
             'town', 'map', 'demo')
@@ -48,18 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'dejavu: no command {command!r}; there are: {", ".join(COMMANDS)}', file=sys.stderr)
         return 2
     arguments = make_parser(command).parse_args(argv[1:])
-    try:
-        return load(command).run(arguments)
-    except DejavuError as error:
-        print(f'dejavu {command}: {" ".join(str(error).split())}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f'dejavu {command}: interrupted', file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # the reader of our output (head, less) has left: nothing more to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    return exit_status(f'dejavu {command}', lambda: load(command).run(arguments))
 
 
 def entry_point() -> None:

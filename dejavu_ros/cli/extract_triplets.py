@@ -18,8 +18,8 @@ def configure(parser) -> None:
     parser.add_argument('--image-topic', action='extend', nargs='+', default=[], metavar='T',
                         help=f'Image or CompressedImage, {topic}; may be left out where a bag has one')
     parser.add_argument('--pose-topic', action='extend', nargs='+', default=[], metavar='P',
-                        help=f'Odometry, PoseStamped, PoseWithCovarianceStamped or TF (/tf), {topic}; may be left out '
-                             'where a bag has one')
+                        help=f'Odometry, PoseStamped, PoseWithCovarianceStamped, NavSatFix or TF (/tf), {topic}; may '
+                             'be left out where a bag has one')
     parser.add_argument('--session', action='extend', nargs='+', default=[], metavar='NAME',
                         help='names of the traversals, one for each bag (default: those of the bags)')
     parser.add_argument('--condition', action='extend', nargs='+', default=[], metavar='LABEL',
@@ -32,7 +32,8 @@ def run(arguments) -> int:
 
     from dejavu_ros.data.overlap import overlap_picture, overlap_table
     from dejavu_ros.data.triplet_config import TripletConfig
-    from dejavu_ros.data.triplets import Traversal, find_places, remove_unused, sessions_of_places, write_index
+    from dejavu_ros.data.triplets import (Traversal, find_places, number_visits, remove_unused, sessions_of_places,
+                                          write_index)
     from dejavu_ros.files import new_folder
 
     config = from_arguments(TripletConfig, arguments)
@@ -45,16 +46,16 @@ def run(arguments) -> int:
     names = _names(bags, _for_each(bags, arguments.session, '--session'))
     traversals = [Traversal(name, condition) for name, condition in zip(names, conditions)]
     with new_folder(arguments.output) as folder:
-        for traversal, bag, image_topic, pose_topic in zip(traversals, bags, image_topics, pose_topics):
-            _collect(traversal, bag, image_topic, pose_topic, folder / 'images' / traversal.name, config)
+        _collect(traversals, bags, image_topics, pose_topics, folder / 'images', config)
         views = [view for traversal in traversals for view in traversal.views]
         labels, centres = find_places(views, config)
         seen = sessions_of_places(views, labels)
         images = remove_unused(folder, views, labels)
-        write_index(folder / 'manifest.csv', views, labels, dict(zip(names, conditions)))
+        visits = number_visits(views, labels, round(config.visit_gap * 1e9))
+        write_index(folder / 'manifest.csv', views, labels, visits, dict(zip(names, conditions)))
         points = np.array([views[index].map_T_base.position[:2] for index in centres])
         overlap_picture(folder / 'overlap.png', traversals, points, seen, config.place_radius)
-    print(overlap_table(traversals, views, labels, seen))
+    print(overlap_table(traversals, views, labels, visits, seen))
     for traversal in traversals:
         if traversal.losses(config):
             print(f'  left out of {traversal.name}: {traversal.losses(config)}')
@@ -62,25 +63,32 @@ def run(arguments) -> int:
     return 0
 
 
-def _collect(traversal, path: str, image_topic: str, pose_topic: str, folder, config) -> None:
-    """Open one bag, find its topics and keep its views."""
+def _collect(traversals: list, bags: list[str], image_topics: list[str], pose_topics: list[str], folder,
+             config) -> None:
+    """Open one bag after the other, find its topics and keep its views. Fixes share the origin of the first bag's."""
     import math
 
     from tqdm import tqdm
 
     from dejavu_ros.data.bags import open_bag
+    from dejavu_ros.data.fixes import parse_origin
     from dejavu_ros.data.frames import bag_frames, find_image_topic
     from dejavu_ros.data.pose_topics import FIX, find_pose_topic, read_poses
 
-    with open_bag(path) as bag:
-        images, topic = find_image_topic(bag, image_topic), find_pose_topic(bag, pose_topic)
-        if topic.type == FIX:
-            raise DataError(f'topic {topic} of bag {path}: fixes become metres from the first fix of their own bag, so '
-                            'that places in two bags cannot be compared; give poses in one map frame')
-        poses, _ = read_poses(bag, topic, base_frame=config.base_frame, map_frame=config.map_frame, min_speed=0.0,
-                              heading_sigma=math.nan)
-        frames = tqdm(bag_frames(bag, images.name), desc=traversal.name, total=images.count, unit='frame', disable=None)
-        traversal.collect(frames, poses, folder, config)
+    origin, kinds = parse_origin(config.gps_origin), {}
+    for traversal, path, image_topic, pose_topic in zip(traversals, bags, image_topics, pose_topics):
+        with open_bag(path) as bag:
+            images, topic = find_image_topic(bag, image_topic), find_pose_topic(bag, pose_topic)
+            kinds.setdefault(topic.type == FIX, f'{topic} of {bag.path}')
+            if len(kinds) == 2 and not config.gps_origin:
+                raise DataError(f'{kinds[True]} holds fixes and {kinds[False]} poses in a frame of their own: say by '
+                                '--gps-origin "latitude longitude altitude" where that frame lies, axes east and north')
+            poses, _ = read_poses(bag, topic, base_frame=config.base_frame, map_frame=config.map_frame,
+                                  min_speed=config.min_speed, heading_sigma=math.nan, origin=origin)
+            origin = poses.origin if topic.type == FIX else origin
+            frames = tqdm(bag_frames(bag, images.name), desc=traversal.name, total=images.count, unit='frame',
+                          disable=None)
+            traversal.collect(frames, poses, folder / traversal.name, config)
 
 
 def _for_each(bags: list[str], values: list[str], flag: str, shared: bool = False) -> list[str]:

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dejavu_ros.data.layouts import read_places
 from dejavu_ros.data.manifests import ManifestRow, read_manifest, write_manifest
-from dejavu_ros.errors import DataError, DejavuError
+from dejavu_ros.errors import DataError, exit_status
 
 
 def grief(folder: Path) -> list[ManifestRow]:
@@ -33,16 +34,6 @@ def webcams_by_hour(folder: Path) -> list[ManifestRow]:
     return [ManifestRow(row.image, row.place, row.session[9:11]) for row in webcams(folder)]
 
 
-def nordland(folder: Path) -> list[ManifestRow]:
-    """Image pairs by equal file name in two or more season folders; names without a partner are left out."""
-    images = files(folder, '*/*.png')
-    seasons: dict[str, set[str]] = {}
-    for path in images:
-        seasons.setdefault(path.name, set()).add(path.parent.name)
-    return [ManifestRow(path, place=path.stem, session=path.parent.name) for path in images
-            if len(seasons[path.name]) > 1]
-
-
 def cmu_seasons(folder: Path) -> list[ManifestRow]:
     """Extended CMU Seasons stretch with its pseudo ground truth: ``x`` is the position in spring frames, not metres.
 
@@ -55,6 +46,14 @@ def cmu_seasons(folder: Path) -> list[ManifestRow]:
         path = queries[name]
         rows.append(ManifestRow(path, str(round(index)), path.parent.name, x=index, y=0.0))
     return rows
+
+
+def layout(folder: Path) -> list[ManifestRow]:
+    """A folder that training and evaluation also read as it is: see :mod:`dejavu_ros.data.layouts`."""
+    found = read_places(folder)
+    for note in found.notes:
+        print(f'{found.name}: {note}')
+    return found.rows
 
 
 def high_rows(path: Path) -> dict[str, float]:
@@ -77,7 +76,7 @@ def files(folder: Path, pattern: str) -> list[Path]:
 
 SETS: dict[str, Callable[[Path], list[ManifestRow]]] = {
     'grief': grief, 'webcams': webcams, 'webcams-by-month': webcams_by_month, 'webcams-by-hour': webcams_by_hour,
-    'nordland': nordland, 'cmu-seasons': cmu_seasons}
+    'cmu-seasons': cmu_seasons, 'layout': layout}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,19 +87,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--only', nargs='+', metavar='PLACE', help='keep these places (cameras)')
     parser.add_argument('--but', nargs='+', metavar='PLACE', default=(), help='leave these places out')
     arguments = parser.parse_args(argv)
-    try:
+
+    def work() -> int:
         rows = [row for row in SETS[arguments.set](arguments.folder)
                 if row.place not in arguments.but and (not arguments.only or row.place in arguments.only)]
         if not rows:
             raise DataError(f'{arguments.folder} has no image of these places')
         write_manifest(arguments.output, rows)
         read_manifest(arguments.output)
-    except DejavuError as error:
-        print(f'known_sets: {error}', file=sys.stderr)
-        return 1
-    print(f'{arguments.output}: {len(rows)} images, {len({row.place for row in rows})} places, '
-          f'{len({row.session for row in rows})} sessions')
-    return 0
+        print(f'{arguments.output}: {len(rows)} images, {len({row.place for row in rows})} places, '
+              f'{len({row.session for row in rows})} sessions')
+        return 0
+
+    return exit_status('known_sets', work)
 
 
 if __name__ == '__main__':

@@ -4,19 +4,22 @@ import csv
 import dataclasses
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dejavu_ros.errors import DataError
 from dejavu_ros.files import new_file
 
 REQUIRED = ('image', 'place', 'session')
-OPTIONAL = ('condition', 'stamp_ns', 'x', 'y', 'yaw')
+OPTIONAL = ('condition', 'stamp_ns', 'x', 'y', 'yaw', 'next')
 
 
 @dataclasses.dataclass(frozen=True)
 class ManifestRow:
-    """One image: its ``place`` and ``session`` are labels; ``x``, ``y`` metres and ``yaw`` radians in one map frame."""
+    """One image: its ``place`` and ``session`` are labels; ``x``, ``y`` metres and ``yaw`` radians in one map frame.
+
+    ``next`` is the image of the frame after it in the same drive, which need not be a row of its own.
+    """
 
     image: Path
     place: str
@@ -26,6 +29,7 @@ class ManifestRow:
     x: float | None = None
     y: float | None = None
     yaw: float | None = None
+    next: Path | None = None
 
 
 def read_manifest(path: str | Path) -> list[ManifestRow]:
@@ -51,21 +55,26 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
     return rows
 
 
-def write_manifest(path: str | Path, rows: Iterable[ManifestRow]) -> None:
-    """Write a manifest, whole or not at all; images below its folder get relative paths, others absolute ones."""
-    path = Path(path)
-    rows = list(rows)
+def write_manifest(path: str | Path, rows: Iterable[ManifestRow], more: Mapping[str, Sequence] | None = None) -> None:
+    """Write a manifest, whole or not at all; images below its folder get relative paths, others absolute ones.
+
+    ``more`` are further columns, a value for each row.
+    """
+    path, rows, more = Path(path), list(rows), more or {}
     folder = path.resolve().parent
     used = [name for name in OPTIONAL if any(getattr(row, name) not in (None, '') for row in rows)]
+
+    def cell(value) -> str:
+        if not isinstance(value, Path):
+            return '' if value is None else value
+        value = Path(os.path.abspath(value))
+        return (value.relative_to(folder) if value.is_relative_to(folder) else value).as_posix()
+
     with new_file(path, 'w') as file:
         writer = csv.writer(file, lineterminator='\n')
-        writer.writerow([*REQUIRED, *used])
-        for row in rows:
-            image = Path(os.path.abspath(row.image))
-            if image.is_relative_to(folder):
-                image = image.relative_to(folder)
-            values = [getattr(row, name) for name in used]
-            writer.writerow([image.as_posix(), row.place, row.session, *('' if v is None else v for v in values)])
+        writer.writerow([*REQUIRED, *used, *more])
+        for row, *others in zip(rows, *more.values(), strict=True):
+            writer.writerow([*(cell(getattr(row, name)) for name in (*REQUIRED, *used)), *others])
 
 
 def _row(values: dict[str, str], path: Path, line: int) -> ManifestRow:
@@ -85,11 +94,13 @@ def _row(values: dict[str, str], path: Path, line: int) -> ManifestRow:
     for name, label in labels.items():
         if not label:
             raise DataError(f'manifest {path} line {line}: {name} is empty')
-    image = path.parent / labels['image']
-    if not image.is_file():
-        raise DataError(f'manifest {path} line {line}: there is no image {image}')
+    image, following = path.parent / labels['image'], (values.get('next') or '').strip()
+    following = path.parent / following if following else None
+    for file in filter(None, (image, following)):
+        if not file.is_file():
+            raise DataError(f'manifest {path} line {line}: there is no image {file}')
     x, y = number('x', float), number('y', float)
     if (x is None) != (y is None):
         raise DataError(f'manifest {path} line {line}: x and y belong together, one is empty')
     return ManifestRow(image, labels['place'], labels['session'], (values.get('condition') or '').strip(),
-                       number('stamp_ns', int), x, y, number('yaw', float))
+                       number('stamp_ns', int), x, y, number('yaw', float), following)

@@ -18,6 +18,8 @@ class TripletConfig:
                                 high=90.0)
     place_gap: float = option(2.0, 'room between neighbouring places, whose frames belong to none', unit='m', low=0.0,
                               high=1000.0)
+    visit_gap: float = option(30.0, 'a session that left a place and comes back after so long visits it anew', unit='s',
+                              low=0.0, high=1e6)
     next_after: float = option(0.05, 'the next frame of a frame is the first one so much later', unit='s', low=0.0,
                                high=60.0)
     next_within: float = option(1.0, 'and no later than this; a frame without a next one is left out', unit='s',
@@ -26,6 +28,10 @@ class TripletConfig:
                                  high=3600.0)
     base_frame: str = option('', 'the robot\'s frame; empty: what the poses say, or base_link')
     map_frame: str = option('', 'the frame that poses from TF are in; empty: map, or odom where there is no map')
+    min_speed: float = option(1.0, 'NavSatFix: the heading is taken from the track above this speed, held below',
+                              unit='m/s', low=0.01, high=100.0)
+    gps_origin: str = option('', 'NavSatFix: where the map frame of all bags lies, "latitude longitude altitude"; '
+                                 'empty: the first fix of the first bag')
 
     def __post_init__(self) -> None:
         if self.next_within < self.next_after:

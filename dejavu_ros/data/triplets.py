@@ -1,10 +1,9 @@
 """From traversals of one area to places: which frames show the same spot in which session.
 
 The folder that comes out: ``images/SESSION/STAMP.jpg``, each once, and ``manifest.csv``, one row for each view in a
-place, with the columns ``next`` (image of the frame after it) and ``next_stamp_ns`` beyond those of every manifest.
+place, with the columns ``next_stamp_ns`` and ``visit`` beyond those of every manifest.
 """
 
-import csv
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from dejavu_ros.data.frames import Frame
-from dejavu_ros.data.manifests import OPTIONAL, REQUIRED
+from dejavu_ros.data.manifests import ManifestRow, write_manifest
+from dejavu_ros.data.places import NOWHERE, cluster, turn_between
 from dejavu_ros.data.poses import PoseSource
 from dejavu_ros.data.selection import KeyframeSelector
 from dejavu_ros.data.triplet_config import TripletConfig
@@ -23,7 +23,6 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.images import check_informative, encode_jpeg
 
 JPEG_QUALITY = 95
-NOWHERE = -1  # the place of a view that is in none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,21 +109,28 @@ class Traversal:
 
 
 def find_places(views: Sequence[View], config: TripletConfig) -> tuple[np.ndarray, list[int]]:
-    """Labels (V,), the number of each view's place or NOWHERE, and for each place the view at its centre.
+    """Labels (V,), the number of each view's place or NOWHERE, and the views at the places' centres."""
+    return cluster(*_planar(views), config.place_radius, math.radians(config.place_angle), config.place_gap)
 
-    Greedy in the order of ``views``: one that is clear of all centres, by two radii and the gap or by twice the angle,
-    becomes the centre of a new place. So places never overlap, and the same views give the same places.
+
+def number_visits(views: Sequence[View], labels: np.ndarray, gap_ns: int) -> np.ndarray:
+    """(V,) how many times, with this one, a session has come to the view's place; 0 for a view in none.
+
+    ``views`` are in time within a session. A session that leaves a place and is back within ``gap_ns`` is still on the
+    same visit: a lane that was left for a moment, a pose at the border.
     """
-    positions = np.array([view.map_T_base.position[:2] for view in views])
-    yaws = np.array([view.map_T_base.yaw for view in views])
-    angle, apart = math.radians(config.place_angle), 2 * config.place_radius + config.place_gap
-    labels, centres = np.full(len(views), NOWHERE), []
-    for index in range(len(views)):
-        distances, turns = _apart(positions, yaws, index)
-        if ((distances[centres] > apart) | (turns[centres] > 2 * angle)).all():
-            labels[(distances <= config.place_radius) & (turns <= angle)] = len(centres)
-            centres.append(index)
-    return labels, centres
+    visits = np.zeros(len(views), int)
+    last: dict[tuple[str, int], int] = {}  # the latest view of a session in a place
+    before: dict[str, int] = {}  # the latest view of a session anywhere
+    for index, (view, label) in enumerate(zip(views, labels.tolist())):
+        if label != NOWHERE:
+            there = last.get((view.session, label))
+            away = there is not None and there != before[view.session]
+            again = there is None or away and view.stamp_ns - views[there].stamp_ns > gap_ns
+            visits[index] = (visits[there] if there is not None else 0) + again
+            last[view.session, label] = index
+        before[view.session] = index
+    return visits
 
 
 def sessions_of_places(views: Sequence[View], labels: np.ndarray) -> list[set[str]]:
@@ -139,16 +145,18 @@ def sessions_of_places(views: Sequence[View], labels: np.ndarray) -> list[set[st
     return seen
 
 
-def write_index(path: Path, views: Sequence[View], labels: np.ndarray, conditions: dict[str, str]) -> None:
+def write_index(path: Path, views: Sequence[View], labels: np.ndarray, visits: np.ndarray,
+                conditions: dict[str, str]) -> None:
     """Write the manifest of all views in places, place by place along the way, paths relative to its folder."""
-    with open(path, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow([*REQUIRED, *OPTIONAL, 'next', 'next_stamp_ns'])
-        for index in np.argsort(labels, kind='stable')[(labels == NOWHERE).sum():]:
-            view, pose = views[index], views[index].map_T_base
-            writer.writerow([view.image.relative_to(path.parent).as_posix(), f'{labels[index]:04d}', view.session,
-                             conditions[view.session], view.stamp_ns, *(f'{value:.4f}' for value in pose.position[:2]),
-                             f'{pose.yaw:.5f}', view.next.relative_to(path.parent).as_posix(), view.next_stamp_ns])
+    order = np.argsort(labels, kind='stable')[(labels == NOWHERE).sum():]
+    rows = []
+    for index in order:
+        view, (x, y) = views[index], views[index].map_T_base.position[:2]
+        rows.append(ManifestRow(view.image, f'{labels[index]:04d}', view.session, conditions[view.session],
+                                view.stamp_ns, round(float(x), 4), round(float(y), 4),
+                                round(view.map_T_base.yaw, 5), view.next))
+    write_manifest(path, rows, {'next_stamp_ns': [views[index].next_stamp_ns for index in order],
+                                'visit': visits[order].tolist()})
 
 
 def remove_unused(folder: Path, views: Sequence[View], labels: np.ndarray) -> int:
@@ -160,16 +168,15 @@ def remove_unused(folder: Path, views: Sequence[View], labels: np.ndarray) -> in
     return len(used)
 
 
-def _apart(positions: np.ndarray, yaws: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Metres and radians from one view to all."""
-    turns = np.abs((yaws - yaws[index] + np.pi) % (2 * np.pi) - np.pi)
-    return np.linalg.norm(positions - positions[index], axis=1), turns
+def _planar(views: Sequence[View]) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (V, 2) in metres and headings (V,) in radians."""
+    return (np.array([view.map_T_base.position[:2] for view in views]),
+            np.array([view.map_T_base.yaw for view in views]))
 
 
 def _nearest(views: Sequence[View]) -> str:
     """How far the nearest views of two sessions are apart, in words."""
-    positions = np.array([view.map_T_base.position[:2] for view in views])
-    yaws = np.array([view.map_T_base.yaw for view in views])
+    positions, yaws = _planar(views)
     sessions = np.array([view.session for view in views])
     best = (math.inf, 0, 0)
     for name in dict.fromkeys(sessions.tolist()):
@@ -178,5 +185,5 @@ def _nearest(views: Sequence[View]) -> str:
         row = int(distances.argmin())
         best = min(best, (float(distances[row]), int(own[row]), int(others[nearest[row]])))
     distance, one, other = best
-    turn = math.degrees(_apart(positions, yaws, one)[1][other])
+    turn = math.degrees(turn_between(yaws[one], yaws[other]))
     return f'their nearest views are {distance:.1f} m and {turn:.0f} degrees apart'

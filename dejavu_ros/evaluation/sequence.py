@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from dejavu_ros.config import add_arguments, from_arguments
-from dejavu_ros.data.manifests import ManifestRow, read_manifest
-from dejavu_ros.errors import DataError, DejavuError
+from dejavu_ros.data.layouts import read_places
+from dejavu_ros.data.manifests import ManifestRow
+from dejavu_ros.errors import DataError, exit_status
 from dejavu_ros.evaluation.settings import EvaluationSettings
 
 
@@ -52,16 +53,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--tolerance', type=float, required=True, help='in the unit of x')
     add_arguments(parser, EvaluationSettings, skip=('radius',))
     arguments = parser.parse_args(argv)
-    try:
+
+    def work() -> int:
         settings = from_arguments(EvaluationSettings, arguments)
-        keyframes, queries = split(read_manifest(arguments.manifest), arguments.map)
+        keyframes, queries = split(read_places(arguments.manifest).rows, arguments.map)
         hits = hits_within(rank_one(keyframes, queries, settings), [row.x for row in queries], arguments.tolerance)
-    except DejavuError as error:
-        print(f'sequence: {error}', file=sys.stderr)
-        return 1
-    print(f'{settings.features} {settings.similarity}: {hits} of {len(queries)} queries within '
-          f'{arguments.tolerance:g} at rank 1 among {len(keyframes)} map images')
-    return 0
+        print(f'{settings.features} {settings.similarity}: {hits} of {len(queries)} queries within '
+              f'{arguments.tolerance:g} at rank 1 among {len(keyframes)} map images')
+        return 0
+
+    return exit_status('sequence', work)
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ import numpy as np
 
 from dejavu_ros.data.manifests import ManifestRow, write_manifest
 from dejavu_ros.files import new_folder
+from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.town.camera import camera_mount
 from dejavu_ros.town.conditions import CONDITIONS
@@ -57,12 +58,12 @@ def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int,
     town = renderer.town
     rng = np.random.default_rng((town.seed, 3))
     stations = np.arange(places) * town.road.length / places
-    mounts = [camera_mount(str(rng.choice(list(MOUNTS), p=SHARES)), rng.uniform(-20, 20)) for _ in range(places)]
+    mounts = [draw_mount(rng) for _ in range(places)]
     for condition in conditions:
         traversal = Traversal(town, condition, traversal_seed)
         stray = np.random.default_rng((town.seed, traversal_seed, CONDITIONS.index(condition), 4))
         for place, (station, mount) in enumerate(zip(stations, mounts)):
-            along, aside, turn = stray.uniform(-1, 1, 3) * STRAY
+            along, aside, turn = draw_stray(stray)
             pose = traversal.pose(station + along, aside, turn)
             camera = pose @ mount
             ahead = camera.rotation.apply([0.0, 0.0, 1.0])
@@ -72,5 +73,20 @@ def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int,
                 x=round(float(camera.position[0] + TOWN_APART * town.seed), 3), y=round(float(camera.position[1]), 3),
                 yaw=round(float(np.arctan2(ahead[1], ahead[0])), 5))
             picture, depth = renderer.render(traversal, pose, mount, place)
-            if (depth < HIDDEN_WITHIN).mean() < 0.6:
+            if not is_hidden(depth):
                 yield row, picture
+
+
+def draw_mount(rng: np.random.Generator) -> Pose:
+    """``base_T_camera`` of a place's own camera: ahead, left or right, turned a little."""
+    return camera_mount(str(rng.choice(list(MOUNTS), p=SHARES)), rng.uniform(-20, 20))
+
+
+def draw_stray(rng: np.random.Generator) -> np.ndarray:
+    """How far a drive is from a place: metres along, metres aside, radians."""
+    return rng.uniform(-1, 1, 3) * STRAY
+
+
+def is_hidden(depth: np.ndarray) -> bool:
+    """Whether something near, such as a parked van, fills a picture with this depth (H, W) in metres."""
+    return (depth < HIDDEN_WITHIN).mean() >= 0.6

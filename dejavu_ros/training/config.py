@@ -3,6 +3,7 @@
 import dataclasses
 
 from dejavu_ros.config import option
+from dejavu_ros.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +26,11 @@ class TrainConfig:
 
 @dataclasses.dataclass(frozen=True)
 class SourceConfig:
-    """One set of images."""
+    """One set of places: images on the disk, or towns rendered while training."""
 
-    manifest: str = option('', 'CSV manifest; its folder is where a relative image path starts')
+    manifest: str = option('', 'CSV manifest, or a folder in a layout of docs/training_data.md')
+    town: str = option('', 'instead of a manifest: seeds of towns to render, such as 1-10 or 1,4,7')
+    without: str = option('', 'sessions or conditions to leave out, with blanks between')
     weight: float = option(1.0, 'relative share of the batches', low=0.0)
     fixed_camera: bool = option(False, 'a place is a fixed camera: the same window cut from two of its images is '
                                        'a place of its own')
@@ -35,3 +38,12 @@ class SourceConfig:
                           low=1)
     span: int = option(0, 'places of a batch are drawn from so many neighbours in the order of the manifest, so that '
                           'those that look alike are told apart; 0 draws from all', low=0)
+    photometric: float = option(0.0, 'how much light and weather are changed, in each view on its own', low=0.0,
+                                high=1.0)
+
+    def __post_init__(self) -> None:
+        if bool(self.manifest) == bool(self.town):
+            raise ConfigError(f'a source has either a manifest or a town, got manifest {self.manifest!r} and town '
+                              f'{self.town!r}')
+        if self.town and self.fixed_camera:
+            raise ConfigError(f'town {self.town!r} is driven through: fixed_camera goes with a manifest')

@@ -19,7 +19,7 @@ from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.features import by_own_maximum, to_grid
 from dejavu_ros.training.config import TrainConfig
 from dejavu_ros.training.recipe import Recipe
-from dejavu_ros.training.sources import Batches, Source
+from dejavu_ros.training.sources import Batches, open_source
 from dejavu_ros.training.validation import validate
 
 
@@ -53,7 +53,7 @@ class Trainer:
         self.network.to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate,
                                            weight_decay=config.weight_decay)
-        sources = [Source(source) for source in recipe.sources]
+        sources = [open_source(source) for source in recipe.sources]
         self.batches = Batches(sources, config.places, (features.input_width, features.input_height), config.seed,
                                config.steps)
         self.step, self.best = 0, -math.inf

@@ -5,6 +5,7 @@ import json
 
 import cv2
 import numpy as np
+import pymap3d
 import pytest
 
 from dejavu_ros.cli import main
@@ -13,7 +14,7 @@ from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import load_image
 from dejavu_ros.training.config import SourceConfig
-from dejavu_ros.training.sources import Source
+from dejavu_ros.training.sources import Batches, open_source
 
 SECOND = 10**9
 
@@ -68,6 +69,8 @@ def refused(extract, tmp_path):
 def test_three_traversals_become_a_manifest(bags, extract, tmp_path):
     status, out, err = extract('--bag', bags[0], '--bag', bags[1], bags[2], '--condition', 'summer', 'snow', 'night')
     assert (status, err) == (0, '')
+    assert [line for line in out.splitlines() if 'shares no place' in line] == [
+        '  night shares no place with another session']
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['images', 'manifest.csv', 'overlap.png']
     rows = read_manifest(tmp_path / 'out' / 'manifest.csv')
     sessions = {name: [row for row in rows if row.session == name] for name in ('summer', 'winter', 'night')}
@@ -107,7 +110,7 @@ def test_the_figures_that_are_printed(bags, extract, tmp_path):
     assert f'{all_places} places, {both} of them ({both / all_places:.0%}) seen in two sessions or more' in out
     line = next(line.split() for line in out.splitlines() if line.startswith('a '))
     assert line == ['a', '-', '60', '59', str(sum(row.session == 'a' for row in rows)), str(len(places['a'])),
-                    str(both)]
+                    str(len(places['a'])), str(both)]
     assert 'left out of a: 1 of 60 frames kept but with no next frame' in out
     images = len(list((tmp_path / 'out' / 'images').rglob('*.jpg')))
     assert f'{images} images' in out
@@ -126,9 +129,10 @@ def test_the_same_bags_give_the_same_files(bags, extract, tmp_path):
 def test_training_and_evaluation_read_it_as_it_is(bags, extract, tmp_path, capsys):
     extract('--bag', *bags[:2])
     manifest = tmp_path / 'out' / 'manifest.csv'
-    source = Source(SourceConfig(manifest=str(manifest)))
-    batch = source.draw(np.random.default_rng(0), 2, (32, 24))
-    assert len(source.places) >= 3 and batch.shape == (2, 2, 24, 32, 3)
+    source = open_source(SourceConfig(manifest=str(tmp_path / 'out')))
+    batch = Batches([source], 2, (32, 24), seed=0, steps=1, frames=6)[0]
+    assert batch['images'].shape == (2, 6, 24, 32, 3) and batch['source'] == 'out' and not batch['skipped']
+    assert not any('next frame' in note for note in source.notes)
     assert main(['evaluate', '--manifest', str(manifest), '--features', 'orb', '-o', str(tmp_path / 'e')]) == 0
     metrics = json.loads((tmp_path / 'e' / 'metrics.json').read_text())
     assert metrics['n_sessions'] == 2 and metrics['n_images'] == len(read_manifest(manifest))
@@ -157,14 +161,55 @@ def test_traversals_that_never_meet(bags, refused, tmp_path):
     assert '180 degrees apart' in refused('--bag', bags[0], bags[2])
 
 
-def test_fixes_are_refused_as_each_bag_counts_from_its_own(bags, refused, tmp_path):
-    with BagWriter(tmp_path / 'gps') as bag:
-        bag.image('/camera', SECOND, 'camera', scene(0))
-        status = bag.message('sensor_msgs/msg/NavSatStatus', status=0, service=1)
-        bag.write('/fix', SECOND, bag.message(
-            'sensor_msgs/msg/NavSatFix', header=bag.header(SECOND, 'gps'), status=status, latitude=48.0, longitude=9.0,
-            altitude=0.0, position_covariance=np.zeros(9), position_covariance_type=0))
-    assert 'first fix of their own bag' in refused('--bag', bags[0], tmp_path / 'gps')
+def test_a_second_visit_is_numbered(tmp_path, extract):
+    """A bag that drives a stretch of road twice, in the same direction, with a minute between."""
+    with BagWriter(tmp_path / 'twice') as bag:
+        for lap, metre in np.ndindex(2, 30):
+            stamp = (1 + 72 * lap) * SECOND + metre * SECOND // 5
+            bag.image('/camera', stamp, 'camera', scene(metre))
+            bag.odometry('/odom', stamp, 'map', 'base_link', Pose.planar(metre, 0, 0))
+    bags = ['--bag', tmp_path / 'twice', write_bag(tmp_path / 'once', metres=range(30))]
+    for gap, visits in ((30, {'1', '2'}), (100, {'1'})):
+        status, out, _ = extract(*bags, '--visit-gap', gap, output=tmp_path / str(gap))
+        with open(tmp_path / str(gap) / 'manifest.csv', newline='') as file:
+            rows = list(csv.DictReader(file))
+        assert {row['visit'] for row in rows if row['session'] == 'twice'} == visits
+        assert {row['visit'] for row in rows if row['session'] == 'once'} == {'1'}
+        # two visits by one session are not two sessions that saw a place
+        assert len({row['session'] for row in rows}) == 2
+        line = next(line.split() for line in out.splitlines() if line.startswith('twice'))
+        assert int(line[6]) == len(visits) * int(line[5])
+
+
+def write_gps_bag(path, first, last, start=10):
+    """A frame and a fix a metre and 0.2 s, due east of a place in Swabia."""
+    with BagWriter(path) as bag:
+        for i, metre in enumerate(range(first, last)):
+            stamp = start * SECOND + i * SECOND // 5
+            latitude, longitude, _ = pymap3d.enu2geodetic(metre, 0, 0, 48.0, 9.0, 0.0)
+            status = bag.message('sensor_msgs/msg/NavSatStatus', status=0, service=1)
+            bag.image('/camera', stamp, 'camera', scene(metre))
+            bag.write('/fix', stamp, bag.message(
+                'sensor_msgs/msg/NavSatFix', header=bag.header(stamp, 'gps'), status=status, latitude=latitude,
+                longitude=longitude, altitude=0.0, position_covariance=np.zeros(9), position_covariance_type=0))
+    return path
+
+
+def test_fixes_of_all_bags_count_from_the_first_of_the_first_bag(tmp_path, extract):
+    bags = ['--bag', write_gps_bag(tmp_path / 'a', 0, 40), write_gps_bag(tmp_path / 'b', 20, 60, start=9000)]
+    assert extract(*bags)[0] == 0
+    for row in read_manifest(tmp_path / 'out' / 'manifest.csv'):
+        metre = (row.stamp_ns / SECOND - (10 if row.session == 'a' else 9000)) * 5 + (0 if row.session == 'a' else 20)
+        assert row.x == pytest.approx(metre, abs=0.02) and row.y == pytest.approx(0, abs=0.02)
+        assert row.yaw == pytest.approx(0, abs=0.01)
+    assert extract(*bags, '--gps-origin', '48.001 9 0', output=tmp_path / 'south')[0] == 0
+    assert read_manifest(tmp_path / 'south' / 'manifest.csv')[0].y == pytest.approx(-111.2, abs=0.1)
+
+
+def test_fixes_and_other_poses_meet_only_where_the_origin_is_given(bags, refused, extract, tmp_path):
+    gps = write_gps_bag(tmp_path / 'gps', 0, 40)
+    assert '--gps-origin' in refused('--bag', bags[0], gps)
+    assert extract('--bag', bags[0], gps, '--gps-origin', '48 9 0')[0] == 0
 
 
 def test_a_folder_that_is_there_is_left_alone(bags, extract, tmp_path):

@@ -31,9 +31,10 @@ def test_webcams(tmp_path):
     assert made(tmp_path, 'webcams-by-hour', '--but', 'there') == [('20131007_155702.jpg', 'here', '15')]
 
 
-def test_nordland_leaves_out_names_without_a_partner(tmp_path):
+def test_a_layout_that_is_read_as_it_is_becomes_a_manifest(tmp_path, capsys):
     lay_out(tmp_path / 'set', 'summer/7.png', 'winter/7.png', 'summer/8.png')
-    assert made(tmp_path, 'nordland') == [('7.png', '7', 'summer'), ('7.png', '7', 'winter')]
+    assert made(tmp_path, 'layout') == [('7.png', '7', 'summer'), ('7.png', '7', 'winter')]
+    assert 'set: 1 of 3 images have no other of their name' in capsys.readouterr().out
 
 
 def test_cmu_seasons_takes_the_high_rows(tmp_path):

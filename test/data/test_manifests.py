@@ -21,12 +21,12 @@ def manifest(folder, text):
 
 
 def test_all_columns_are_read(folder):
-    path = manifest(folder, 'session,image,place,x,y,yaw,stamp_ns,condition,remark\n'
-                            'spring,images/a.jpg,bridge,1.5,-2,0.1,1311875202183627000,rain,nice\n'
-                            'winter,images/b.jpg,bridge,,,,,,\n')
+    path = manifest(folder, 'session,image,place,x,y,yaw,stamp_ns,condition,next,remark\n'
+                            'spring,images/a.jpg,bridge,1.5,-2,0.1,1311875202183627000,rain,images/b.jpg,nice\n'
+                            'winter,images/b.jpg,bridge,,,,,,,\n')
     first, second = read_manifest(path)
     assert first == ManifestRow(folder / 'images/a.jpg', 'bridge', 'spring', 'rain', 1311875202183627000,
-                                1.5, -2.0, 0.1)
+                                1.5, -2.0, 0.1, folder / 'images/b.jpg')
     assert second == ManifestRow(folder / 'images/b.jpg', 'bridge', 'winter')
 
 
@@ -41,6 +41,7 @@ def test_absolute_paths_and_a_byte_order_mark(folder, tmp_path_factory):
     ('', 'has: nothing'),
     ('image,place,session\n', 'no rows'),
     ('image,place,session\nimages/a.jpg,p,s\nimages/c.jpg,p,s\n', 'line 3: there is no image .*c.jpg'),
+    ('image,place,session,next\nimages/a.jpg,p,s,images/z.jpg\n', 'line 2: there is no image .*z.jpg'),
     ('image,place,session\nimages/a.jpg,,s\n', 'line 2: place is empty'),
     ('image,place,session\nimages/a.jpg\n', 'line 2: place is empty'),
     ('image,place,session,x,y\nimages/a.jpg,p,s,east,1\n', "line 2: x is 'east'"),
@@ -68,3 +69,12 @@ def test_written_manifests_read_back(folder):
     assert read_manifest(folder / 'set.csv') == rows
     assert (folder / 'set.csv').read_text().splitlines()[:2] == ['image,place,session,x,y',
                                                                  'images/a.jpg,"a, b",one,1.0,2.5']
+
+
+def test_next_frames_and_further_columns_are_written(folder):
+    rows = [ManifestRow(folder / 'images/a.jpg', 'p', 's', next=folder / 'images/b.jpg'),
+            ManifestRow(folder / 'images/b.jpg', 'p', 's')]
+    write_manifest(folder / 'set.csv', rows, {'visit': [1, 2]})
+    assert read_manifest(folder / 'set.csv') == rows
+    assert (folder / 'set.csv').read_text().splitlines() == [
+        'image,place,session,next,visit', 'images/a.jpg,p,s,images/b.jpg,1', 'images/b.jpg,p,s,,2']

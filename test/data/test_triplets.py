@@ -10,7 +10,8 @@ from dejavu_ros.config import build
 from dejavu_ros.data.frames import Frame
 from dejavu_ros.data.poses import PoseTrack
 from dejavu_ros.data.triplet_config import TripletConfig
-from dejavu_ros.data.triplets import NOWHERE, Traversal, View, find_places, remove_unused, sessions_of_places
+from dejavu_ros.data.places import NOWHERE
+from dejavu_ros.data.triplets import Traversal, View, find_places, number_visits, remove_unused, sessions_of_places
 from dejavu_ros.errors import ConfigError, DataError, ImageError
 from dejavu_ros.geometry import Pose
 
@@ -57,6 +58,30 @@ def test_labels_do_not_change_from_run_to_run():
     rng = np.random.default_rng(1)
     views = [view('a', *rng.uniform(0, 30, 2)) for _ in range(50)]
     assert labels_of(views) == labels_of(views)
+
+
+def visits_of(xs, gap, session='a', seconds=10):
+    views = [View(session, i * seconds * SECOND, Pose.planar(x, 0, 0), Path('a.jpg'), Path('b.jpg'), 1)
+             for i, x in enumerate(xs)]
+    return number_visits(views, find_places(views, TripletConfig())[0], gap * SECOND).tolist()
+
+
+def test_a_place_that_was_left_for_long_is_visited_anew():
+    way_and_back = [0, 1, 20, 20, 20, 1, 0]  # seen at 10 s, and again at 50 s
+    assert visits_of(way_and_back, gap=30) == [1, 1, 1, 1, 1, 2, 2]
+    assert visits_of(way_and_back, gap=40) == [1] * 7
+    assert visits_of([0, 20, 0, 20, 0], gap=15) == [1, 1, 2, 2, 3]
+
+
+def test_standing_still_is_one_visit_and_a_view_in_no_place_is_none():
+    assert visits_of([0, 0, 0, 0], gap=5) == [1] * 4
+    assert visits_of([0, 4.5, 0], gap=15) == [1, 0, 2]
+
+
+def test_every_session_counts_its_own_visits():
+    views = [View(name, stamp * SECOND, Pose.planar(x, 0, 0), Path('a.jpg'), Path('b.jpg'), 1)
+             for name, stamp, x in (('a', 0, 0), ('a', 50, 20), ('a', 99, 0), ('b', 0, 0), ('b', 99, 0))]
+    assert number_visits(views, find_places(views, TripletConfig())[0], 30 * SECOND).tolist() == [1, 1, 2, 1, 1]
 
 
 def test_sessions_without_overlap_are_told_how_far_they_are_apart():

@@ -15,10 +15,8 @@ from dejavu_ros.data.manifests import ManifestRow, write_manifest
 from dejavu_ros.errors import CheckpointError, ConfigError, DataError
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.nn.checkpoint import load_checkpoint
-from dejavu_ros.training.config import SourceConfig
 from dejavu_ros.training.loop import Trainer
 from dejavu_ros.training.recipe import load_recipe
-from dejavu_ros.training.sources import Batches, Source, overlap
 
 SIZE = {'input_width': 32, 'input_height': 24, 'grid_width': 4, 'grid_height': 3, 'reduction': 'area'}
 
@@ -96,42 +94,7 @@ def test_another_recipe_does_not_take_over_a_run(tmp_path, recipe_file):
         Trainer(load_recipe(recipe_file, seed=5), tmp_path / 'run')
 
 
-def test_a_batch_is_a_function_of_seed_and_step(manifest):
-    batches = [Batches([Source(SourceConfig(str(manifest)))], 4, (32, 24), seed, 10) for seed in (0, 0, 1)]
-    first, again, other = (b[3]['images'] for b in batches)
-    assert first.shape == (4, 2, 24, 32, 3)
-    assert (first == again).all() and (first != other).any()
-    assert (batches[0][4]['images'] != first).any()
-
-
-def test_a_batch_holds_different_places_in_different_sessions(tmp_path, manifest):
-    source = Source(SourceConfig(str(manifest), min_gap=2))
-    picked = [sorted(int(file.name[0]) for file in files) for files, _ in source.whole(np.random.default_rng(0), 8)]
-    assert all(a == b for a, b in picked)
-    places = [a for a, _ in picked]
-    assert len(set(places)) == 4 and len({place % 2 for place in places}) == 1
-    for files, _ in source.whole(np.random.default_rng(1), 8):
-        assert files[0].name[2] != files[1].name[2]
-
-
-def test_windows_of_a_fixed_camera_are_places_apart(manifest):
-    source = Source(SourceConfig(str(manifest), fixed_camera=True))
-    views = source.windows(np.random.default_rng(0), 12)
-    assert len(views) == 12
-    for i, (files, window) in enumerate(views):
-        assert 0 <= window.min() and window.max() <= 1
-        for other_files, other in views[:i]:
-            if files[0].name[0] == other_files[0].name[0]:
-                assert overlap(window, other) <= 0.2
-
-
-def test_unusable_data_is_named(tmp_path, manifest, recipe_file):
-    rows = [ManifestRow(tmp_path / f'{place}_0.jpg', str(place), 's0') for place in range(8)]
-    write_manifest(tmp_path / 'single.csv', rows)
-    with pytest.raises(DataError, match='two sessions'):
-        Source(SourceConfig(str(tmp_path / 'single.csv')))
-    with pytest.raises(DataError, match='weight'):
-        Batches([Source(SourceConfig(str(manifest), weight=0.0))], 4, (32, 24), 0, 10)
+def test_unusable_data_is_named(tmp_path, recipe_file):
     trainer = Trainer(load_recipe(recipe_file), tmp_path / 'run')
     trainer.network.final.weight.data.fill_(float('nan'))
     with pytest.raises(DataError, match='loss is nan at step 0'):

@@ -1,0 +1,71 @@
+"""Image files named by where they were taken, as the data sets of visual geo-localization are laid out.
+
+    @EAST@NORTH@ZONE@LETTER@LATITUDE@LONGITUDE@PANO@TILE@HEADING@PITCH@ROLL@HEIGHT@TIMESTAMP@NOTE@.jpg
+
+Only east and north (UTM metres) must be there. The convention is that of the visual place recognition data sets that
+were brought into one format for Berton et al., "Deep Visual Geo-localization Benchmark" (CVPR 2022).
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dejavu_ros.data.manifests import ManifestRow
+from dejavu_ros.data.places import NOWHERE, cluster
+from dejavu_ros.errors import DataError
+
+FIELDS = 15  # between and after the signs, with the suffix
+EAST, NORTH, ZONE, LETTER, HEADING, TIMESTAMP = 1, 2, 3, 4, 9, 13  # numbers of the fields
+RADIUS, ANGLE, GAP = 10.0, math.radians(30), 5.0  # metres, radians, metres: see dejavu_ros.data.places
+ZONE_APART = 1e6  # metres put between zones: the east of each is counted anew
+EQUATOR = 1e7  # the north of southern zones is counted from this far south
+
+
+def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[str]] | None:
+    """Rows and notes of a folder with such names, at any depth; None where no image has one.
+
+    Places are clusters of ``RADIUS``, and of heading where the names tell it; what lies between them is left out. A
+    session is a day (``YYYYMMDD``, or as much of it as the names tell), or the folder where they tell none. Raises
+    DataError where a position is no number.
+    """
+    named = [image for image in images if image.name.startswith('@')]
+    if not named:
+        return None
+    fields = [image.name.split('@') for image in named]
+    # shorter names tell other things in the fields after the first two
+    full = [field if len(field) > FIELDS else [*field[:3], *[''] * (FIELDS - 2)] for field in fields]
+    positions = np.array([_position(image, field) for image, field in zip(named, full)])
+    zones = np.array([int(field[ZONE]) if field[ZONE].isdecimal() else 0 for field in full])
+    positions[:, 0] += ZONE_APART * (zones - zones.min())
+    yaws = np.array([_yaw(field[HEADING]) for field in full])
+    labels, _ = cluster(positions, yaws, RADIUS, ANGLE, GAP)
+    rows = []
+    for image, field, (x, y), yaw, label in zip(named, full, positions.tolist(), yaws.tolist(), labels.tolist()):
+        if label != NOWHERE:
+            place = str(image.parent.relative_to(folder))
+            rows.append(ManifestRow(image, f'{label:05d}', field[TIMESTAMP][:8] or place, place if place != '.' else '',
+                                    x=x, y=y, yaw=None if math.isnan(yaw) else yaw))
+    counted = [(len(images) - len(named), 'have no position in their name'),
+               (len(named) - len(rows), f'lie between places of {RADIUS:g} m')]
+    return rows, [f'{count} of {len(images)} images {why} and are left out' for count, why in counted if count]
+
+
+def _position(image: Path, field: list[str]) -> tuple[float, float]:
+    """Metres east and north, of the equator in both hemispheres."""
+    try:
+        east, north = float(field[EAST]), float(field[NORTH])
+    except (IndexError, ValueError):
+        east = north = math.nan
+    if not math.isfinite(east + north):
+        raise DataError(f'{image} names no position: expected @EAST@NORTH@... in metres')
+    return east, north - EQUATOR if 'C' <= field[LETTER].upper() < 'N' else north
+
+
+def _yaw(heading: str) -> float:
+    """Radians from east towards north of a compass heading in degrees; NaN where there is none."""
+    try:
+        return math.remainder(math.radians(90 - float(heading)), math.tau)
+    except ValueError:
+        return math.nan

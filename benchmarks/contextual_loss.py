@@ -2,8 +2,8 @@
 
     python benchmarks/contextual_loss.py [--device cuda] [--json FILE]
 
-Each row is forward and backward, with gradients to both sides, in a process of its own. On a CPU the peak is the growth of
-the process's resident memory over that before the first pass, on CUDA that of the allocator.
+Each row is forward and backward, with gradients to both sides, in a process of its own. On a CPU the peak is the growth
+of the process's resident memory over that before the first pass, on CUDA that of the allocator.
 """
 
 import argparse

@@ -56,6 +56,8 @@ def read_equal_names(folder: Path, images: Sequence[Path]) -> tuple[list[Manifes
 
     ``SEASON/NAME.png``, also with further folders in NAME: a season is a session, a name a place.
     """
+    if (folder / 'poses.txt').is_file():  # one drive, whose depth pictures are named as its images
+        return None
     parts = [(image, *_season_and_name(image.relative_to(folder))) for image in images if image.parent != folder]
     seasons: dict[str, set[str]] = {}
     for _, season, name in parts:

@@ -14,21 +14,24 @@ SHARED, ALONE = '#1a7f37', '0.6'
 
 def overlap_table(traversals: Sequence[Traversal], views: Sequence[View], labels: np.ndarray, visits: np.ndarray,
                   seen: Sequence[set[str]]) -> str:
-    """A row for each session, and below it the share of places that two sessions or more saw."""
-    rows = []
+    """A row for each session, below it the share of places that two sessions or more saw, and who shares none."""
+    rows, alone = [], []
     calls = {(view.session, label, visit) for view, label, visit in zip(views, labels.tolist(), visits.tolist())
              if label != NOWHERE}
     for traversal in traversals:
         own = [places for places in seen if traversal.name in places]
         shared = sum(len(places) > 1 for places in own)
+        if not shared:
+            alone.append(f'\n  {traversal.name} shares no place with another session')
         placed = sum(view.session == traversal.name and label != NOWHERE for view, label in zip(views, labels))
         rows.append([traversal.name, traversal.condition or '-', traversal.frames, len(traversal.views), placed,
                      len(own), sum(session == traversal.name for session, _, _ in calls), shared])
     shared = sum(len(places) > 1 for places in seen)
     table = tabulate(rows, disable_numparse=True, colalign=('left', 'left', *['right'] * 6),
                      headers=['session', 'condition', 'frames', 'kept', 'in places', 'places', 'visits', 'shared'])
-    return (f'{table}\n{len(seen)} places, {shared} of them ({shared / len(seen):.0%}) seen in two sessions or more, '
+    text = (f'{table}\n{len(seen)} places, {shared} of them ({shared / len(seen):.0%}) seen in two sessions or more, '
             f'{sum(len(places) == len(traversals) for places in seen)} in all {len(traversals)}')
+    return ''.join([text, *alone])
 
 
 def overlap_picture(path: Path, traversals: Sequence[Traversal], centres: np.ndarray, seen: Sequence[set[str]],

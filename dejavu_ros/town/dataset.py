@@ -29,31 +29,34 @@ SHARES = (0.6, 0.2, 0.2)  # of the places that look ahead, left and right
 
 def render_dataset(out_dir: str | Path, town_seeds: Sequence[int], conditions_per_town: Sequence[str] = CONDITIONS,
                    places_per_town: int = 60, *, width: int = 192, height: int = 144, hfov_deg: float = 80.0,
-                   traversal_seed: int = 0, quality: int = 92, progress=iter) -> int:
+                   traversal_seed: int = 0, next_after: float = 0.0, quality: int = 92, progress=iter) -> int:
     """Write JPEG pictures and ``manifest.csv`` to the new folder ``out_dir``; return the number of pictures.
 
     Places lie evenly along the loop, each with its own camera (ahead, left or right, turned a little); every condition
     is one session that strays from them. Position and yaw (radians) are those of the camera; x has ``TOWN_APART``
-    times the town seed added. Raises DataError where the folder cannot be made, ConfigError for no such condition.
+    times the town seed added. With ``next_after`` metres, each picture has one of so much further on beside it, named in
+    the column ``next``. Raises DataError where the folder cannot be made, ConfigError for no such condition.
     """
     rows = []
     with new_folder(out_dir) as folder:
         for seed in progress(town_seeds):
             with Renderer(Town(seed), width, height, hfov_deg) as renderer:
-                for row, picture in town_pictures(renderer, conditions_per_town, places_per_town, traversal_seed):
-                    path = folder / row.image
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(encode_jpeg(picture, quality))
-                    rows.append(dataclasses.replace(row, image=path))
+                for row, pictures in town_pictures(renderer, conditions_per_town, places_per_town, traversal_seed,
+                                                   next_after):
+                    paths = [folder / row.image, folder / row.image.with_stem(f'{row.image.stem}_next')]
+                    paths[0].parent.mkdir(parents=True, exist_ok=True)
+                    for path, picture in zip(paths, pictures):
+                        path.write_bytes(encode_jpeg(picture, quality))
+                    rows.append(dataclasses.replace(row, image=paths[0], next=paths[1] if next_after else None))
         write_manifest(folder / 'manifest.csv', rows)
     return len(rows)
 
 
-def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int,
-                  traversal_seed: int) -> Iterator[tuple[ManifestRow, np.ndarray]]:
+def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int, traversal_seed: int,
+                  next_after: float = 0.0) -> Iterator[tuple[ManifestRow, list[np.ndarray]]]:
     """Every place of a town in every condition: a row and its picture (H, W, 3) uint8 RGB.
 
-    Where a parked van fills the picture, the place is left out of that condition.
+    With ``next_after`` a second picture follows, taken so many metres further on. Where a parked van fills the picture, the place is left out of that condition.
     """
     town = renderer.town
     rng = np.random.default_rng((town.seed, 3))
@@ -73,8 +76,13 @@ def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int,
                 x=round(float(camera.position[0] + TOWN_APART * town.seed), 3), y=round(float(camera.position[1]), 3),
                 yaw=round(float(np.arctan2(ahead[1], ahead[0])), 5))
             picture, depth = renderer.render(traversal, pose, mount, place)
-            if not is_hidden(depth):
-                yield row, picture
+            if is_hidden(depth):
+                continue
+            pictures = [picture]
+            if next_after:
+                further = traversal.pose(station + along + next_after, aside, turn)
+                pictures.append(renderer.render(traversal, further, mount, place)[0])
+            yield row, pictures
 
 
 def draw_mount(rng: np.random.Generator) -> Pose:

@@ -34,7 +34,7 @@ class TrainConfig:
                            choices=('cosine', 'constant'))
     warmup: int = option(50, 'steps of linear warm-up', low=0)
     channels: int = option(10, 'n, vectors\' length', low=1, high=256)
-    device: str = option('cpu', 'torch device: cpu, cuda, cuda:1; each process of torchrun takes a cuda device of its own')
+    device: str = option('cpu', 'torch device: cpu, cuda, cuda:1; under torchrun, cuda is each process\'s own')
     bfloat16: bool = option(True, 'mixed precision: bfloat16 where it is safe; weights and loss stay float32')
     workers: int = option(1, 'processes that load images', low=0, high=256)
     seed: int = option(0, 'of the weights and of every batch', low=0)

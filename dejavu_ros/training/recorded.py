@@ -41,26 +41,21 @@ class RecordedSource:
         """Raises DataError where no place has two sessions, or a batch would have but one place."""
         found = read_places(config.manifest)
         self.config, self.name, self.notes = config, found.name, list(found.notes)
-        without = set(config.without.split())
-        rows = [row for row in found.rows if not {row.session, row.condition} & without]
+        rows = leave_out(found.rows, config)
         self.next = {row.image: image for row, image in zip(rows, next_images(rows)) if image}
         places: dict[str, dict[str, list[ManifestRow]]] = {}
         for row in rows:
             places.setdefault(row.place, {}).setdefault(row.session, []).append(row)
         self.places = [list(sessions.values()) for sessions in places.values() if len(sessions) > 1]
         self.n_places = len(self.places)
-        self._note_losses(rows, found.rows, places, without)
+        self._note_losses(rows, places)
         if not self.places:
             raise DataError(f'{config.manifest}: training needs places seen in two sessions, found none of '
                             f'{len(places)}')
         if not config.fixed_camera:
             check_slots(len(self.places), config)
 
-    def _note_losses(self, rows: list[ManifestRow], found: list[ManifestRow], places: dict, without: set[str]) -> None:
-        labels = {label for row in found for label in (row.session, row.condition)}
-        if without - labels:
-            raise DataError(f'{self.config.manifest}: no session or condition {", ".join(sorted(without - labels))} to '
-                            f'leave out; there are: {", ".join(sorted(filter(None, labels)))}')
+    def _note_losses(self, rows: list[ManifestRow], places: dict[str, dict[str, list[ManifestRow]]]) -> None:
         lonely = len(places) - len(self.places)
         if lonely:
             self.notes.append(f'{lonely} of {len(places)} places were seen in one session only and are left out')
@@ -81,7 +76,7 @@ class RecordedSource:
         Raises DataError where image after image is unusable.
         """
         drawn = self.windows(rng, count) if self.config.fixed_camera else self.whole(rng)
-        waiting = list(itertools.islice(drawn, count))
+        waiting = list(itertools.islice(drawn, count))  # more are drawn only in the place of failed ones
         mirror = rng.random() < 0.5
         samples, skipped, used, failures = [], [], set(), 0
         for pair in itertools.chain(waiting, drawn):
@@ -162,6 +157,16 @@ class RecordedSource:
             raise ImageError(f'{path}: {error}') from None
         view = cut(image, jittered(rng, window), size)
         return disturb(view, self.config.photometric, rng) if self.config.photometric else view
+
+
+def leave_out(rows: list[ManifestRow], config: SourceConfig) -> list[ManifestRow]:
+    """Without the sessions and conditions that ``config`` leaves out. Raises DataError for one that is not there."""
+    without = set(config.without.split())
+    labels = {label for row in rows for label in (row.session, row.condition)}
+    if without - labels:
+        raise DataError(f'{config.manifest}: no session or condition {", ".join(sorted(without - labels))} to leave '
+                        f'out; there are: {", ".join(sorted(filter(None, labels)))}')
+    return [row for row in rows if not {row.session, row.condition} & without]
 
 
 def nearest(rng: np.random.Generator, anchor: ManifestRow, rows: list[ManifestRow]) -> ManifestRow:

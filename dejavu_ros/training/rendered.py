@@ -123,14 +123,15 @@ class RenderedSource:
 def take(renderer: Renderer, drives: Sequence[Traversal], plans: Sequence[Sequence[Shot]]) -> list[list[np.ndarray]]:
     """Pictures (H, W, 3) uint8 of those plans none of whose shots is hidden; one drive after the other, for speed."""
     pictures, hidden = {}, set()
-    for number in range(len(drives)):
-        for (plan, frame), shot in [((i, j), shot) for i, shots in enumerate(plans) for j, shot in enumerate(shots)
-                                    if shot.drive == number and i not in hidden]:
-            pictures[plan, frame], depth = renderer.render(drives[number], shot.map_T_base, shot.base_T_camera,
+    shots = [(plan, frame, shot) for plan, frames in enumerate(plans) for frame, shot in enumerate(frames)]
+    for plan, frame, shot in sorted(shots, key=lambda item: item[2].drive):
+        if plan not in hidden:
+            pictures[plan, frame], depth = renderer.render(drives[shot.drive], shot.map_T_base, shot.base_T_camera,
                                                            shot.moment)
             if is_hidden(depth):
                 hidden.add(plan)
-    return [[pictures[i, j] for j in range(len(shots))] for i, shots in enumerate(plans) if i not in hidden]
+    return [[pictures[plan, frame] for frame in range(len(frames))] for plan, frames in enumerate(plans)
+            if plan not in hidden]
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -139,8 +140,8 @@ def parse_seeds(text: str) -> list[int]:
     ranges = [(int(part[1]), int(part[2] or part[1])) for part in found if part]
     others = [seed for ends in ranges for seed in ends if seed not in TRAINING_SEEDS]
     if others:
-        raise ConfigError(f'town {others[0]} is kept for validation or tests: training takes seeds '
-                          f'{TRAINING_SEEDS[0]} to {TRAINING_SEEDS[-1]}')
+        raise ConfigError(f'town {others[0]} is not for training: seeds {TRAINING_SEEDS[0]} to {TRAINING_SEEDS[-1]} '
+                          'are, the others validate and test')
     seeds = [seed for first, last in ranges for seed in range(first, last + 1)]
     if not all(found) or not seeds:
         raise ConfigError(f'town must be seeds such as 1-10 or 1,4,7, got {text!r}')

@@ -1,7 +1,7 @@
 """One optimiser step over several batches: the same in one process as in several that share the batches out.
 
-Gradients are averaged over the batches. So is what batch norm keeps running: each batch is normalised by itself, and the
-running statistics move once a step, by the mean of what its batches would have moved them.
+Gradients are averaged over the batches. So is what batch norm keeps running: each batch is normalised by itself, and
+the running statistics move once a step, by the mean of what its batches would have moved them.
 """
 
 import dataclasses

@@ -69,6 +69,8 @@ def refused(extract, tmp_path):
 def test_three_traversals_become_a_manifest(bags, extract, tmp_path):
     status, out, err = extract('--bag', bags[0], '--bag', bags[1], bags[2], '--condition', 'summer', 'snow', 'night')
     assert (status, err) == (0, '')
+    assert [line for line in out.splitlines() if 'shares no place' in line] == [
+        '  night shares no place with another session']
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['images', 'manifest.csv', 'overlap.png']
     rows = read_manifest(tmp_path / 'out' / 'manifest.csv')
     sessions = {name: [row for row in rows if row.session == name] for name in ('summer', 'winter', 'night')}

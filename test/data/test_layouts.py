@@ -51,6 +51,12 @@ def test_equal_names_in_sections_of_seasons(tmp_path):
     assert set(places(read_places(tmp_path))) == {'one/7', 'two/7'}
 
 
+def test_a_drive_with_depth_pictures_is_no_pair_of_seasons(tmp_path):
+    lay_out(tmp_path, 'images/7.png', 'depth/7.png', 'poses.txt')
+    with pytest.raises(DataError, match='no known layout'):
+        read_places(tmp_path)
+
+
 def utm(east, north, day='', heading='', zone='17', letter='T'):
     return f'@{east:010.2f}@{north:010.2f}@{zone}@{letter}@40.44@-79.99@pano@3@{heading}@@@@{day}@@.jpg'
 

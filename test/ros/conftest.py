@@ -108,7 +108,7 @@ class Bench:
         self.thread.start()
         self.spinner = SingleThreadedExecutor(context=context)
         self.spinner.add_node(self.user)
-        self.cameras = {}
+        self.cameras, self.clients = {}, {}
 
     def close(self):
         self.executor.shutdown()
@@ -118,7 +118,7 @@ class Bench:
         self.spinner.shutdown()
         self.user.destroy_node()
 
-    def until(self, condition, what='', timeout=10.0):
+    def until(self, condition, what='', timeout=30.0):
         end = time.monotonic() + timeout
         while not (result := condition()):
             assert time.monotonic() < end, f'waited in vain for {what or condition}'
@@ -131,12 +131,20 @@ class Bench:
             self.spinner.spin_once(timeout_sec=0.02)
 
     def call(self, kind, name, request=None):
-        client = self.user.create_client(kind, name)
-        assert client.wait_for_service(10), f'no service {name}'
-        future = client.call_async(request or kind.Request())
+        future = self.client(kind, name).call_async(request or kind.Request())
         self.until(future.done, f'an answer of {name}')
-        self.user.destroy_client(client)
         return future.result()
+
+    def client(self, kind, name):
+        """One client a service, kept: DDS may miss the server of a client made while others come and go."""
+        for _ in range(4):
+            client = self.clients.get(name) or self.user.create_client(kind, name)
+            if client.wait_for_service(5):
+                self.clients[name] = client
+                return client
+            self.user.destroy_client(client)
+            self.clients.pop(name, None)
+        raise AssertionError(f'no service {name}')
 
     def change(self, transition):
         """True where the transition succeeded."""

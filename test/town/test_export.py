@@ -130,6 +130,15 @@ def test_dataset_shows_each_place_in_each_condition(tmp_path):
         assert (one[0] > 1.5 * TOWN_APART) == place.startswith('town002')
 
 
+def test_dataset_with_next_frames(tmp_path):
+    render_dataset(tmp_path / 'set', [1], ('sun', 'night'), 3, width=48, height=36, next_after=1.0)
+    render_dataset(tmp_path / 'plain', [1], ('sun', 'night'), 3, width=48, height=36)
+    for row in read_manifest(tmp_path / 'set/manifest.csv'):
+        first, following = load_image(row.image).astype(int), load_image(row.next).astype(int)
+        assert np.abs(first - following).mean() > 2, 'a metre further on'
+        assert np.array_equal(first, load_image(tmp_path / 'plain' / row.image.relative_to(tmp_path / 'set')))
+
+
 @pytest.mark.parametrize('arguments, message', [
     (['-o', '{}/new', '--length', '-3'], 'length must be in 0 to 100000'),
     (['-o', '{}/new', '--width', '3'], 'width must be in 32 to 4096'),

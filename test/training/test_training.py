@@ -109,7 +109,7 @@ def test_a_run_killed_at_any_instant_goes_on_to_the_same_weights(tmp_path, recip
     rng = np.random.default_rng()  # other instants each time: none may matter
     reached = 0
     process = begin(recipe_file, cut)
-    for _ in range(5):
+    for _ in range(4):
         wait_for(lambda: lines_logged(cut) > reached or not process.is_alive())
         reached = lines_logged(cut)
         time.sleep(rng.uniform(0, 0.3))

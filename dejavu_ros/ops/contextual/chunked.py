@@ -20,9 +20,9 @@ def contextual_matrix(queries: torch.Tensor, keyframes: torch.Tensor, settings: 
     """CX of every query with every keyframe.
 
     ``queries`` (Q, n, N1), ``keyframes`` (K, n, N2) of any float type; distances are float32 (float64 for
-    float64 input). Returns (Q, K). Whatever Q, K, N1 and N2 are, at most ``block`` distances (a row of a pair, if that is
-    more) are held at a time, in three copies for gradients; 0 takes what suits the device. Second derivatives there are
-    none.
+    float64 input). Returns (Q, K). Whatever Q, K, N1 and N2 are, at most ``block`` distances (a row of a pair, if that
+    is more) are held at a time, in three copies for gradients; 0 takes what suits the device. There are no second
+    derivatives.
     """
     block = block or (CUDA_BLOCK if queries.is_cuda else BLOCK)
     with torch.autocast(queries.device.type, enabled=False):
@@ -161,7 +161,8 @@ class Workspace:
         return (torch.cat([-2 * a, a.square().sum(1, keepdim=True), one_a], 1),
                 torch.cat([b, one_b, b.square().sum(1, keepdim=True)], 1))
 
-    def gradients(self, by_squared: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def gradients(self, by_squared: torch.Tensor, a: torch.Tensor,
+                  b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """From those by the squared distances (A, rows, B, N2) to those by the maps, (A, n, rows) and (B, n, N2)."""
         left, right = self.lifted(a, b)
         weights = by_squared.view(len(left), len(right))
@@ -169,4 +170,4 @@ class Workspace:
         a, b = a.to(self.dtype), b.to(self.dtype)
         by_left = by_left.unflatten(0, (len(a), -1)).transpose(1, 2)
         by_right = by_right.unflatten(0, (len(b), -1)).transpose(1, 2)
-        return (-2 * by_left[:, :-2] + 2 * a * by_left[:, -2:-1]), (by_right[:, :-2] + 2 * b * by_right[:, -1:])
+        return -2 * by_left[:, :-2] + 2 * a * by_left[:, -2:-1], by_right[:, :-2] + 2 * b * by_right[:, -1:]

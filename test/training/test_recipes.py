@@ -1,0 +1,30 @@
+"""The recipes that come with the package, and what the docs say of them."""
+
+from pathlib import Path
+
+import pytest
+
+from dejavu_ros.config import markdown
+from dejavu_ros.training.config import TrainConfig
+from dejavu_ros.training.objective import frames_needed
+from dejavu_ros.training.recipe import load_recipe
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize('name, loss, frames', [('rendered', 'infonce', 2), ('train', 'infonce', 4),
+                                                ('paper', 'triplet', 6)])
+def test_recipes_load(name, loss, frames):
+    recipe = load_recipe(ROOT / f'config/{name}.yaml')
+    assert recipe.train.loss == loss and frames_needed(recipe.train) == frames
+    assert recipe.sources and recipe.validation
+
+
+def test_the_papers_recipe_is_that_of_the_paper():
+    train = load_recipe(ROOT / 'config/paper.yaml').train
+    assert (train.optimiser, train.learning_rate, train.epochs) == ('sgd', 1e-3, 160)
+    assert (train.margin, train.channels, train.vectors) == (0.5, 10, 4096)
+
+
+def test_docs_list_the_options():
+    assert markdown(TrainConfig) in (ROOT / 'docs/training.md').read_text()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dejavu_ros.data.layouts import read_places
 from dejavu_ros.data.manifests import ManifestRow, read_manifest, write_manifest
+from dejavu_ros.data.windows import write_windows
 from dejavu_ros.errors import DataError, exit_status
 
 
@@ -83,7 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog='known_sets', description=__doc__.splitlines()[0])
     parser.add_argument('set', choices=SETS)
     parser.add_argument('folder', type=Path)
-    parser.add_argument('-o', '--output', required=True, metavar='CSV')
+    parser.add_argument('-o', '--output', required=True, metavar='CSV', help='manifest; with --windows a new folder')
+    parser.add_argument('--windows', action='store_true', help='cut the images of fixed cameras into windows, each a '
+                                                               'place, and write them')
     parser.add_argument('--only', nargs='+', metavar='PLACE', help='keep these places (cameras)')
     parser.add_argument('--but', nargs='+', metavar='PLACE', default=(), help='leave these places out')
     arguments = parser.parse_args(argv)
@@ -93,8 +96,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if row.place not in arguments.but and (not arguments.only or row.place in arguments.only)]
         if not rows:
             raise DataError(f'{arguments.folder} has no image of these places')
-        write_manifest(arguments.output, rows)
-        read_manifest(arguments.output)
+        if arguments.windows:
+            rows = write_windows(arguments.output, rows)
+        else:
+            write_manifest(arguments.output, rows)
+            read_manifest(arguments.output)
         print(f'{arguments.output}: {len(rows)} images, {len({row.place for row in rows})} places, '
               f'{len({row.session for row in rows})} sessions')
         return 0

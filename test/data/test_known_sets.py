@@ -1,9 +1,11 @@
 """Manifests of published sets, from folders laid out as they are."""
 
+import numpy as np
 import pytest
 
 from dejavu_ros.data.known_sets import main
 from dejavu_ros.data.manifests import read_manifest
+from dejavu_ros.images import encode_jpeg, load_image
 
 
 def lay_out(folder, *names):
@@ -29,6 +31,21 @@ def test_webcams(tmp_path):
                                          ('20140401_092710.jpg', 'there', '20140401_092710')]
     assert made(tmp_path, 'webcams-by-month', '--only', 'there') == [('20140401_092710.jpg', 'there', '201404')]
     assert made(tmp_path, 'webcams-by-hour', '--but', 'there') == [('20131007_155702.jpg', 'here', '15')]
+
+
+def test_windows_of_a_fixed_camera_are_places(tmp_path):
+    y, x = np.mgrid[:120, :160]
+    picture = np.stack([x, 2 * y, x + y // 2], 2).astype(np.uint8)
+    for stamp in ('20131007_155702', '20140401_092710'):
+        path = tmp_path / f'set/here/{stamp}.jpg'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_jpeg(picture))
+    assert main(['webcams', str(tmp_path / 'set'), '-o', str(tmp_path / 'windows'), '--windows']) == 0
+    rows = read_manifest(tmp_path / 'windows/manifest.csv')
+    assert len(rows) == 24 and len({row.place for row in rows}) == 12 and len({row.session for row in rows}) == 2
+    corner = load_image(tmp_path / 'windows/here-2-3/20131007_155702.jpg')
+    assert corner.shape == (60, 60, 3)
+    assert np.abs(corner.astype(int) - picture[-60:, -60:]).mean() < 3
 
 
 def test_a_layout_that_is_read_as_it_is_becomes_a_manifest(tmp_path, capsys):

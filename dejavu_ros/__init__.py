@@ -3,4 +3,4 @@
 Imported whenever the generated ``dejavu_ros.msg`` is, so it imports nothing itself.
 """
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'

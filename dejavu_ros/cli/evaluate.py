@@ -7,24 +7,31 @@ HELP = 'how well features tell places apart across sessions: AUC and recall of a
 
 
 def configure(parser) -> None:
-    parser.add_argument('--manifest', required=True, metavar='CSV',
-                        help='columns image (relative to the file), place, session; optional x, y and others')
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument('--manifest', metavar='CSV',
+                      help='columns image (relative to the file), place, session; optional x, y and others. Or a '
+                           'folder in a layout of docs/training_data.md')
+    what.add_argument('--compare', nargs='+', metavar='DIR', help='finished evaluations of one set, side by side')
     parser.add_argument('-o', '--output', required=True, metavar='DIR',
-                        help='gets metrics.json, auc_matrix.png and report.html')
+                        help='gets metrics.json, pictures and report.html, or compare.json and compare.html')
     add_arguments(parser, EvaluationSettings)
 
 
 def run(arguments) -> int:
-    from pathlib import Path
+    if arguments.compare:
+        from dejavu_ros.evaluation.compare import compare
 
-    from dejavu_ros.data.manifests import read_manifest
+        print(compare(arguments.compare, arguments.output))
+        print(f'written: {arguments.output}/compare.json, compare.html')
+        return 0
+    from dejavu_ros.data.layouts import read_places
     from dejavu_ros.evaluation.measure import evaluate
     from dejavu_ros.evaluation.report import summary
 
     settings = from_arguments(EvaluationSettings, arguments)
-    rows = read_manifest(arguments.manifest)
-    title = f'{Path(arguments.manifest).stem}: {settings.features}, {settings.similarity}'
-    metrics = evaluate(rows, settings, arguments.output, title)
-    print(summary(metrics))
-    print(f'written: {arguments.output}/metrics.json, auc_matrix.png, report.html')
+    places = read_places(arguments.manifest)
+    for note in places.notes:
+        print(f'{places.name}: {note}')
+    print(summary(evaluate(places, settings, arguments.output)))
+    print(f'written: {arguments.output}/metrics.json, auc_matrix.png, precision_recall.png, report.html')
     return 0

@@ -1,6 +1,6 @@
 """The features that can be evaluated, behind one face: images to descriptors, and the score that compares them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dejavu_ros.evaluation.baselines import RATIOS, LocalFeatures
+from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
 from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
 from dejavu_ros.evaluation.settings import EvaluationSettings
@@ -22,24 +23,31 @@ class Method:
 
     def __init__(self, settings: EvaluationSettings):
         """Raises CheckpointError, ConfigError."""
-        self.settings, self.checkpoint = settings, None
-        contextual, ratio = ContextualSettings(), RATIOS.get(settings.features)
+        self.settings, self.checkpoint, self.extractor = settings, None, None
+        self.dense: Callable[[np.ndarray], np.ndarray] | None = None  # (H, W, 3) uint8 to (n, h, w), where there is such
+        contextual = ContextualSettings()
         if settings.features == 'dvf':
             checkpoint = load_checkpoint(settings.checkpoint)
-            extractor = FeatureExtractor(checkpoint, settings.device)
+            self.extractor = FeatureExtractor(checkpoint, settings.device)
             contextual, self.checkpoint = checkpoint.contextual, checkpoint.identity
-            self.describe: Callable[[np.ndarray], np.ndarray] = lambda image: extractor.extract([image])[0]
+            self.dense = self.extractor.dense
+        elif settings.features in RATIOS:
+            self.describe: Callable[[np.ndarray], np.ndarray] = LocalFeatures(settings.features, settings.keypoints,
+                                                                              settings.max_width).describe
         else:
-            self.describe = LocalFeatures(settings.features, settings.keypoints, settings.max_width).describe
+            foreign = TorchFeatures(settings.features, settings.max_width, settings.device)
+            self.dense, self.describe = foreign.dense, foreign.describe
         if settings.similarity == 'cx':
             self.symmetric = contextual.symmetric
             self.score: Score = partial(contextual_similarity, settings=contextual)
         else:
             self.symmetric = True
-            self.score = partial(match_similarity, ratio=ratio)
+            self.score = partial(match_similarity, ratio=RATIOS.get(settings.features))
 
-    def descriptors(self, images: Iterable[str | Path]) -> list[np.ndarray]:
-        """Descriptors (n, N_i) of image files, one image in memory at a time. Raises ImageError."""
+    def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
+        """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""
+        if self.extractor:
+            return self.extractor.extract_files(images)
         return [self.describe(load_image(path)) for path in tqdm(images, desc=self.settings.features, unit='image',
                                                                  disable=None)]
 

@@ -1,35 +1,54 @@
 """One evaluation: a manifest and a method to figures, pictures and a report."""
 
+import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from dejavu_ros.data.layouts import PlaceSet
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
 from dejavu_ros.evaluation.features import Method
-from dejavu_ros.evaluation.metrics import retrieval_metrics
+from dejavu_ros.evaluation.metrics import by_session, centred, recall_by_condition, retrieval_metrics
 from dejavu_ros.evaluation.report import write_report
 from dejavu_ros.evaluation.settings import EvaluationSettings
 
 
-def measure(rows: list[ManifestRow], settings: EvaluationSettings) -> tuple[dict, np.ndarray]:
+def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> tuple[dict, np.ndarray]:
     """The content of ``metrics.json`` and the (B, B) similarity it was computed from. Raises DejavuError."""
-    method = Method(settings)
+    rows = places.rows
+    if settings.map and settings.map not in by_session(rows):  # said before the long work
+        raise DataError(f'no session {settings.map} to be the map; there are: {", ".join(by_session(rows))}')
     similarity = method.all_pairs([row.image for row in rows])
+    if settings.centre:
+        similarity = centred(rows, similarity)
     metrics = retrieval_metrics(rows, similarity, settings.radius)
-    metrics |= {'features': settings.features, 'similarity': settings.similarity, 'checkpoint': method.checkpoint,
+    metrics |= {'features': settings.features, 'similarity': settings.similarity, 'centre': settings.centre,
+                'checkpoint': method.checkpoint,
                 'checkpoint_file': settings.checkpoint or 'shipped' if settings.features == 'dvf' else None,
-                'radius': settings.radius or None}
+                'radius': settings.radius or None, 'map': settings.map or None,
+                'recall_by_condition': recall_by_condition(rows, similarity, settings.map, settings.radius)
+                if settings.map else None,
+                'set': places.name, 'images': identity(rows)}
     return metrics, similarity
 
 
-def evaluate(rows: list[ManifestRow], settings: EvaluationSettings, folder: str | Path, title: str) -> dict:
-    """:func:`measure`, and write ``metrics.json``, ``auc_matrix.png`` and ``report.html`` to ``folder``."""
+def evaluate(places: PlaceSet, settings: EvaluationSettings, folder: str | Path) -> dict:
+    """:func:`measure`, and write all that :func:`dejavu_ros.evaluation.report.write_report` does to ``folder``."""
     check_writable(Path(folder))
-    metrics, similarity = measure(rows, settings)
-    write_report(folder, title, rows, metrics, similarity)
+    method = Method(settings)
+    metrics, similarity = measure(places, settings, method)
+    title = f'{places.name}: {settings.features}, {settings.similarity}{", centred" if settings.centre else ""}'
+    write_report(folder, title, places.rows, metrics, similarity, method.dense)
     return metrics
+
+
+def identity(rows: Sequence[ManifestRow]) -> str:
+    """12 hex digits that are the same where images, places and sessions are, wherever they lie."""
+    known = sorted((row.image.name, row.place, row.session) for row in rows)
+    return hashlib.sha256(repr(known).encode()).hexdigest()[:12]
 
 
 def check_writable(folder: Path) -> None:

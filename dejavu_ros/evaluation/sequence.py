@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('manifest')
     parser.add_argument('--map', required=True, metavar='SESSION', help='session that is the map')
     parser.add_argument('--tolerance', type=float, required=True, help='in the unit of x')
-    add_arguments(parser, EvaluationSettings, skip=('radius',))
+    add_arguments(parser, EvaluationSettings, skip=('radius', 'map', 'centre'))
     arguments = parser.parse_args(argv)
 
     def work() -> int:

@@ -10,16 +10,19 @@ from dejavu_ros.errors import ConfigError
 class EvaluationSettings:
     """Features and the score that compares them."""
 
-    features: str = option('dvf', 'Deja-Vu features of a checkpoint, or a hand-made baseline',
-                           choices=('dvf', 'orb', 'sift', 'rootsift'))
+    features: str = option('dvf', 'Deja-Vu features of a checkpoint (dvf), a hand-made baseline (orb, sift, rootsift), or '
+                                  'MODULE:CALLABLE, a torch extractor of your own')
     similarity: str = option('cx', 'contextual similarity, or share of descriptors with a mutual nearest neighbour',
                              choices=('cx', 'matches'))
     checkpoint: str = option('', 'file of weights for dvf; empty is the shipped one, random are untrained weights')
+    centre: bool = option(False, 'subtract from every score the map image\'s mean score over its own session, so that '
+                                 'what looks like everything stands out no more')
     device: str = option('cpu', 'torch device, e.g. cpu or cuda')
     radius: float = option(0.0, 'images this near count as a right answer for recall, beside those of the same place; '
                                 '0 is by place only', unit='m', low=0.0)
+    map: str = option('', 'session that is the map: recall of the others against it, condition by condition')
     keypoints: int = option(500, 'orb, sift, rootsift: strongest keypoints kept of an image', low=1)
-    max_width: int = option(512, 'orb, sift, rootsift: wider images are reduced to this', unit='px', low=16)
+    max_width: int = option(512, 'all but dvf: wider images are reduced to this', unit='px', low=16)
 
     def __post_init__(self) -> None:
         if self.checkpoint and self.features != 'dvf':

@@ -90,6 +90,11 @@ class FeatureExtractor:
             grids.append(to_grid(self.network, batch, self.settings).flatten(2).half().cpu().numpy())
         return np.concatenate(grids)
 
+    @torch.inference_mode()
+    def dense(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 RGB to the network's whole map (n, height, width of its input) float32."""
+        return self.network(to_input([image], self.settings).to(self.device))[0].cpu().numpy()
+
     def extract_files(self, paths: Sequence[str | Path]) -> np.ndarray:
         """Image files to (B, n, gh * gw) float16, a batch of images in memory at a time. Raises ImageError."""
         starts = tqdm(range(0, len(paths), self.batch_size), desc='features', unit='batch', disable=None)

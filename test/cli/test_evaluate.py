@@ -52,6 +52,13 @@ def evaluated(folder, *arguments):
     return json.loads((folder / 'metrics.json').read_text())
 
 
+def failure(capsys, *arguments):
+    assert main(['evaluate', *map(str, arguments)]) == 1
+    output = capsys.readouterr()
+    assert len(output.err.splitlines()) == 1 and output.err.startswith('dejavu evaluate: ')
+    return output.err
+
+
 @pytest.mark.parametrize('similarity', ['cx', 'matches'])
 @pytest.mark.parametrize('features', ['orb', 'sift', 'rootsift'])
 def test_baselines_know_moved_pictures(manifest, tmp_path, features, similarity):
@@ -88,14 +95,109 @@ def test_report_stands_alone(manifest, tmp_path):
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert 'Different places, found most alike' in page and page.count('data:image/jpeg') == 2 * 3 * 4
     assert cv2.imread(str(tmp_path / 'auc_matrix.png')) is not None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['auc_matrix.png', 'metrics.json', 'report.html']
+    assert cv2.imread(str(tmp_path / 'precision_recall.png')) is not None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['auc_matrix.png', 'metrics.json',
+                                                                'precision_recall.png', 'report.html']
 
 
-def failure(capsys, *arguments):
-    assert main(['evaluate', *map(str, arguments)]) == 1
-    output = capsys.readouterr()
-    assert len(output.err.splitlines()) == 1 and output.err.startswith('dejavu evaluate: ')
-    return output.err
+def test_dense_features_are_shown_as_colours(manifest, checkpoint, tmp_path):
+    evaluated(tmp_path, '--manifest', manifest, '--checkpoint', checkpoint)
+    page = (tmp_path / 'report.html').read_text()
+    assert [name for name in ('easiest', 'median', 'hardest') if f'the {name} triplet' in page] == [
+        'easiest', 'median', 'hardest']
+    assert page.count('data:image/jpeg') == 2 * 3 * 4 + 3 * 6
+
+
+def test_recall_by_condition_against_a_map(manifest, tmp_path, capsys):
+    metrics = evaluated(tmp_path, '--manifest', manifest, '--features', 'orb', '--map', 'noon')
+    assert set(metrics['recall_by_condition']) == {'morning', 'evening'} and metrics['map'] == 'noon'
+    assert metrics['recall_by_condition']['evening']['queries'] == 6
+    assert re.search(r'evening +6 +\d', capsys.readouterr().out)
+    assert 'Against the map noon' in (tmp_path / 'report.html').read_text()
+
+
+def test_a_folder_of_a_known_layout(manifest, tmp_path, capsys):
+    for season in ('summer', 'winter'):
+        for place in range(2):
+            path = tmp_path / f'seasons/{season}/{place}.jpg'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((manifest.parent / f'{place}_noon_0.jpg').read_bytes())
+    (tmp_path / 'seasons/autumn').mkdir()
+    metrics = evaluated(tmp_path / 'out', '--manifest', tmp_path / 'seasons', '--features', 'orb')
+    assert (metrics['n_images'], metrics['n_places'], metrics['set']) == (4, 2, 'seasons')
+    assert 'seasons: folder autumn' in capsys.readouterr().out
+
+
+@pytest.fixture
+def foreign(tmp_path, monkeypatch):
+    """A module of a user's own extractors."""
+    (tmp_path / 'foreign_nets.py').write_text('''
+import torch
+def colours(image):
+    return torch.nn.functional.avg_pool2d(image - 0.4, 9)
+class Edges(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 5, stride=5)
+    def forward(self, image):
+        return self.conv(image)
+def flat(image):
+    return image.mean((2, 3))
+def broken(image):
+    return image[:, :, ::9, ::9] / 0
+def failing(image):
+    raise RuntimeError('out of luck')
+''')
+    monkeypatch.syspath_prepend(tmp_path)
+    return 'foreign_nets'
+
+
+@pytest.mark.parametrize('similarity', ['cx', 'matches'])
+@pytest.mark.parametrize('name', ['colours', 'Edges'])
+def test_an_extractor_of_ones_own(manifest, foreign, tmp_path, name, similarity):
+    metrics = evaluated(tmp_path / 'out', '--manifest', manifest, '--features', f'{foreign}:{name}', '--similarity',
+                        similarity)
+    assert metrics['features'] == f'{foreign}:{name}' and metrics['checkpoint'] is None
+    assert metrics['cross_session_auc'] > 55
+    assert 'Features as colours' in (tmp_path / 'out/report.html').read_text()
+
+
+@pytest.mark.parametrize('name, message', [
+    ('surf', 'give dvf, orb, sift, rootsift, or MODULE:CALLABLE'), ('no_such_module:net', 'No module named'),
+    ('{}:none', 'has no none'), ('{}:torch', 'not something to call'), ('{}:flat', 'must return a dense map'),
+    ('{}:broken', 'not finite'), ('{}:failing', 'out of luck')])
+def test_extractors_that_do_not_work(manifest, foreign, tmp_path, capsys, name, message):
+    assert message in failure(capsys, '--manifest', manifest, '-o', tmp_path / 'out', '--features',
+                              name.format(foreign))
+    assert not (tmp_path / 'out').exists()
+
+
+def test_evaluations_side_by_side(manifest, tmp_path, capsys):
+    for kind in ('orb', 'sift'):
+        evaluated(tmp_path / kind, '--manifest', manifest, '--features', kind, '--map', 'noon', '--centre')
+    assert main(['evaluate', '--compare', *(str(tmp_path / kind) for kind in ('orb', 'sift')), '-o',
+                 str(tmp_path / 'both')]) == 0
+    output = capsys.readouterr().out
+    assert 'orb, cx, centred' in output and re.search('evening .*%.*%', output)
+    together = json.loads((tmp_path / 'both/compare.json').read_text())
+    assert together['orb'] == json.loads((tmp_path / 'orb/metrics.json').read_text())
+    page = (tmp_path / 'both/compare.html').read_text()
+    assert not re.search(r'(src|href)="(?!data:)', page) and page.count('data:image/png') == 2
+
+
+def test_only_evaluations_of_one_set_are_compared(manifest, tmp_path, capsys):
+    part = tmp_path / 'part.csv'
+    part.write_text('\n'.join(f'{manifest.parent}/{line}' if index else line for index, line in
+                              enumerate(manifest.read_text().splitlines()[:13])) + '\n')
+    evaluated(tmp_path / 'all', '--manifest', manifest, '--features', 'orb')
+    evaluated(tmp_path / 'some', '--manifest', part, '--features', 'orb')
+    capsys.readouterr()
+    assert 'some is of other images than all' in failure(capsys, '--compare', tmp_path / 'all', tmp_path / 'some',
+                                                         '-o', tmp_path / 'out')
+    assert 'holds no evaluation' in failure(capsys, '--compare', tmp_path, '-o', tmp_path / 'out')
+    (tmp_path / 'metrics.json').write_text('{"n_images": 3}')
+    assert 'evaluate again' in failure(capsys, '--compare', tmp_path, '-o', tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
 
 
 def test_bad_input_is_one_line_and_writes_nothing(manifest, checkpoint, tmp_path, capsys):
@@ -105,6 +207,8 @@ def test_bad_input_is_one_line_and_writes_nothing(manifest, checkpoint, tmp_path
                                       tmp_path / 'none.pt')
     assert 'is for dvf features' in failure(capsys, '--manifest', manifest, '--features', 'orb', '--checkpoint',
                                             checkpoint, '-o', target)
+    assert 'no session dusk to be the map; there are: evening, morning, noon' in failure(
+        capsys, '--manifest', manifest, '--features', 'orb', '--map', 'dusk', '-o', target)
     assert 'radius must be' in failure(capsys, '--manifest', manifest, '--radius', -1, '-o', target)
     (tmp_path / 'cut.jpg').write_bytes((manifest.parent / '0_noon_0.jpg').read_bytes()[:500])
     (tmp_path / 'set.csv').write_text('image,place,session\ncut.jpg,p,s\n')

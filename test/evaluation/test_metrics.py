@@ -7,7 +7,7 @@ import pytest
 
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
-from dejavu_ros.evaluation.metrics import retrieval_metrics
+from dejavu_ros.evaluation.metrics import centred, recall_by_condition, retrieval_metrics
 
 
 def rows_of(labels, positions=None):
@@ -109,3 +109,51 @@ def test_broken_similarities_are_refused():
         retrieval_metrics(rows, np.zeros((3, 3)))
     with pytest.raises(DataError, match='1.jpg to others is not a number'):
         retrieval_metrics(rows, np.array([[1, 0], [np.nan, 1]]))
+
+
+def test_precision_and_recall_equal_counting(mixed):
+    rows, similarity = mixed
+    metrics = retrieval_metrics(rows, similarity)
+    pairs = [(p.place == q.place, similarity[i, j]) for i, p in enumerate(rows) for j, q in enumerate(rows)
+             if p.session != q.session]
+    points = []
+    for threshold in sorted({score for _, score in pairs}):
+        found = [label for label, score in pairs if score >= threshold]
+        points.append((sum(found) / sum(label for label, _ in pairs), sum(found) / len(found)))
+    expected = [max(precision for recall, precision in points if recall >= level - 1e-12)
+                for level in np.linspace(0, 1, 101)]
+    assert metrics['precision_recall'] == pytest.approx(expected, abs=1e-4)
+    assert metrics['recall_at_100_precision'] == pytest.approx(
+        100 * max([recall for recall, precision in points if precision == 1], default=0))
+
+
+def test_one_class_alone_has_no_precision():
+    metrics = retrieval_metrics(rows_of([('a', 'p'), ('b', 'p')]), np.ones((2, 2)))
+    assert metrics['average_precision'] is metrics['precision_recall'] is metrics['recall_at_100_precision'] is None
+
+
+def test_centring_takes_a_hub_down():
+    rows = rows_of([('map', '1'), ('map', '2'), ('map', '3'), ('query', '1'), ('query', '2'), ('query', '3')])
+    similarity = np.full((6, 6), 0.1)
+    similarity[[0, 1, 2], [3, 4, 5]] = similarity[[3, 4, 5], [0, 1, 2]] = 0.3
+    similarity[:, 2] += 0.5  # looks like everything
+    assert retrieval_metrics(rows, similarity)['recall_at']['1'] < 100
+    assert retrieval_metrics(rows, centred(rows, similarity))['recall_at']['1'] == 100
+    alone = rows_of([('a', '1'), ('b', '1')])
+    assert np.array_equal(centred(alone, similarity[:2, :2]), similarity[:2, :2])
+
+
+def test_recall_by_condition_equals_searching():
+    rng = np.random.default_rng(1)
+    rows = [ManifestRow(f'{i}.jpg', str(i % 7), ('summer', 'snow', 'night')[i % 3], ('', 'white', '')[i % 3])
+            for i in range(42)]
+    similarity = rng.random((42, 42))
+    found = recall_by_condition(rows, similarity, 'summer')
+    assert set(found) == {'white', 'night'}
+    there = [i for i, row in enumerate(rows) if row.session == 'summer']
+    queries = [i for i, row in enumerate(rows) if row.session == 'snow']
+    for n in (1, 5, 10):
+        hits = [any(rows[j].place == rows[i].place for j in sorted(there, key=lambda j: -similarity[i, j])[:n])
+                for i in queries]
+        assert found['white'][str(n)] == pytest.approx(100 * np.mean(hits))
+    assert found['white']['queries'] == 14

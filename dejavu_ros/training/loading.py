@@ -29,8 +29,12 @@ def load(batches, draws: Sequence[int], workers: int, places: int, device: torch
 
     Raises DataError for a batch of less than ``places`` places, and what the batches raise.
     """
+    cuda = device.type == 'cuda'
+    # A town cannot be rendered in a process that was forked from one with a CUDA device open. Either way workers are
+    # children of this process, and end when it is killed.
     loader = DataLoader(Draws(batches), batch_size=None, sampler=draws, num_workers=workers,
-                        prefetch_factor=2 if workers else None, pin_memory=device.type == 'cuda')
+                        prefetch_factor=2 if workers else None, pin_memory=cuda,
+                        multiprocessing_context=('spawn' if cuda else 'fork') if workers else None)
     for batch in loader:
         if isinstance(batch, DejavuError):
             raise batch

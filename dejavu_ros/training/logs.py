@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from dejavu_ros.errors import ConfigError
+from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.files import new_file
 
 
@@ -13,9 +13,13 @@ class TrainingLog:
     def __init__(self, folder: Path, step: int, tensorboard: bool):
         """Forgets what was logged after ``step``, which the training is about to do again.
 
-        Raises ConfigError where TensorBoard is wanted and not installed.
+        Raises DataError where the folder cannot be written, ConfigError where TensorBoard is wanted and not installed.
         """
         self.path = folder / 'log.jsonl'
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f'cannot make the folder {folder}: {error.strerror}') from None
         if self.path.exists():
             kept = [line for line in self.path.read_text().splitlines() if logged_step(line) <= step]
             with new_file(self.path, 'w') as file:

@@ -82,8 +82,9 @@ def main() -> None:
     print(tabulate(rows, headers='keys', floatfmt='.3g'))
     if arguments.threads == 1 and best:
         for row in rows:
-            print(f'{row["vectors"]} vectors, {row["form"]}: {best} reaches {row["of_limits"]:.0%} of the speed at which '
-                  f'exponentials ({row["exp_limit_ms"]:.3f} ms) and multiply-adds ({row["fma_limit_ms"]:.3f} ms) alone follow each other')
+            print(f'{row["vectors"]} vectors, {row["form"]}: {best} reaches {row["of_limits"]:.0%} of the speed of '
+                  f'exponentials ({row["exp_limit_ms"]:.3f} ms) and multiply-adds ({row["fma_limit_ms"]:.3f} ms) '
+                  'one after the other')
     elif not best:
         print('The kernel was not built: pip install -e . with a C++ compiler, then measure again.')
     if arguments.json:

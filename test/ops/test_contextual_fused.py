@@ -15,8 +15,8 @@ every_form = pytest.mark.parametrize('settings', FORMS, ids=lambda s: f'{s.form}
 # every kernel that this processor has; one test below covers a machine that has none
 every_kernel = pytest.mark.parametrize('kernel', list(fused.kernels()) or [
     pytest.param('', marks=pytest.mark.skip('the kernel was not built: pip install -e . with a C++ compiler'))])
-# relative to the formulas in float64 on the same stored values
-TOLERANCE = {torch.float16: 2e-6, torch.float32: 2e-6}
+TYPES = [torch.float16, torch.float32]
+TOLERANCE = {'rtol': 2e-6, 'atol': 0}  # of the formulas in float64 on the same stored values, for both types
 
 
 def maps(count, n, cells, seed=0, dtype=torch.float16):
@@ -31,12 +31,12 @@ def formulas(queries, keyframes, settings):
 
 @every_kernel
 @every_form
-@pytest.mark.parametrize('dtype', list(TOLERANCE), ids=str)
+@pytest.mark.parametrize('dtype', TYPES, ids=str)
 @pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (10, 500, 129), (3, 1, 77), (16, 67, 1)])
 def test_equals_the_formulas(kernel, settings, dtype, n, n1, n2):
     queries, keyframes = maps(2, n, n1, dtype=dtype), maps(3, n, n2, seed=1, dtype=dtype)
     torch.testing.assert_close(fused.contextual_matrix(queries, keyframes, settings, kernel),
-                               formulas(queries, keyframes, settings), rtol=TOLERANCE[dtype], atol=0)
+                               formulas(queries, keyframes, settings), **TOLERANCE)
 
 
 @every_kernel
@@ -44,7 +44,7 @@ def test_equals_the_formulas(kernel, settings, dtype, n, n1, n2):
 def test_equals_the_formulas_on_large_maps(kernel, settings):
     queries, keyframes = maps(1, 10, 500), maps(1, 10, 1000, seed=1)
     torch.testing.assert_close(fused.contextual_matrix(queries, keyframes, settings, kernel),
-                               formulas(queries, keyframes, settings), rtol=2e-6, atol=0)
+                               formulas(queries, keyframes, settings), **TOLERANCE)
 
 
 @every_kernel
@@ -56,19 +56,29 @@ def test_maps_that_are_alike_equal_the_formulas(kernel, settings):
     flat = torch.full((1, 10, 40), 0.1)
     for a, b in ((same, same), (same, near), (same.half(), near.half()), (flat, flat), (flat, same), (same, flat)):
         torch.testing.assert_close(fused.contextual_matrix(a, b, settings, kernel), formulas(a, b, settings),
-                                   rtol=2e-5, atol=0)
+                                   **TOLERANCE)
 
 
 @every_kernel
 @every_form
-@pytest.mark.parametrize('dtype', list(TOLERANCE), ids=str)
+@pytest.mark.parametrize('spread', [1e-4, 1e-3, 1e-2])
+def test_even_maps_equal_the_formulas(kernel, settings, spread):
+    """All vectors nearly one, as in a sky: their distances are far smaller than their norms."""
+    a, b = (0.3 + spread * maps(2, 10, 70, seed, torch.float32) for seed in (0, 1))
+    torch.testing.assert_close(fused.contextual_matrix(a, b, settings, kernel), formulas(a, b, settings),
+                               **TOLERANCE)
+
+
+@every_kernel
+@every_form
+@pytest.mark.parametrize('dtype', TYPES, ids=str)
 @pytest.mark.parametrize('value', [float('nan'), float('inf'), float('-inf')])
 def test_what_is_not_a_number_counts_as_in_the_formulas(kernel, settings, dtype, value):
     good, bad = maps(2, 10, 70, dtype=dtype), maps(3, 10, 40, seed=1, dtype=dtype)
     bad[1, 2, 35] = value
     for a, b in ((good, bad), (bad, good)):
         torch.testing.assert_close(fused.contextual_matrix(a, b, settings, kernel), formulas(a, b, settings),
-                                   rtol=2e-6, atol=0, equal_nan=True)
+                                   **TOLERANCE, equal_nan=True)
 
 
 @every_kernel

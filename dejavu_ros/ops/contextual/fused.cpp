@@ -1,4 +1,5 @@
-// Contextual similarity of many pairs of maps on the CPU, called through ctypes (fused.py). fused_kernel.h has the maths.
+// Contextual similarity of many pairs of maps on the CPU, called through ctypes (fused.py). fused_kernel.h has the
+// maths.
 //
 // The kernel is compiled for several instruction sets and the processor that runs it picks one, so that a package built
 // on one machine works on another.
@@ -102,7 +103,9 @@ int padded(int count) { return (count + PADDING - 1) / PADDING * PADDING; }
 extern "C" {
 
 // Name of a kernel, best first; null beyond the last one and "" for what this processor cannot run.
-const char* kernel_name(int kernel) { return kernel >= COUNT ? nullptr : runs_here(kernel) ? KERNELS[kernel].name : ""; }
+const char* kernel_name(int kernel) {
+    return kernel >= COUNT ? nullptr : runs_here(kernel) ? KERNELS[kernel].name : "";
+}
 
 // queries (Q, n, N1) and keyframes (K, n, N2), float32 or float16, to similarities (Q, K).
 void contextual_matrix(int kernel, const void* queries, bool half_queries, const void* keyframes, bool half_keyframes,
@@ -120,7 +123,8 @@ void contextual_matrix(int kernel, const void* queries, bool half_queries, const
             const int64_t q = pair % q_count, k = pair / q_count;
             similarities[q * k_count + k] = KERNELS[kernel].similarity(
                 (const char*)queries + q * n * n1 * (half_queries ? 2 : 4), half_queries, query,
-                (const char*)keyframes + k * n * n2 * (half_keyframes ? 2 : 4), half_keyframes, keyframe, n, form, scratch);
+                (const char*)keyframes + k * n * n2 * (half_keyframes ? 2 : 4), half_keyframes, keyframe, n, form,
+                scratch);
         }
     };
     std::vector<std::thread> helpers;

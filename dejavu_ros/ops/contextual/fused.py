@@ -20,8 +20,8 @@ def library() -> ctypes.CDLL | None:
             found = ctypes.CDLL(str(path))
             pointer, whole, real, yes = ctypes.c_void_p, ctypes.c_int, ctypes.c_float, ctypes.c_bool
             found.kernel_name.argtypes, found.kernel_name.restype = [whole], ctypes.c_char_p
-            found.contextual_matrix.argtypes = [whole, pointer, yes, pointer, yes, ctypes.c_int64, ctypes.c_int64, whole,
-                                                whole, whole, yes, yes, yes, real, real, whole, pointer]
+            found.contextual_matrix.argtypes = [whole, pointer, yes, pointer, yes, ctypes.c_int64, ctypes.c_int64,
+                                                whole, whole, whole, yes, yes, yes, real, real, whole, pointer]
             found.contextual_matrix.restype = None
             for limit in (found.powers, found.multiply_adds):
                 limit.argtypes, limit.restype = [whole, ctypes.c_int64], real

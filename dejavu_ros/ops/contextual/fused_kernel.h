@@ -120,11 +120,12 @@ static float directed(const Map& rows, const Map& columns, int n, const Form& fo
     float *a = scratch.rows, *d = scratch.distances, *best = scratch.best;
     for (int j = 0; j < stride; ++j) best[j] = -INFINITY;
     for (int j = 0; j < stride; ++j) best[j] = -INFINITY;
+    const int last = rows.count - 1;
     double best_of_rows = 0, best_of_columns = 0;
     for (int first = 0; first < rows.count; first += ROWS) {
         for (int k = 0; k < n; ++k)  // the last row stands in for those beyond the end
             for (int r = 0; r < ROWS; ++r)
-                a[k * ROWS + r] = rows.values[(size_t)k * rows.stride + (first + r < rows.count ? first + r : rows.count - 1)];
+                a[k * ROWS + r] = rows.values[(size_t)k * rows.stride + (first + r < rows.count ? first + r : last)];
         float nearest[ROWS], scale[ROWS], log_t_at_zero[ROWS];
         distances(a, columns, n, form.squared, d, nearest);
         for (int r = 0; r < ROWS; ++r) {
@@ -157,7 +158,7 @@ static float similarity(const void* stored_query, bool half_query, Map& query, c
     return form.symmetric ? (forward + directed(keyframe, query, n, form, scratch)) / 2 : forward;
 }
 
-// The machine's own limits, for the benchmark: at least ``count`` powers of 2 of the kind above, from the nearest cache.
+// The machine's own limits, for the benchmark: at least ``count`` powers of 2 as above, from the nearest cache.
 static float powers(int64_t count) {
     float x[16 * LANES];
     for (int l = 0; l < 16 * LANES; ++l) x[l] = -0.01f * l;

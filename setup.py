@@ -3,9 +3,17 @@
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
+CONTEXTUAL = 'dejavu_ros/ops/contextual'
+
+# loaded with ctypes, so it has nothing of Python in it; without a compiler torch does the same, slower
+KERNEL = Extension('dejavu_ros.ops.contextual._fused', [f'{CONTEXTUAL}/fused.cpp'],
+                   depends=[f'{CONTEXTUAL}/fused_kernel.h'], language='c++', optional=True,
+                   extra_compile_args=['-std=c++17', '-O3', '-fno-math-errno', '-ffp-contract=fast', '-Wno-psabi',
+                                       '-pthread'],
+                   extra_link_args=['-pthread'])
 
 setup(
     name='dejavu_ros',
@@ -14,6 +22,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['dejavu_ros', 'dejavu_ros.*']),
+    ext_modules=[KERNEL],
     data_files=[(f'share/dejavu_ros/{folder}', [str(path.relative_to(HERE)) for path in (HERE / folder).iterdir()])
                 for folder in ('ckpts', 'config')],
     install_requires=[

@@ -6,6 +6,8 @@ without arguments, once.
 
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -17,10 +19,14 @@ from dejavu_ros.images import resize
 
 
 def load_extractor(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The callable that ``MODULE:NAME`` names. Raises ConfigError where it cannot be had."""
+    """The callable that ``MODULE:NAME`` names, the module also sought in the current folder.
+
+    Raises ConfigError where it cannot be had.
+    """
     module, _, attribute = name.partition(':')
     if not module or not attribute:
         raise ConfigError(f'features {name!r}: give dvf, orb, sift, rootsift, or MODULE:CALLABLE of your own')
+    sys.path.insert(0, os.getcwd())
     try:
         found = getattr(importlib.import_module(module), attribute)
         found = found() if inspect.isclass(found) else found
@@ -28,6 +34,8 @@ def load_extractor(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
         raise ConfigError(f'features {name!r}: module {module} has no {attribute}') from None
     except Exception as error:  # whatever a stranger's module raises
         raise ConfigError(f'features {name!r} cannot be loaded: {type(error).__name__}: {error}') from None
+    finally:
+        sys.path.remove(os.getcwd())
     if not callable(found):
         raise ConfigError(f'features {name!r} is a {type(found).__name__}, not something to call')
     return found

@@ -24,7 +24,7 @@ class Method:
     def __init__(self, settings: EvaluationSettings):
         """Raises CheckpointError, ConfigError."""
         self.settings, self.checkpoint, self.extractor = settings, None, None
-        self.dense: Callable[[np.ndarray], np.ndarray] | None = None  # (H, W, 3) uint8 to (n, h, w), where there is such
+        self.dense: Callable[[np.ndarray], np.ndarray] | None = None  # (H, W, 3) uint8 to (n, h, w), if any
         contextual = ContextualSettings()
         if settings.features == 'dvf':
             checkpoint = load_checkpoint(settings.checkpoint)

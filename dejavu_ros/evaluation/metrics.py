@@ -161,8 +161,8 @@ def precision_recall(rows: Sequence[ManifestRow], similarity: np.ndarray) -> dic
     if not label.any() or label.all():
         return {'average_precision': None, 'recall_at_100_precision': None, 'precision_recall': None}
     precision, recall, _ = precision_recall_curve(label, score)
-    reached = np.maximum.accumulate(precision[:-1])[::-1]  # from high recall to low, but for the point (0, 1) at the end
-    recall = recall[:-1][::-1]
+    reached = np.maximum.accumulate(precision[:-1])[::-1]  # by rising recall
+    recall = recall[:-1][::-1]  # the last point, (0, 1), is of no threshold
     at = np.searchsorted(recall, np.linspace(0, 1, CURVE_POINTS))
     return {'average_precision': 100 * float(average_precision_score(label, score)),
             'recall_at_100_precision': 100 * float(recall[reached == 1].max(initial=0.0)),

@@ -20,7 +20,8 @@ Dense = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 RGB to (n, h, w)
 
 def write_report(folder: str | Path, title: str, rows: Sequence[ManifestRow], metrics: dict, similarity: np.ndarray,
                  dense: Dense | None = None) -> None:
-    """Write ``metrics.json``, ``auc_matrix.png``, ``precision_recall.png`` and ``report.html``, each whole or not at all.
+    """Write ``metrics.json``, ``auc_matrix.png``, ``precision_recall.png`` and ``report.html``, each whole or not at
+    all.
 
     With ``dense`` features the page shows them as colours. Raises DataError where the folder cannot be written.
     """

@@ -10,8 +10,8 @@ from dejavu_ros.errors import ConfigError
 class EvaluationSettings:
     """Features and the score that compares them."""
 
-    features: str = option('dvf', 'Deja-Vu features of a checkpoint (dvf), a hand-made baseline (orb, sift, rootsift), or '
-                                  'MODULE:CALLABLE, a torch extractor of your own')
+    features: str = option('dvf', 'Deja-Vu features of a checkpoint (dvf), a hand-made baseline (orb, sift, rootsift), '
+                                  'or MODULE:CALLABLE, a torch extractor of your own')
     similarity: str = option('cx', 'contextual similarity, or share of descriptors with a mutual nearest neighbour',
                              choices=('cx', 'matches'))
     checkpoint: str = option('', 'file of weights for dvf; empty is the shipped one, random are untrained weights')

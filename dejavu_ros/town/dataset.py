@@ -34,8 +34,8 @@ def render_dataset(out_dir: str | Path, town_seeds: Sequence[int], conditions_pe
 
     Places lie evenly along the loop, each with its own camera (ahead, left or right, turned a little); every condition
     is one session that strays from them. Position and yaw (radians) are those of the camera; x has ``TOWN_APART``
-    times the town seed added. With ``next_after`` metres, each picture has one of so much further on beside it, named in
-    the column ``next``. Raises DataError where the folder cannot be made, ConfigError for no such condition.
+    times the town seed added. With ``next_after`` metres, each picture has one of so much further on beside it, named
+    in the column ``next``. Raises DataError where the folder cannot be made, ConfigError for no such condition.
     """
     rows = []
     with new_folder(out_dir) as folder:
@@ -56,7 +56,8 @@ def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int, tr
                   next_after: float = 0.0) -> Iterator[tuple[ManifestRow, list[np.ndarray]]]:
     """Every place of a town in every condition: a row and its picture (H, W, 3) uint8 RGB.
 
-    With ``next_after`` a second picture follows, taken so many metres further on. Where a parked van fills the picture, the place is left out of that condition.
+    With ``next_after`` a second picture follows, taken so many metres further on. Where a parked van fills the picture,
+    the place is left out of that condition.
     """
     town = renderer.town
     rng = np.random.default_rng((town.seed, 3))

@@ -52,6 +52,7 @@ class Trainer:
                                self.steps * config.accumulate, frames_needed(config))
         self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
         self.network = initial_network(recipe).to(processes.device, memory_format=torch.channels_last)
+        self.network.train(not config.frozen_norm)  # which is all that training mode changes in this network
         self.optimiser = make_optimiser(self.network, config)
         self.step, self.best, self.figures = 0, -math.inf, []
         state = load_state(self.folder / 'state.pt', recipe, processes.device)

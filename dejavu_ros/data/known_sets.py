@@ -85,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('set', choices=SETS)
     parser.add_argument('folder', type=Path)
     parser.add_argument('-o', '--output', required=True, metavar='CSV', help='manifest; with --windows a new folder')
+    parser.add_argument('--every', type=int, default=1, metavar='N', help='keep every N-th image only')
     parser.add_argument('--windows', action='store_true', help='cut the images of fixed cameras into windows, each a '
                                                                'place, and write them')
     parser.add_argument('--only', nargs='+', metavar='PLACE', help='keep these places (cameras)')
@@ -94,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         rows = [row for row in SETS[arguments.set](arguments.folder)
                 if row.place not in arguments.but and (not arguments.only or row.place in arguments.only)]
+        rows = rows[::max(1, arguments.every)]
         if not rows:
             raise DataError(f'{arguments.folder} has no image of these places')
         if arguments.windows:

@@ -30,6 +30,7 @@ def test_webcams(tmp_path):
     assert made(tmp_path, 'webcams') == [('20131007_155702.jpg', 'here', '20131007_155702'),
                                          ('20140401_092710.jpg', 'there', '20140401_092710')]
     assert made(tmp_path, 'webcams-by-month', '--only', 'there') == [('20140401_092710.jpg', 'there', '201404')]
+    assert len(made(tmp_path, 'webcams', '--every', '2')) == 1
     assert made(tmp_path, 'webcams-by-hour', '--but', 'there') == [('20131007_155702.jpg', 'here', '15')]
 
 

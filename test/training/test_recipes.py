@@ -12,8 +12,8 @@ from dejavu_ros.training.recipe import load_recipe
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize('name, loss, frames', [('rendered', 'infonce', 2), ('train', 'infonce', 4),
-                                                ('paper', 'triplet', 6)])
+@pytest.mark.parametrize('name, loss, frames', [('train', 'infonce', 2), ('rendered', 'infonce', 2),
+                                                ('alpha', 'infonce', 4), ('paper', 'triplet', 6)])
 def test_recipes_load(name, loss, frames):
     recipe = load_recipe(ROOT / f'config/{name}.yaml')
     assert recipe.train.loss == loss and frames_needed(recipe.train) == frames

@@ -1,6 +1,7 @@
 """``dejavu evaluate``."""
 
 from dejavu_ros.config import add_arguments, from_arguments
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.settings import EvaluationSettings
 
 HELP = 'how well features tell places apart across sessions: AUC and recall of a manifest'
@@ -18,9 +19,12 @@ def configure(parser) -> None:
 
 
 def run(arguments) -> int:
+    settings = from_arguments(EvaluationSettings, arguments)
     if arguments.compare:
         from dejavu_ros.evaluation.compare import compare
 
+        if settings != EvaluationSettings():
+            raise ConfigError('--compare takes finished evaluations as they are, without other options')
         print(compare(arguments.compare, arguments.output))
         print(f'written: {arguments.output}/compare.json, compare.html')
         return 0
@@ -28,7 +32,6 @@ def run(arguments) -> int:
     from dejavu_ros.evaluation.measure import evaluate
     from dejavu_ros.evaluation.report import summary
 
-    settings = from_arguments(EvaluationSettings, arguments)
     places = read_places(arguments.manifest)
     for note in places.notes:
         print(f'{places.name}: {note}')

@@ -19,7 +19,7 @@ HEADERS = ('evaluation', 'method', 'AUC, different sessions', 'AUC, same session
 def compare(folders: Sequence[str | Path], output: str | Path) -> str:
     """Write ``compare.json`` and ``compare.html`` to ``output`` and return the table for the terminal.
 
-    Raises DataError for a folder without metrics, or with those of other images.
+    Raises DataError for a folder without metrics, or with those of other images or of another radius.
     """
     evaluations = {name: read_metrics(Path(folder)) for name, folder in zip(_names(folders), folders)}
     first, *others = evaluations
@@ -27,6 +27,9 @@ def compare(folders: Sequence[str | Path], output: str | Path) -> str:
         if evaluations[name]['images'] != evaluations[first]['images']:
             raise DataError(f'{name} is of other images than {first}: {_set(evaluations[name])} beside '
                             f'{_set(evaluations[first])}; compare evaluations of one manifest')
+        if evaluations[name]['radius'] != evaluations[first]['radius']:
+            raise DataError(f'{name} has --radius {evaluations[name]["radius"] or 0:g} and {first} '
+                            f'{evaluations[first]["radius"] or 0:g}: their recall cannot be compared')
     rows = [_row(name, metrics) for name, metrics in evaluations.items()]
     by_condition = _by_condition(evaluations)
     parts = [table(rows, HEADERS)]

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import os
 import sys
+import traceback
 from collections.abc import Callable
 
 import numpy as np
@@ -28,32 +29,40 @@ def load_extractor(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
         raise ConfigError(f'features {name!r}: give dvf, orb, sift, rootsift, or MODULE:CALLABLE of your own')
     sys.path.insert(0, os.getcwd())
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        found = getattr(importlib.import_module(module), attribute, None)
         found = found() if inspect.isclass(found) else found
-    except AttributeError:
-        raise ConfigError(f'features {name!r}: module {module} has no {attribute}') from None
     except Exception as error:  # whatever a stranger's module raises
-        raise ConfigError(f'features {name!r} cannot be loaded: {type(error).__name__}: {error}') from None
+        raise ConfigError(f'features {name!r} cannot be loaded: {failure(error)}') from None
     finally:
         sys.path.remove(os.getcwd())
     if not callable(found):
-        raise ConfigError(f'features {name!r} is a {type(found).__name__}, not something to call')
+        raise ConfigError(f'features {name!r}: {module} has no {attribute} that can be called')
     return found
 
 
-class TorchFeatures:
-    """Dense features of a callable; wider images are first reduced to ``max_width``."""
+def failure(error: Exception) -> str:
+    """What was raised, and where, in one line."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f'{type(error).__name__}: {" ".join(str(error).split())[:200]} ({where.filename} line {where.lineno})'
 
-    def __init__(self, name: str, max_width: int, device: str):
+
+class TorchFeatures:
+    """Dense features of a callable, for images reduced to ``max_width``, in maps reduced to ``max_grid``."""
+
+    def __init__(self, name: str, max_width: int, max_grid: int, device: str):
         """Raises ConfigError where ``name`` is no import path of a callable."""
-        self.name, self.max_width, self.device = name, max_width, device
+        self.name, self.max_width, self.max_grid, self.device = name, max_width, max_grid, device
+        self.channels: int | None = None
         self.extract = load_extractor(name)
         if isinstance(self.extract, torch.nn.Module):
             self.extract.eval().to(device)
 
     @torch.inference_mode()
     def dense(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 RGB to unit vectors (n, h, w) float32. Raises DataError for anything but such a map."""
+        """(H, W, 3) uint8 RGB to unit vectors (n, h, w) float16, h and w at most ``max_grid``.
+
+        Raises DataError where the callable fails or returns anything but such a map, of one n for all images.
+        """
         height, width = image.shape[:2]
         if width > self.max_width:
             image = resize(image, self.max_width, max(1, round(height * self.max_width / width)))
@@ -62,14 +71,19 @@ class TorchFeatures:
             features = self.extract(batch)
         except Exception as error:  # whatever a stranger's code raises
             raise DataError(f'features {self.name!r} failed on an image of {tuple(batch.shape)}: '
-                            f'{type(error).__name__}: {" ".join(str(error).split())[:200]}') from None
+                            f'{failure(error)}') from None
         if not isinstance(features, torch.Tensor) or features.ndim != 4 or len(features) != 1 or not features.numel():
             got = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
             raise DataError(f'features {self.name!r} must return a dense map (1, n, h, w), got {got}')
-        features = features.float()
+        self.channels = self.channels or features.shape[1]
+        if features.shape[1] != self.channels:
+            raise DataError(f'features {self.name!r} returned n = {self.channels} for one image and '
+                            f'{features.shape[1]} for another')
         if not torch.isfinite(features).all():
             raise DataError(f'features {self.name!r} returned numbers that are not finite')
-        return F.normalize(features, dim=1)[0].cpu().numpy()
+        rows, columns = (min(side, self.max_grid) for side in features.shape[2:])
+        features = F.adaptive_avg_pool2d(features.float(), (rows, columns))
+        return F.normalize(features, dim=1)[0].half().cpu().numpy()
 
     def describe(self, image: np.ndarray) -> np.ndarray:
         """The same as vectors (n, h * w)."""

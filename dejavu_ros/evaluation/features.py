@@ -5,8 +5,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.baselines import RATIOS, LocalFeatures
 from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
@@ -26,6 +28,10 @@ class Method:
         self.settings, self.checkpoint, self.extractor = settings, None, None
         self.dense: Callable[[np.ndarray], np.ndarray] | None = None  # (H, W, 3) uint8 to (n, h, w), if any
         contextual = ContextualSettings()
+        try:
+            torch.empty(0, device=settings.device)
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(f'device {settings.device!r} cannot be used: {str(error).splitlines()[0]}') from None
         if settings.features == 'dvf':
             checkpoint = load_checkpoint(settings.checkpoint)
             self.extractor = FeatureExtractor(checkpoint, settings.device)
@@ -35,7 +41,7 @@ class Method:
             self.describe: Callable[[np.ndarray], np.ndarray] = LocalFeatures(settings.features, settings.keypoints,
                                                                               settings.max_width).describe
         else:
-            foreign = TorchFeatures(settings.features, settings.max_width, settings.device)
+            foreign = TorchFeatures(settings.features, settings.max_width, settings.max_grid, settings.device)
             self.dense, self.describe = foreign.dense, foreign.describe
         if settings.similarity == 'cx':
             self.symmetric = contextual.symmetric

@@ -129,11 +129,12 @@ def ranks(similarity: np.ndarray, correct: np.ndarray) -> np.ndarray:
 
 
 def recall_by_condition(rows: Sequence[ManifestRow], similarity: np.ndarray, map_session: str,
-                        radius: float = 0.0) -> dict[str, dict[str, float]]:
+                        radius: float = 0.0) -> dict[str, dict[str, float | None]]:
     """Recall of all other sessions against ``map_session``, by their ``condition`` (the session where it has none).
 
-    ``{condition: {'1': percent, '5': ..., '10': ..., 'queries': n}}``; a right answer is as in
-    :func:`retrieval_metrics`. Raises KeyError where there is no such session.
+    ``{condition: {'1': percent, '5': ..., '10': ..., 'queries': n, 'not_in_map': m}}``; a right answer is as in
+    :func:`retrieval_metrics`, and the ``not_in_map`` images without one count for nothing: where that is all of them,
+    None stands for the percent. Raises KeyError where there is no such session.
     """
     columns, correct = by_session(rows)[map_session], same_place(rows) | near(rows, radius)
     conditions: dict[str, list[int]] = {}
@@ -144,8 +145,8 @@ def recall_by_condition(rows: Sequence[ManifestRow], similarity: np.ndarray, map
     for condition, queries in sorted(conditions.items()):
         block = np.ix_(queries, columns)
         rank = ranks(similarity[block], correct[block])
-        if len(rank):
-            found[condition] = {**{str(n): 100 * float((rank <= n).mean()) for n in RANKS}, 'queries': len(rank)}
+        found[condition] = {**{str(n): 100 * float((rank <= n).mean()) if len(rank) else None for n in RANKS},
+                            'queries': len(rank), 'not_in_map': len(queries) - len(rank)}
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-BATCH = 1 << 22  # distances in one call, so that progress moves and memory stays small
+BATCH = 1 << 19  # distances in one call: without the compiled kernel they must stay in the cache to be fast
 
 Score = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (n, N1), (K, n, N2) -> (K,)
 

@@ -14,7 +14,7 @@ from dejavu_ros.evaluation.page import figure, heading, page, png, table, thumbn
 from dejavu_ros.files import new_file
 from dejavu_ros.images import load_image
 
-CONDITION_HEADERS = ('condition', 'queries', 'recall@1', 'recall@5', 'recall@10')
+CONDITION_HEADERS = ('condition', 'queries', 'not in the map', 'recall@1', 'recall@5', 'recall@10')
 Dense = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 RGB to (n, h, w)
 
 
@@ -46,18 +46,20 @@ def report_page(title: str, rows: Sequence[ManifestRow], metrics: dict, similari
         parts += [heading(f'Against the map {metrics["map"]}'), table(conditions(metrics), CONDITION_HEADERS)]
     parts += [heading('Sessions against sessions'), png(pictures['auc_matrix'], 'AUC matrix'),
               heading('Precision and recall'), png(pictures['precision_recall'], 'precision-recall curve')]
+    radius = metrics['radius'] or 0.0
     if dense:
-        parts += triplet_pictures(rows, similarity, dense)
-    for name, pairs in example_pairs(rows, similarity).items():
+        parts += triplet_pictures(rows, example_triplets(rows, similarity, radius), similarity, dense)
+    for name, pairs in example_pairs(rows, similarity, radius).items():
         parts.append(heading(name))
         parts += [_row_of(rows, pair, f'{similarity[pair]:.4f}: ') for pair in pairs] or ['<p>none</p>']
     return page(title, parts)
 
 
-def triplet_pictures(rows: Sequence[ManifestRow], similarity: np.ndarray, dense: Dense) -> list[str]:
+def triplet_pictures(rows: Sequence[ManifestRow], triplets: dict[str, tuple[int, int, int]], similarity: np.ndarray,
+                     dense: Dense) -> list[str]:
     """Anchor, positive and negative above their features as colours, a fit of its own for each triplet."""
     parts = []
-    for name, triplet in example_triplets(rows, similarity).items():
+    for name, triplet in triplets.items():
         images = [load_image(rows[index].image) for index in triplet]
         painted = colours([dense(image) for image in images])
         anchor, positive, negative = triplet
@@ -74,7 +76,7 @@ def summary(metrics: dict) -> str:
     text = tabulate(figures(metrics), tablefmt='plain')
     if metrics['recall_by_condition']:
         text += '\n\n' + tabulate(conditions(metrics), CONDITION_HEADERS, disable_numparse=True,
-                                  colalign=('left', *['right'] * 4))
+                                  colalign=('left', *['right'] * 5))
     return text
 
 
@@ -95,13 +97,14 @@ def figures(metrics: dict) -> list[tuple[str, str]]:
             ('images / places / sessions', f'{metrics["n_images"]} / {metrics["n_places"]} / {metrics["n_sessions"]}'),
             ('AUC, different sessions', percent(metrics['cross_session_auc'])),
             ('AUC, same session', percent(metrics['within_session_auc'])),
+            ('a right answer', 'same place' + (f', or within {metrics["radius"]:g} m' if metrics['radius'] else '')),
             *((f'recall@{n}', percent(value)) for n, value in metrics['recall_at'].items()),
             ('average precision', percent(metrics['average_precision'])),
             ('recall at 100 % precision', percent(metrics['recall_at_100_precision']))]
 
 
 def conditions(metrics: dict) -> list[tuple[str, ...]]:
-    return [(name, str(row['queries']), *(percent(row[n]) for n in ('1', '5', '10')))
+    return [(name, str(row['queries']), str(row['not_in_map']), *(percent(row[n]) for n in ('1', '5', '10')))
             for name, row in metrics['recall_by_condition'].items()]
 
 

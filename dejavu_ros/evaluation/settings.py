@@ -23,6 +23,7 @@ class EvaluationSettings:
     map: str = option('', 'session that is the map: recall of the others against it, condition by condition')
     keypoints: int = option(500, 'orb, sift, rootsift: strongest keypoints kept of an image', low=1)
     max_width: int = option(512, 'all but dvf: wider images are reduced to this', unit='px', low=16)
+    max_grid: int = option(32, 'MODULE:CALLABLE: maps with more rows or columns are averaged to this many', low=1)
 
     def __post_init__(self) -> None:
         if self.checkpoint and self.features != 'dvf':

@@ -112,7 +112,7 @@ def test_recall_by_condition_against_a_map(manifest, tmp_path, capsys):
     metrics = evaluated(tmp_path, '--manifest', manifest, '--features', 'orb', '--map', 'noon')
     assert set(metrics['recall_by_condition']) == {'morning', 'evening'} and metrics['map'] == 'noon'
     assert metrics['recall_by_condition']['evening']['queries'] == 6
-    assert re.search(r'evening +6 +\d', capsys.readouterr().out)
+    assert re.search(r'evening +6 +0 +\d', capsys.readouterr().out)
     assert 'Against the map noon' in (tmp_path / 'report.html').read_text()
 
 
@@ -147,6 +147,14 @@ def broken(image):
     return image[:, :, ::9, ::9] / 0
 def failing(image):
     raise RuntimeError('out of luck')
+def fine(image):
+    return image
+def fickle(image, seen=[]):
+    seen.append(0)
+    return image[:, :1 + len(seen) % 2]
+class Unfinished:
+    def __init__(self):
+        self.layers
 ''')
     monkeypatch.syspath_prepend(tmp_path)
     return 'foreign_nets'
@@ -162,13 +170,24 @@ def test_an_extractor_of_ones_own(manifest, foreign, tmp_path, name, similarity)
     assert 'Features as colours' in (tmp_path / 'out/report.html').read_text()
 
 
+def test_fine_maps_are_averaged(manifest, foreign, tmp_path):
+    """A map as large as the image would take forever to compare."""
+    from dejavu_ros.evaluation.extractors import TorchFeatures
+    image = np.random.default_rng(0).integers(0, 256, (48, 200, 3), np.uint8)
+    dense = TorchFeatures(f'{foreign}:fine', max_width=100, max_grid=32, device='cpu').dense(image)
+    assert dense.shape == (3, 24, 32)
+    np.testing.assert_allclose(np.linalg.norm(dense.astype(np.float32), axis=0), 1, atol=1e-3)
+
+
 @pytest.mark.parametrize('name, message', [
     ('surf', 'give dvf, orb, sift, rootsift, or MODULE:CALLABLE'), ('no_such_module:net', 'No module named'),
-    ('{}:none', 'has no none'), ('{}:torch', 'not something to call'), ('{}:flat', 'must return a dense map'),
+    ('{}:none', 'has no none that can be called'), ('{}:torch', 'has no torch that can be called'),
+    ('{}:Unfinished', "no attribute 'layers'"), ('{}:Unfinished', '{}.py line 24)'),
+    ('{}:fickle', 'n = 2 for one image and 1'), ('{}:flat', 'must return a dense map'),
     ('{}:broken', 'not finite'), ('{}:failing', 'out of luck')])
 def test_extractors_that_do_not_work(manifest, foreign, tmp_path, capsys, name, message):
-    assert message in failure(capsys, '--manifest', manifest, '-o', tmp_path / 'out', '--features',
-                              name.format(foreign))
+    assert message.format(foreign) in failure(capsys, '--manifest', manifest, '-o', tmp_path / 'out', '--features',
+                                              name.format(foreign))
     assert not (tmp_path / 'out').exists()
 
 
@@ -194,6 +213,12 @@ def test_only_evaluations_of_one_set_are_compared(manifest, tmp_path, capsys):
     capsys.readouterr()
     assert 'some is of other images than all' in failure(capsys, '--compare', tmp_path / 'all', tmp_path / 'some',
                                                          '-o', tmp_path / 'out')
+    evaluated(tmp_path / 'near', '--manifest', manifest, '--features', 'orb', '--radius', '5')
+    capsys.readouterr()
+    assert 'near has --radius 5 and all 0' in failure(capsys, '--compare', tmp_path / 'all', tmp_path / 'near',
+                                                      '-o', tmp_path / 'out')
+    assert 'without other options' in failure(capsys, '--compare', tmp_path / 'all', '--radius', '5',
+                                              '-o', tmp_path / 'out')
     assert 'holds no evaluation' in failure(capsys, '--compare', tmp_path, '-o', tmp_path / 'out')
     (tmp_path / 'metrics.json').write_text('{"n_images": 3}')
     assert 'evaluate again' in failure(capsys, '--compare', tmp_path, '-o', tmp_path / 'out')
@@ -210,6 +235,8 @@ def test_bad_input_is_one_line_and_writes_nothing(manifest, checkpoint, tmp_path
     assert 'no session dusk to be the map; there are: evening, morning, noon' in failure(
         capsys, '--manifest', manifest, '--features', 'orb', '--map', 'dusk', '-o', target)
     assert 'radius must be' in failure(capsys, '--manifest', manifest, '--radius', -1, '-o', target)
+    assert 'device \'gpu\' cannot be used' in failure(capsys, '--manifest', manifest, '--features', 'orb', '--device',
+                                                     'gpu', '-o', target)
     (tmp_path / 'cut.jpg').write_bytes((manifest.parent / '0_noon_0.jpg').read_bytes()[:500])
     (tmp_path / 'set.csv').write_text('image,place,session\ncut.jpg,p,s\n')
     assert 'cut short' in failure(capsys, '--manifest', tmp_path / 'set.csv', '--features', 'orb', '-o', target)

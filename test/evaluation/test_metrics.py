@@ -156,4 +156,8 @@ def test_recall_by_condition_equals_searching():
         hits = [any(rows[j].place == rows[i].place for j in sorted(there, key=lambda j: -similarity[i, j])[:n])
                 for i in queries]
         assert found['white'][str(n)] == pytest.approx(100 * np.mean(hits))
-    assert found['white']['queries'] == 14
+    assert (found['white']['queries'], found['white']['not_in_map']) == (14, 0)
+    lost = [ManifestRow('new.jpg', 'nowhere', 'dawn'), ManifestRow('new.jpg', 'nowhere', 'snow', 'white')]
+    found = recall_by_condition(rows + lost, rng.random((44, 44)), 'summer')
+    assert found['dawn'] == {'1': None, '5': None, '10': None, 'queries': 0, 'not_in_map': 1}
+    assert (found['white']['queries'], found['white']['not_in_map']) == (14, 1)

@@ -19,18 +19,22 @@ def run(args: list[str] | None) -> int:
     from dejavu_ros.errors import DejavuError
     from dejavu_ros.ros.node import RelocalizeNode, in_words
 
-    node = None
+    node, started = None, False
     try:
         rclpy.init(args=args)
+        started = True
         node = RelocalizeNode()
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except (DejavuError, RuntimeError) as error:
-        # of rclpy: a wrong argument or parameter file, or the context that a signal took away
-        if node is None or rclpy.ok():
+    except Exception as error:
+        if started and not rclpy.ok():
+            pass  # a signal took the context away, perhaps while the node was being made
+        elif isinstance(error, (DejavuError, RuntimeError)):  # of rclpy: a wrong argument or parameter file
             print(f'relocalize: {in_words(error)}', file=sys.stderr)
             return 1
+        else:
+            raise
     finally:
         if node is not None:
             node.stop()

@@ -289,11 +289,11 @@ needs_egl = pytest.mark.skipif(find_library('EGL') is None, reason='no EGL here:
 
 @needs_egl
 def test_a_town_is_rendered_by_a_worker(complete):
-    """In workers alone, as the process of the tests has other uses for its one renderer."""
+    """In workers alone, and new ones: the process of the tests has other uses for OpenGL, which a fork cannot inherit."""
     def drawn(workers, seed=0):
         sources = [open_source(SourceConfig(town='1', without='night night-rain')), open_source(SourceConfig(complete))]
         loader = DataLoader(Batches(sources, 3, (48, 36), seed, 9, frames=6), batch_size=None, sampler=range(4),
-                            num_workers=workers)
+                            num_workers=workers, multiprocessing_context='spawn')
         return [(batch['source'], batch['images'].numpy()) for batch in loader]
 
     one, two = drawn(1), drawn(2)

@@ -289,7 +289,7 @@ needs_egl = pytest.mark.skipif(find_library('EGL') is None, reason='no EGL here:
 
 @needs_egl
 def test_a_town_is_rendered_by_a_worker(complete):
-    """In workers alone, and new ones: the process of the tests has other uses for OpenGL, which a fork cannot inherit."""
+    """In workers alone, and new ones: the process of the tests has used OpenGL, which a fork cannot inherit."""
     def drawn(workers, seed=0):
         sources = [open_source(SourceConfig(town='1', without='night night-rain')), open_source(SourceConfig(complete))]
         loader = DataLoader(Batches(sources, 3, (48, 36), seed, 9, frames=6), batch_size=None, sampler=range(4),

@@ -5,10 +5,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.baselines import RATIOS, LocalFeatures
 from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
@@ -16,6 +14,7 @@ from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.images import load_image
 from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 
@@ -28,10 +27,7 @@ class Method:
         self.settings, self.checkpoint, self.extractor = settings, None, None
         self.dense: Callable[[np.ndarray], np.ndarray] | None = None  # (H, W, 3) uint8 to (n, h, w), if any
         contextual = ContextualSettings()
-        try:
-            torch.empty(0, device=settings.device)
-        except (RuntimeError, AssertionError) as error:
-            raise ConfigError(f'device {settings.device!r} cannot be used: {str(error).splitlines()[0]}') from None
+        usable_device(settings.device)
         if settings.features == 'dvf':
             checkpoint = load_checkpoint(settings.checkpoint)
             self.extractor = FeatureExtractor(checkpoint, settings.device)

@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 
 from dejavu_ros.errors import ConfigError
+from dejavu_ros.nn.device import usable_device
 
 PATIENCE = datetime.timedelta(hours=2)  # the others wait while the first one validates
 
@@ -62,10 +63,7 @@ def join(device: str) -> Iterator[Processes]:
     together = dist.is_torchelastic_launched()
     if together and device == 'cuda':
         device = f'cuda:{os.environ["LOCAL_RANK"]}'
-    try:
-        chosen = torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f'device {device!r} cannot be used: {str(error).splitlines()[0]}') from None
+    chosen = usable_device(device)
     if not together:
         yield Processes(chosen)
         return

@@ -1,6 +1,5 @@
 """`dejavu build-map` from end to end: maps that can be opened, or one line and nothing left behind."""
 
-import functools
 import os
 import shlex
 import shutil
@@ -13,7 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from dejavu_ros.cli import main
 from dejavu_ros.data.rosbag_writer import BagWriter
@@ -27,6 +25,7 @@ from dejavu_ros.ops.contextual import ContextualSettings
 DATA = Path(os.environ.get('DEJAVU_DATA', Path(__file__).resolve().parents[3] / 'shared' / 'data'))
 needs_bags = pytest.mark.skipif(not (DATA / 'bags').is_dir(), reason=f'no bags in {DATA} (set DEJAVU_DATA)')
 SECOND = 10**9
+pytestmark = pytest.mark.usefixtures('quick')
 CAMERA = Pose.make((0.3, 0.0, 1.2), (-0.5, 0.5, -0.5, 0.5))
 
 
@@ -49,17 +48,6 @@ def write_bag(path, images, storage='mcap', pose=lambda i: Pose.planar(0.5 * i, 
         bag.camera_info('/camera/camera_info', 10 * SECOND, 'camera_optical', 64, 48,
                         np.array([[50.0, 0, 32], [0, 50, 24], [0, 0, 1]]))
     return path
-
-
-@pytest.fixture(autouse=True, scope='module')
-def quick():
-    """One thread, as so small a network is slower with more, and each checkpoint loaded once."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, 'load_checkpoint', functools.cache(checkpoints.load_checkpoint))
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='module')

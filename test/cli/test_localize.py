@@ -1,6 +1,5 @@
 """`dejavu localize` over bags and folders: a line of JSON for each image, or one line of error and no file."""
 
-import functools
 import json
 
 import cv2
@@ -19,6 +18,7 @@ from dejavu_ros.nn.features import FeatureSettings
 from dejavu_ros.ops.contextual import ContextualSettings
 
 SECOND = 10**9
+pytestmark = pytest.mark.usefixtures('quick')
 KEYS = ['image', 'stamp_ns', 'accepted', 'reject_reason', 'latency_ms', 'hypotheses']
 HYPOTHESIS = ['keyframe', 'session', 'similarity', 'probability', 'inliers', 'position', 'quaternion']
 # a tiny untrained network cannot be asked for much: what is checked is that answers reach the file
@@ -41,17 +41,6 @@ def write_bag(path, images, storage='mcap'):
                 bag.image('/camera', stamp, 'camera', image)
             bag.odometry('/odom', stamp, 'map', 'base_link', Pose.planar(10 * i, 0, 0))
     return path
-
-
-@pytest.fixture(autouse=True, scope='module')
-def quick():
-    """One thread, as so small a network is slower with more, and each checkpoint loaded once."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, 'load_checkpoint', functools.cache(checkpoints.load_checkpoint))
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='module')

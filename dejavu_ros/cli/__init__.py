@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dejavu_ros import __version__
 from dejavu_ros.errors import exit_status
 
-COMMANDS = ('build-map', 'localize', 'similarity', 'evaluate', 'extract-triplets', 'train', 'calibrate',
+COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'evaluate', 'extract-triplets', 'train', 'calibrate',
             'town', 'map', 'demo')
 
 

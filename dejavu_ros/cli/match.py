@@ -8,8 +8,8 @@ HELP = 'points of one image in another: matches, those that agree with one geome
 
 def configure(parser) -> None:
     parser.add_argument('images', nargs=2, metavar='IMAGE', help='two image files')
-    parser.add_argument('-o', '--output', metavar='DIR', help='gets inliers.png, features.png (dvf: principal components '
-                                                              'of both images as colours) and matches.json')
+    parser.add_argument('-o', '--output', metavar='DIR', help='gets inliers.png, features.png (dvf: principal '
+                                                              'components of both images as colours), matches.json')
     add_arguments(parser, MatchSettings)
 
 
@@ -42,7 +42,8 @@ def _words(found, settings) -> str:
     import numpy as np
 
     lines = [f'{found.inliers.sum()} inliers ({found.inliers.mean():.0%}) of one {settings.model} within '
-             f'{settings.tolerance:g} px:', *('  ' + ' '.join(f'{value:14.6g}' for value in row) for row in found.matrix)]
+             f'{settings.tolerance:g} px:']
+    lines += ['  ' + ' '.join(f'{value:14.6g}' for value in row) for row in found.matrix]
     if found.rotation is not None:
         cosine = np.clip((np.trace(found.rotation) - 1) / 2, -1, 1)
         direction = ', '.join(f'{value:.3f}' for value in found.direction)

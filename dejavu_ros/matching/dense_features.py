@@ -38,7 +38,7 @@ class DenseFeatures:
 
 
 def sample(dense: np.ndarray, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Unit vectors (n, N) of a map (n, h, w), of an image of ``size`` (H, W), bilinear at ``points`` (N, 2) of the image.
+    """Unit vectors (n, N): a map (n, h, w) of an image of ``size`` (H, W), bilinear at ``points`` (N, 2) of the image.
 
     Points in pixels of the image, pixel centres at whole numbers; beyond the map's outermost vectors these go on.
     """

@@ -1,4 +1,4 @@
-"""What two views of a rigid scene agree with, fitted to matches some of which are wrong (MAGSAC, Barath et al. 2020)."""
+"""What two views of a rigid scene agree with, fitted though some matches are wrong (MAGSAC, Barath et al. 2020)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -35,7 +35,8 @@ def fit(model: str, a: np.ndarray, b: np.ndarray, tolerance: float, camera: np.n
     """
     needed = MINIMUM[model]
     if len(a) < needed:
-        raise ImageError(f'{len(a)} matches are too few: a {model} needs {needed}; allow more with --ratio 1 or --count')
+        raise ImageError(f'{len(a)} matches are too few: a {model} needs {needed}; allow more with --ratio 1 or '
+                         '--count')
     a, b = (np.ascontiguousarray(points, np.float64) for points in (a, b))
     more = {'confidence': CONFIDENCE, 'maxIters': ROUNDS}
     if model == 'homography':

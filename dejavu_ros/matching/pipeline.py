@@ -17,6 +17,6 @@ def make_features(features: str, choice: FeatureChoice) -> Describe:
 
 
 def match(a: LocalDescriptors, b: LocalDescriptors, features: str, ratio: float = 0.0) -> np.ndarray:
-    """Pairs (M, 2) of keypoints that are each other's nearest and distinct, as is usual for the features or by ``ratio``."""
+    """Pairs (M, 2) of keypoints that are each other's nearest, and distinct by ``ratio``, 0 being the features' own."""
     ratio = ratio or RATIOS.get(features, DENSE_RATIO)
     return mutual_matches(a.descriptors, b.descriptors, ratio if ratio < 1 else None)

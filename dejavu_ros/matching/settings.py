@@ -28,8 +28,8 @@ class MatchSettings(FeatureChoice):
     """Which keypoints and descriptors, and what the matches must agree with."""
 
     features: str = option('dvf', 'Deja-Vu features of a checkpoint, or a hand-made baseline', choices=FEATURES)
-    model: str = option('homography', 'what matches must agree with: a plane or a turned camera (homography), any rigid '
-                                      'scene (fundamental), the same with a known camera (essential)',
+    model: str = option('homography', 'what matches must agree with: a plane or a turned camera (homography), any '
+                                      'rigid scene (fundamental), the same with a known camera (essential)',
                         choices=('homography', 'fundamental', 'essential'))
     tolerance: float = option(3.0, 'how far an inlier may be off', unit='px', low=0.1, high=100.0)
     intrinsics: str = option('', 'for essential: FX,FY,CX,CY of the camera of both images in their pixels')
@@ -52,3 +52,23 @@ class MatchSettings(FeatureChoice):
             raise ConfigError(f'--intrinsics must be FX,FY,CX,CY in pixels, FX and FY above 0, got '
                               f'{self.intrinsics!r}')
         return numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class AccuracySettings(FeatureChoice):
+    """Which keypoints and descriptors are measured, and on what."""
+
+    features: str = option(','.join(FEATURES), 'what to measure, separated by commas')
+    pairs: int = option(500, 'pairs of images of a place, at most, evenly chosen', low=1, high=1000000)
+    shifts: str = option('', 'folder of location_N.txt (GRIEF): by how many pixels what is seen of place N in session '
+                             'i lies further right in session j (row i, column j); empty: the cameras do not move')
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.names) - set(FEATURES))
+        if unknown:
+            raise ConfigError(f'--features must be some of {", ".join(FEATURES)}, got {self.features!r}')
+
+    @property
+    def names(self) -> list[str]:
+        """The features to measure."""
+        return self.features.split(',')

@@ -38,7 +38,7 @@ def matched(folder, output, *arguments):
 
 
 def arguments_of(features, folder):
-    return ['--features', features, *(['--checkpoint', str(folder / 'small.pt')] if features == 'dvf' else [])]
+    return ['--features', features, *(['--checkpoint', str(folder / 'small.pt'), '--input-side', '128'] if features == 'dvf' else [])]
 
 
 @pytest.mark.parametrize('features', ['dvf', 'orb', 'sift', 'rootsift'])

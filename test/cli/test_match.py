@@ -38,7 +38,8 @@ def matched(folder, output, *arguments):
 
 
 def arguments_of(features, folder):
-    return ['--features', features, *(['--checkpoint', str(folder / 'small.pt'), '--input-side', '128'] if features == 'dvf' else [])]
+    network = ['--checkpoint', str(folder / 'small.pt'), '--input-side', '128']
+    return ['--features', features, *(network if features == 'dvf' else [])]
 
 
 @pytest.mark.parametrize('features', ['dvf', 'orb', 'sift', 'rootsift'])

@@ -8,7 +8,7 @@ from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
 from dejavu_ros.matching.neighbours import mutual_matches
 from dejavu_ros.matching.settings import FeatureChoice
 
-DENSE_RATIO = 0.8
+DENSE_RATIO = 0.8  # fewest wrong matches among 0.8, 0.9 and none on validation
 
 
 def make_features(features: str, choice: FeatureChoice) -> Describe:

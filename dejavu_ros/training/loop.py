@@ -16,7 +16,7 @@ from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.logs import TrainingLog
-from dejavu_ros.training.objective import cost, frames_needed, places_needed
+from dejavu_ros.training.objective import cost, places_needed, views_needed
 from dejavu_ros.training.optimiser import learning_rate, make_optimiser
 from dejavu_ros.training.processes import Processes
 from dejavu_ros.training.recipe import Recipe
@@ -40,7 +40,7 @@ class Trainer:
         unusable weights to start from; ConfigError where the processes cannot share a step's batches evenly.
         """
         self.recipe, self.folder, self.processes = recipe, Path(folder), processes
-        config, features = recipe.train, recipe.features
+        config = recipe.train
         self.share = processes.share(config.accumulate)
         sources = [open_source(source) for source in recipe.sources]
         self.notes = [f'{source.name}: {note}' for source in sources for note in source.notes]
@@ -48,8 +48,8 @@ class Trainer:
         if config.epochs:
             samples = config.epochs * sum(source.n_places for source in sources)
             self.steps = math.ceil(samples / (config.places * config.accumulate))
-        self.batches = Batches(sources, config.places, (features.input_width, features.input_height), config.seed,
-                               self.steps * config.accumulate, frames_needed(config))
+        self.batches = Batches(sources, config.places, views_needed(recipe), config.seed,
+                               self.steps * config.accumulate)
         self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
         self.network = initial_network(recipe).to(processes.device, memory_format=torch.channels_last)
         self.network.train(not config.frozen_norm)  # which is all that training mode changes in this network
@@ -102,7 +102,7 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group['lr'] = learning_rate(config, self.step, self.steps)
             result = train_step(self.network, self.optimiser, list(itertools.islice(batches, len(self.share))),
-                                lambda batch: cost(self.network, batch['images'], self.recipe, batch['draw']),
+                                lambda batch: cost(self.network, batch, self.recipe),
                                 self.processes)
             self.step += 1
             yield result

@@ -29,7 +29,7 @@ ALLOWED = {
     'ros': CORE | {'localization', 'msg'},
     'data': GROUND,
     'town': GROUND | {'data'},
-    'mapping': CORE | {'data'},
+    'mapping': CORE | {'data', 'localization'},
     'evaluation': CORE | {'localization', 'data', 'mapping'},
     'training': CORE | {'localization', 'data', 'losses', 'evaluation', 'town'},
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},

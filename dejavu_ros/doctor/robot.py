@@ -11,7 +11,7 @@ SLOW = 0.5  # Hz
 
 def examine(image_topic: str, odom_topic: str) -> Iterator[Finding]:
     """Findings on the camera (empty: whichever publishes), the odometry (empty: none) and nodes that run."""
-    from dejavu_ros.ros.inspection import IMAGES, Inspector
+    from dejavu_ros.ros.inspection import IMAGES, ODOMETRY, Inspector
 
     with Inspector() as inspector:
         known = inspector.image_topics()
@@ -22,7 +22,7 @@ def examine(image_topic: str, odom_topic: str) -> Iterator[Finding]:
         else:
             yield from stream(inspector, 'camera', image_topic or known[0], IMAGES)
         if odom_topic:
-            yield from stream(inspector, 'odometry', odom_topic, ('nav_msgs/msg/Odometry',))
+            yield from stream(inspector, 'odometry', odom_topic, ODOMETRY)
         found = inspector.diagnoses(LISTENING)
         for name, message in found.items():
             yield (good if message.startswith('Localized') else note)(
@@ -33,21 +33,22 @@ def examine(image_topic: str, odom_topic: str) -> Iterator[Finding]:
                        'ros2 launch dejavu_ros relocalize.launch.py map:=M image_topic:=T')
 
 
-def stream(inspector, subject: str, name: str, kinds: tuple[str, ...]) -> Iterator[Finding]:
-    """Findings on one topic that should carry messages of one of ``kinds``."""
+def stream(inspector, subject: str, name: str, kinds: dict[str, type]) -> Iterator[Finding]:
+    """Findings on one topic that should carry messages of one of ``kinds``, by the names of their types."""
     topic = inspector.topic(name)
     if not topic.publishers:
         yield bad(subject, f'nobody publishes {name}', 'is the name right (ros2 topic list), and is it running?')
         return
-    if not set(topic.types) & set(kinds):
+    usable = [kind for kind in topic.types if kind in kinds]
+    if not usable:
         yield bad(subject, f'{name} carries {", ".join(topic.types)}, not {" or ".join(kinds)}', 'name another topic')
         return
-    heard = inspector.listen(topic, LISTENING)
+    heard = inspector.listen(name, kinds[usable[0]], LISTENING)
     if not heard.count:
         yield bad(subject, f'{name} has {topic.publishers} publishers, but nothing came in {LISTENING:g} s',
                   'is the driver running, and the network let through?')
         return
-    text = f'{name}: {topic.types[0].rpartition("/")[2]} at {heard.rate:.1f} Hz, frame {heard.frame_id!r}'
+    text = f'{name}: {usable[0].rpartition("/")[2]} at {heard.rate:.1f} Hz, frame {heard.frame_id!r}'
     if heard.rate < SLOW:
         yield note(subject, text, 'so slow a camera leaves the filter without support')
     else:

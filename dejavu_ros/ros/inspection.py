@@ -5,13 +5,15 @@ import time
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rosidl_runtime_py.utilities import get_message
+from sensor_msgs.msg import CompressedImage, Image
 
 from dejavu_ros.ros.conversions import stamp_from_message
 
-IMAGES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+IMAGES = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
+ODOMETRY = {'nav_msgs/msg/Odometry': Odometry}
 DISCOVERY = 2.0  # seconds until others are known
 
 
@@ -71,20 +73,19 @@ class Inspector:
     def image_topics(self) -> list[str]:
         """Topics on which somebody publishes images."""
         return sorted(name for name, kinds in self.node.get_topic_names_and_types()
-                      if set(kinds) & set(IMAGES) and self.node.count_publishers(name))
+                      if IMAGES.keys() & set(kinds) and self.node.count_publishers(name))
 
-    def listen(self, topic: Topic, seconds: float) -> Heard:
+    def listen(self, name: str, kind: type, seconds: float) -> Heard:
         """Subscribe as best effort, so that every publisher is heard."""
         arrivals, ages, frames = [], [], ['']
 
         def on_message(message) -> None:
             arrivals.append(time.monotonic())
-            if hasattr(message, 'header'):
-                ages.append((self.node.get_clock().now().nanoseconds - stamp_from_message(message.header.stamp)) * 1e-9)
-                frames.append(message.header.frame_id)
+            ages.append((self.node.get_clock().now().nanoseconds - stamp_from_message(message.header.stamp)) * 1e-9)
+            frames.append(message.header.frame_id)
 
         qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-        subscription = self.node.create_subscription(get_message(topic.types[0]), topic.name, on_message, qos)
+        subscription = self.node.create_subscription(kind, name, on_message, qos)
         self.spin(seconds)
         self.node.destroy_subscription(subscription)
         span = arrivals[-1] - arrivals[0] if len(arrivals) > 1 else 0.0

@@ -25,7 +25,7 @@ class Tiles(NamedTuple):
 
 
 def fits(queries: torch.Tensor, keyframes: torch.Tensor) -> bool:
-    """Whether the kernel works here and takes these maps: float16, bfloat16 or float32 on one GPU, without gradients."""
+    """Whether the kernel works here and takes these maps: float16 to float32 on one GPU, without gradients."""
     maps = queries, keyframes
     return (all(m.is_cuda and m.dtype in TYPES for m in maps) and queries.device == keyframes.device
             and queries.shape[1] <= MOST_CHANNELS
@@ -41,10 +41,11 @@ def works(device: torch.device) -> bool:
         return False
     trial = torch.ones(1, 10, 1, dtype=torch.float16, device=device)
     try:
-        return contextual_matrix(trial, trial, ContextualSettings()).item() == 1
+        return contextual_matrix(trial, trial, ContextualSettings()).item() > 0.99
     except Exception as error:  # whatever fails in Triton, its compilers or the driver: torch does the same, slower
-        warnings.warn(f'Triton is installed but does not work here ({type(error).__name__}: '
-                      f'{str(error).partition(chr(10))[0]}): contextual similarity in plain torch, slower', stacklevel=2)
+        reason = str(error).partition('\n')[0]
+        warnings.warn(f'Triton is installed but does not work here ({type(error).__name__}: {reason}): contextual '
+                      'similarity in plain torch, slower', stacklevel=2)
         return False
 
 
@@ -52,8 +53,8 @@ def contextual_matrix(queries: torch.Tensor, keyframes: torch.Tensor, settings: 
                       tiles: Tiles = Tiles()) -> torch.Tensor:
     """CX of every query (Q, n, N1) with every keyframe (K, n, N2): (Q, K) float32, in one launch.
 
-    Beside the maps it takes a few MB, whatever K is. Under Triton's interpreter (TRITON_INTERPRET=1, for tests) the
-    maps are on the CPU.
+    Whatever Q and K are, it takes 72 KB (at N = 1024, n = 10) for each program that runs at once: 38 MB on an H200.
+    Under Triton's interpreter (TRITON_INTERPRET=1, for tests) the maps are on the CPU.
     """
     from dejavu_ros.ops.contextual import triton_kernel
     queries, keyframes = queries.contiguous(), keyframes.contiguous()

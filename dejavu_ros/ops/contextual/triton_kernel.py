@@ -1,33 +1,36 @@
-"""Contextual similarity of many pairs of maps on a GPU, in Triton. Imported by gpu.py where it is used.
+"""Contextual similarity of many pairs of maps on a GPU, in Triton. ``gpu.py`` imports it where it is used.
 
-Written, as on the CPU, with the softmax shifted by its largest exponent:
+As on the CPU, the softmax is shifted by its largest exponent:
 
-    m_i = min_j d_ij,   c_i = log2(e) / (h (m_i + 1e-5)),   log2 T_ij = c_i (m_i - d_ij) - log2 sum_j 2^(c_i (m_i - d_ij))
+    m_i = min_j d_ij,   c_i = log2(e) / (h (m_i + 1e-5)),   z_ij = c_i (m_i - d_ij),   T_ij = 2^z_ij / sum_j 2^z_ij
 
-The shape of D asks for the passes: no exponent is known before the row's minimum, so a row's distances are made twice, once for
-the minimum and once for the sum. The authors' form asks for the largest log2 T of every column, which needs all the rows'
-m and sum first: a third pass with rows and columns exchanged, two numbers a row kept in between, and exponentials of the
-column's maxima only. Distances live in registers, a tile of ROWS x COLUMNS at a time.
+Passes: no exponent of a row is known before its minimum, so its distances are made twice, for the minimum and for the
+sum; keeping them instead would take all registers for a few rows. In the paper's form that is all, as the best T of a
+row is 1 / sum. In the authors' form the best T of a column is its largest log2 T = z - log2 sum, known when all rows
+have their m and sum: a third pass with rows and columns exchanged, two numbers a row kept in between, and exponentials
+of the columns' maxima only. Distances live in registers, a tile of ROWS x COLUMNS at a time.
 
-What a distance costs on a Hopper processor (an SM) a clock: 16 exponentials (one a distance: 1/16 of a clock), 128 other float
-operations, and 2048 multiply-adds of float16 in the tensor cores. As differences, 20 to 40 operations a pass: several
-times the exponential. So float16 and bfloat16 go through the tensor cores, with the norms inside the product: vectors
-are lifted from n to n + 6 channels, exactly 16 for n = 10, such that one inner product is the squared distance:
+Cost: a clock of a Hopper processor (SM) is 16 exponentials, or 128 other float operations, or 2048 multiply-adds of
+float16 in the tensor cores. A distance needs one exponential, 1/16 of a clock. Made of differences it would also need
+20 other operations in each of two passes, 5/16 of a clock; as an inner product of 16 channels two passes are 1/64 of
+one. So vectors are lifted from n to n + 6 channels, 16 for n = 10, and one inner product is the squared distance:
 
-    (-2 a, |a|^2 in three parts, 1, 1, 1) . (b, 1, 1, 1, |b|^2 in three parts)
+    (-2 a, |a|^2 in three parts, units) . (b, units, |b|^2 in three parts)
 
-Three parts of 11 (or 8) bits hold a float32 norm, and the products are exact, so this differs from the formulas by the rounding of
-float32 sums. It leaves a minimum in the first pass, and a multiply-add, an exponential and an addition in the second:
-the exponential is the limit, until some of the columns take a polynomial in its place.
-The lifted maps of the pair at work lie in memory of the program that works on it, which stays in the caches. float32
-maps, and pairs of two types, are read as stored and compared by differences.
+Three float16 hold all bits of a norm, and products of float16 are exact: what is left is the rounding of float32 sums.
+The first pass then takes a minimum a distance, the second a multiply-add, an exponential and an addition, and the
+exponentials are the limit, unless some of the columns take a polynomial (HALVINGS).
+
+Maps are read as stored; the lifted vectors of the pair at work lie in a piece of memory of the program that works on
+it, which stays in the caches. They are float16 for float16 and bfloat16 maps; float32 ones take the same way through
+the tensor cores in three products of tf32.
 """
 
 import triton
 import triton.language as tl
 
 LOG2_E = tl.constexpr(1.4426950408889634)
-# of the parts of a norm: 2^12, 1, 2^-12, so that float16 holds those of vectors up to a length of 16,000; longer ones give NaN
+# parts of a norm count 2^12, 1 and 2^-12: enough for float16 and lengths up to 16,000; longer vectors give NaN
 UNIT = tl.constexpr(4096.0)
 
 
@@ -134,7 +137,7 @@ def directed(rows, row_count, columns, column_count, stride, statistics, bandwid
                 d = as_distance(tl.dot(left, right, input_precision='tf32x3'), SQUARED)
                 highest = tl.maximum(highest, tl.max(at_zero[None, :] - scale[None, :] * d, 1))
             j = first + tl.arange(0, ROWS)
-            best_of_columns += tl.sum(tl.where(j < column_count, tl.exp2(highest), 0.0))
+            best_of_columns += tl.sum(tl.where(j < column_count, tl.exp2(tl.minimum(highest, 0.0)), 0.0))
         tl.debug_barrier()  # before the other direction overwrites the statistics
         similarity = best_of_columns / column_count
     return similarity
@@ -154,7 +157,7 @@ def as_distance(squared, SQUARED: tl.constexpr):
 
 @triton.jit
 def sum_of_powers(x, HALVINGS: tl.constexpr):
-    """sum_j 2^x_ij, (ROWS, COLUMNS) to (ROWS,). HALVINGS s > 0 takes 2^-s of the columns by polynomial, beside the others."""
+    """sum_j 2^x_ij, (ROWS, COLUMNS) to (ROWS,). With HALVINGS s > 0, 2^-s of the columns take the polynomial."""
     total = tl.zeros((x.shape[0],), tl.float32)
     for _ in tl.static_range(HALVINGS):
         x, others = tl.split(tl.permute(tl.reshape(x, (x.shape[0], 2, x.shape[1] // 2)), (0, 2, 1)))

@@ -1,7 +1,7 @@
 """Contextual similarity: the kernels for CPU and GPU beside the plain formulas and torch in bounded memory.
 
     taskset -c 1 python benchmarks/contextual_similarity.py --threads 1 [--json FILE]
-    python benchmarks/contextual_similarity.py --only gpu --keyframes 10000 [--tiles 64,128,4,2,0 ...]
+    python benchmarks/contextual_similarity.py --only gpu --keyframes 10000 [--tiles 64,128,4,2,0,0 ...]
 
 Milliseconds a pair, medians of passes that take turns, so that what else the machine does meets all alike. With one
 thread it is the thread's processor time that counts, which a busy machine disturbs least; with more it is wall time.
@@ -28,6 +28,8 @@ CHANNELS = 10
 FORMS = {'paper': ContextualSettings('paper', True, False), 'paper-l2': ContextualSettings('paper', False, False),
          'authors': ContextualSettings('authors', True, False), 'symmetric': ContextualSettings('authors', True, True)}
 KEYFRAMES = 64     # for the kernel on a CPU; torch is given fewer
+TILES = ['64,128,4,2,0,0', '64,128,4,2,3,0', '64,128,4,2,2,0', '64,128,4,2,0,128', '64,128,4,3,0,0', '64,64,4,2,0,0',
+         '64,64,4,2,3,0', '128,128,8,2,0,0']
 LOOP = 50_000_000  # exponentials, or multiply-adds
 
 
@@ -128,7 +130,7 @@ def cuda(arguments: argparse.Namespace) -> dict | None:
                 rows.append({'vectors': cells, 'form': form, 'tiles': name, **entry})
     print(tabulate(rows, headers='keys', floatfmt='.3g'))
     print(f'{properties.name}: a query with {arguments.keyframes} keyframes; plain_ms is one pair. Limit: {limit:.3g} '
-          'exponentials a second. Tiles: rows, columns, warps, stages, and 2^-x of the exponentials by polynomial.')
+          'exponentials a second. Tiles: rows, columns, warps, stages, halvings, registers.')
     return {'device': properties.name, 'keyframes': arguments.keyframes, **figures}
 
 
@@ -139,8 +141,8 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     parser.add_argument('--only', choices=('cpu', 'gpu'), help='one of the two (default: both)')
     parser.add_argument('--keyframes', type=int, default=10_000, help='keyframes on the GPU')
-    parser.add_argument('--tiles', nargs='+', default=['64,128,4,2,0', '64,128,4,2,3', '64,128,4,2,2'],
-                        help='fields of dejavu_ros.ops.contextual.gpu.Tiles')
+    parser.add_argument('--tiles', nargs='+', default=TILES,
+                        help='fields of dejavu_ros.ops.contextual.gpu.Tiles, each set in turn')
     parser.add_argument('--json', help='also write the figures here')
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

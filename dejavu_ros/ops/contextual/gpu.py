@@ -19,9 +19,10 @@ class Tiles(NamedTuple):
 
     rows: int = 64
     columns: int = 128
-    warps: int = 4     # 32 threads each
-    stages: int = 2    # loads under way
-    halvings: int = 0  # s > 0: 2^-s of the columns take a polynomial for their exponential
+    warps: int = 4      # 32 threads each
+    stages: int = 2     # loads under way
+    halvings: int = 0   # s > 0: 2^-s of the columns take a polynomial for their exponential
+    registers: int = 0  # the most that a thread may have, 0: as many as the compiler likes
 
 
 def fits(queries: torch.Tensor, keyframes: torch.Tensor) -> bool:
@@ -74,5 +75,5 @@ def contextual_matrix(queries: torch.Tensor, keyframes: torch.Tensor, settings: 
             stride, settings.bandwidth, EPSILON, N=n, CHANNELS=channels, PAPER=settings.form == 'paper',
             SQUARED=settings.squared, SYMMETRIC=settings.symmetric, ROWS=tiles.rows, COLUMNS=tiles.columns,
             HALVINGS=tiles.halvings, num_warps=tiles.warps, num_stages=tiles.stages,
-            enable_fp_fusion=True)
+            maxnreg=tiles.registers or None, enable_fp_fusion=True)
     return similarity

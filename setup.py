@@ -43,6 +43,6 @@ setup(
         'torch>=2.1',
         'tqdm>=4.57',
     ],
-    extras_require={'test': ['hypothesis', 'pytest>=7', 'pytest-timeout']},
+    extras_require={'test': ['hypothesis', 'pytest>=7', 'pytest-timeout', 'triton; platform_system == "Linux"']},
     entry_points={'console_scripts': ['dejavu = dejavu_ros.cli:entry_point']},
 )

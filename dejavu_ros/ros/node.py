@@ -14,7 +14,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
-from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError
+from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError, in_words
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import Estimate, Localizer
 from dejavu_ros.localization.frame_ring import FrameRing
@@ -36,12 +36,6 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 def load_extractor(checkpoint: str, device: str) -> FeatureExtractor:
     """The network of a checkpoint file on a device. Raises CheckpointError, ConfigError."""
     return FeatureExtractor(load_checkpoint(checkpoint), device)
-
-
-def in_words(error: Exception) -> str:
-    """One line."""
-    name = '' if isinstance(error, DejavuError) else f'{type(error).__name__}: '
-    return ' '.join(f'{name}{error}'.split())
 
 
 class RelocalizeNode(LifecycleNode):

@@ -75,8 +75,8 @@ INLINE void spread(const float* factors, const float* a, const Map& columns, int
     }
 }
 
-// Of the rows [first, end) with all columns; ``weight`` is the loss's gradient by a best T. Gradients by those rows go to
-// by_rows (n, PART), by the columns to by_columns (n, stride).
+// Of the rows [first, end) with all columns; ``weight`` is the loss's gradient by a best T. Gradients by those rows go
+// to by_rows (n, PART), by the columns to by_columns (n, stride).
 static void gradients(const Map& rows, int first, int end, const Map& columns, int n, const Form& form, float weight,
                       const int32_t* best_row, Scratch& scratch, float* by_rows, float* by_columns) {
     const int stride = columns.stride;

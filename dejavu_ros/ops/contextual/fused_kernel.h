@@ -125,8 +125,8 @@ INLINE float from_half(uint16_t half) {
     return half & 0x8000 ? -x : x;
 }
 
-// A map as it is stored, float16 or float32. From its count on come infinities, or, for differences that stay finite, the
-// last vector over and over.
+// A map as it is stored, float16 or float32. From its count on come infinities, or, for differences that stay finite,
+// the last vector over and over.
 static void read(const Maps& maps, int64_t index, bool repeat, Map& map) {
     int nan = 0;
     for (int k = 0; k < maps.n; ++k) {

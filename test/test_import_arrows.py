@@ -29,10 +29,11 @@ ALLOWED = {
     'ros': CORE | {'localization', 'msg'},
     'data': GROUND,
     'town': GROUND | {'data'},
-    'mapping': CORE | {'data'},
+    'mapping': CORE | {'data', 'localization'},
     'evaluation': CORE | {'localization', 'data', 'mapping'},
     'training': CORE | {'localization', 'data', 'losses', 'evaluation', 'town'},
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},
+    'bench': CORE | {'localization', 'ros'},
 }
 ROS_MODULES = {'rclpy', 'tf2_ros', 'tf2_msgs', 'rcl_interfaces', 'builtin_interfaces', 'std_msgs', 'std_srvs',
                'sensor_msgs', 'geometry_msgs', 'nav_msgs', 'diagnostic_msgs', 'visualization_msgs', 'lifecycle_msgs'}

@@ -12,7 +12,7 @@ from dejavu_ros import __version__
 from dejavu_ros.errors import exit_status
 
 COMMANDS = ('build-map', 'localize', 'similarity', 'evaluate', 'extract-triplets', 'train', 'calibrate',
-            'town', 'map', 'demo')
+            'town', 'map', 'demo', 'bench')
 
 
 def load(command: str):

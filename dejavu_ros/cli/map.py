@@ -1,25 +1,46 @@
-"""``dejavu map show|verify|export``: look at a keyframe map."""
+"""``dejavu map``: look at a keyframe map, and make maps from maps."""
 
 import argparse
 import datetime
 import sys
 
-HELP = 'show, verify or export a keyframe map'
+from dejavu_ros.config import add_arguments
+
+HELP = 'show, verify, export, merge, align or thin keyframe maps'
+NEW = 'the new map; the old one stays as it is'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from dejavu_ros.mapping.config import AlignConfig, ThinConfig
+
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
-    for name, text in (('show', 'say in plain words what is in a map'),
-                       ('verify', 'check every byte of a map; exit status 1 if anything is wrong'),
-                       ('export', 'write poses (TUM), a table (CSV) and thumbnails into a new folder')):
+
+    def add(name: str, text: str, maps: str = 'the map: M stands for the folder M.dvmap', output: str = ''):
         action = actions.add_parser(name, help=text, description=text)
-        action.add_argument('map', metavar='M', help='the map: M stands for the folder M.dvmap')
-        if name == 'export':
-            action.add_argument('-o', '--output', metavar='DIR', required=True, help='folder to make')
+        action.add_argument('map', metavar='M', help=maps)
+        if output:
+            action.add_argument('-o', '--output', metavar='DIR' if name == 'export' else 'M', required=True,
+                                help=output)
+        return action
+
+    add('show', 'say in plain words what is in a map')
+    add('verify', 'check every byte of a map; exit status 1 if anything is wrong')
+    add('export', 'write poses (TUM), a table (CSV) and thumbnails into a new folder', output='folder to make')
+    others = add('merge', 'put maps of one frame together into a new one', output=NEW)
+    others.add_argument('others', nargs='+', metavar='M', help='further maps, made with the same checkpoint')
+    removed = add('remove-session', 'make a new map without some sessions', output=NEW)
+    removed.add_argument('sessions', nargs='+', metavar='NAME', help='as dejavu map show lists them')
+    add_arguments(add('thin', 'make a new map with fewer keyframes', output=NEW), ThinConfig)
+    aligned = add('align', 'bring the sessions of another map, whose frame is its own, into this one, and append them')
+    aligned.add_argument('other', metavar='OTHER', help='their map, made with the same checkpoint; it stays as it is')
+    aligned.add_argument('--checkpoint', default='', help='the one both were made with; empty: the shipped one')
+    aligned.add_argument('--dry-run', action='store_true', help='only say where they would go')
+    add_arguments(aligned, AlignConfig)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return {'show': show, 'verify': verify, 'export': export}[arguments.action](arguments)
+    return {'show': show, 'verify': verify, 'export': export, 'merge': merge, 'remove-session': remove_session,
+            'thin': thin, 'align': align}[arguments.action](arguments)
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -87,13 +108,88 @@ def verify(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Write the map's content for other tools."""
-    from tqdm import tqdm
-
     from dejavu_ros.keyframes import KeyframeMap
     from dejavu_ros.keyframes.export import export
 
     with KeyframeMap.open(arguments.map) as content:
-        export(content, arguments.output, lambda keyframes: tqdm(keyframes, unit='keyframe', disable=None, leave=False))
+        export(content, arguments.output, bar)
         print(f'{arguments.output}: keyframes.csv, a TUM file for each of {count(len(content.sessions), "session")} '
               f'and {count(len(content), "thumbnail")}')
+    return 0
+
+
+def merge(arguments: argparse.Namespace) -> int:
+    import contextlib
+
+    from dejavu_ros.keyframes import KeyframeMap
+    from dejavu_ros.mapping import maintenance
+
+    with contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(KeyframeMap.open(path)) for path in (arguments.map, *arguments.others)]
+        return made(arguments.output, maintenance.merge(sources, arguments.output, bar))
+
+
+def remove_session(arguments: argparse.Namespace) -> int:
+    from dejavu_ros.keyframes import KeyframeMap
+    from dejavu_ros.mapping import maintenance
+
+    with KeyframeMap.open(arguments.map) as content:
+        return made(arguments.output, maintenance.remove_sessions(content, arguments.sessions, arguments.output, bar))
+
+
+def thin(arguments: argparse.Namespace) -> int:
+    from dejavu_ros.config import from_arguments
+    from dejavu_ros.keyframes import KeyframeMap
+    from dejavu_ros.mapping import maintenance
+    from dejavu_ros.mapping.config import ThinConfig
+
+    with KeyframeMap.open(arguments.map) as content:
+        return made(arguments.output, maintenance.thin(content, arguments.output,
+                                                       from_arguments(ThinConfig, arguments), bar), len(content))
+
+
+def align(arguments: argparse.Namespace) -> int:
+    """Place every session first, then append them: none is added where one cannot be placed."""
+    import numpy as np
+
+    from dejavu_ros.config import from_arguments
+    from dejavu_ros.keyframes import KeyframeMap, MapWriter
+    from dejavu_ros.mapping.align import align as place
+    from dejavu_ros.mapping.config import AlignConfig
+    from dejavu_ros.mapping.maintenance import copy_session
+    from dejavu_ros.nn.checkpoint import load_checkpoint
+    from dejavu_ros.nn.features import FeatureExtractor
+
+    config = from_arguments(AlignConfig, arguments)
+    extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint))
+    with KeyframeMap.open(arguments.map, extractor.checkpoint.identity) as content, \
+            KeyframeMap.open(arguments.other, extractor.checkpoint.identity) as other:
+        placed = {session.name: place(content, other, session.name, extractor, config, bar)
+                  for session in other.sessions}
+        for name, found in placed.items():
+            x, y, _ = found.map_T_track.position
+            print(f'{name}: {len(found.recognised)} of {count(len(found.rows), "keyframe")} recognised and agreeing '
+                  f'({found.accepted} recognised); moved by {x:.2f}, {y:.2f} m and turned by '
+                  f'{np.degrees(found.map_T_track.yaw):.1f} degrees; left over in the median '
+                  f'{np.median(found.rigid):.2f} m, with the track bent {np.median(found.bent):.2f} m (90 %: '
+                  f'{np.quantile(found.bent, 0.9):.2f} m)')
+        if arguments.dry_run:
+            return 0
+        with MapWriter.append(arguments.map, content.settings, content.checkpoint_id) as writer:
+            for name, found in placed.items():
+                copy_session(other, name, writer, found.rows, found.poses, found.spread, bar)
+    return made(arguments.map, len(content) + sum(len(found.rows) for found in placed.values()))
+
+
+def bar(items):
+    """Progress with time left."""
+    from tqdm import tqdm
+
+    return tqdm(items, unit='keyframe', disable=None, leave=False)
+
+
+def made(path: str, keyframes: int, before: int = 0) -> int:
+    from dejavu_ros.keyframes.schema import map_folder
+
+    print(f'{map_folder(path)}: {count(keyframes, "keyframe")}' + (f' of {before:,}' if before else ''))
     return 0

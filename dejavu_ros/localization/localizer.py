@@ -1,5 +1,6 @@
 """The localizer: one object behind the node and the commands."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -63,24 +64,27 @@ class Localizer:
         what cannot be used is an estimate that is not accepted, with the reason.
         """
         started = time.perf_counter()
-
-        def answer(reason: str, hypotheses: list[Hypothesis], detail: str) -> Estimate:
-            return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
-
         if self.map is None or not len(self.map):
-            return answer(outcome.NO_MAP, [], 'no map is loaded' if self.map is None else 'the map is empty')
+            return rejected(stamp_ns, outcome.NO_MAP, 'no map is loaded' if self.map is None else 'the map is empty')
         try:
             check_informative(image)
         except ImageError as error:
-            return answer(outcome.BAD_IMAGE, [], str(error))
+            return rejected(stamp_ns, outcome.BAD_IMAGE, str(error))
         query = self.extractor.extract([image])[0]
+        estimate = self.locate(query, stamp_ns, odometry)
+        return dataclasses.replace(estimate, latency_ms=(time.perf_counter() - started) * 1e3)
+
+    def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> Estimate:
+        """As :meth:`process`, from the features (n, N) float16 of a frame on; there must be a map with keyframes."""
+        started = time.perf_counter()
         scores = self.scorer.score(query, self.config.shortlist)
         if not np.isfinite(scores).all():
-            return answer(outcome.BAD_IMAGE, [], 'the features of the frame are not finite')
+            return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
         alone, belief = self.beliefs(scores, stamp_ns, odometry)
         places = self.places.rank(belief)
         hypotheses = [self.hypothesis(place, scores, query) for place in places]
-        return answer(*self.decide(places, hypotheses, alone))
+        reason, hypotheses, detail = self.decide(places, hypotheses, alone)
+        return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
     def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None) -> tuple[np.ndarray, np.ndarray]:
         """(K + 1,) probabilities from this frame alone, and with the frames before it."""
@@ -114,3 +118,7 @@ class Localizer:
         if best.inliers < config.min_inliers:
             return outcome.TOO_FEW_INLIERS, hypotheses, f'{best.inliers} matches agree, {config.min_inliers} are needed'
         return '', hypotheses, f'keyframe {best.keyframe} with probability {best.probability:.2f}'
+
+
+def rejected(stamp_ns: int, reason: str, detail: str) -> Estimate:
+    return Estimate(stamp_ns, False, reason, [], 0.0, detail)

@@ -28,3 +28,25 @@ class MappingConfig:
     thumbnail_width: int = option(320, 'width of the stored pictures of keyframes', unit='px', low=16, high=4096)
     checkpoint: str = option('', 'checkpoint file; empty: the shipped one')
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1')
+
+
+@dataclasses.dataclass(frozen=True)
+class ThinConfig:
+    """Which keyframes of a map are worth keeping."""
+
+    distance: float = option(2.0, 'between two keyframes of a session', unit='m', low=0.0, high=1000.0)
+    angle: float = option(30.0, 'a keyframe turned by so much is another view', unit='deg', low=0.1, high=180.0)
+    newest: int = option(0, 'keep a place in so many newest sessions of each condition; 0: in all', low=0, high=100000)
+    radius: float = option(5.0, 'keyframes within this distance show one place', unit='m', low=0.1, high=1000.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class AlignConfig:
+    """How sure an alignment must be, and how stiff the track is."""
+
+    min_frames: int = option(8, 'keyframes that must be recognised and agree on one transform', low=2, high=100000)
+    agreement: float = option(5.0, 'recognised places agree within this distance', unit='m', low=0.1, high=1000.0)
+    odometry_error: float = option(0.03, 'error of the track, as a share of the way', low=1e-4, high=1.0)
+    turn_error: float = option(1.0, 'error of its heading from keyframe to keyframe', unit='deg', low=1e-3, high=90.0)
+    place_error: float = option(1.0, 'error of a recognised place, beside that which the map says', unit='m', low=0.01,
+                                high=100.0)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +37,8 @@ class Player:
         self.node.create_subscription(HypothesisArray, HYPOTHESES, self.on_hypotheses, 10)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
-        self.answers: dict[int, HypothesisArray] = {}
-        self.sent = 0
+        self.sent: dict[int, float] = {}  # stamp to time
+        self.answers: dict[int, tuple[HypothesisArray, float]] = {}
 
     def __enter__(self) -> 'Player':
         return self
@@ -49,7 +49,7 @@ class Player:
         rclpy.try_shutdown(context=self.context)
 
     def on_hypotheses(self, message: HypothesisArray) -> None:
-        self.answers[stamp_from_message(message.header.stamp)] = message
+        self.answers[stamp_from_message(message.header.stamp)] = message, time.monotonic()
 
     def wait_for_node(self, timeout: float, running=lambda: True) -> None:
         """Until someone listens to the images and has hypotheses to tell.
@@ -73,12 +73,34 @@ class Player:
             message.pose.pose = pose_to_message(odom_T_base)
             self.odometry.publish(message)
             time.sleep(ODOMETRY_LEAD)
-        self.images.publish(image_to_message(image, stamp_ns, 'camera_optical_frame'))
-        self.sent += 1
+        self.send(image, stamp_ns)
         end = time.monotonic() + timeout
         while stamp_ns not in self.answers and time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.05)
-        return self.answers.pop(stamp_ns, None)
+        return self.answers.pop(stamp_ns, (None, 0.0))[0]
+
+    def send(self, image: np.ndarray, stamp_ns: int) -> None:
+        message = image_to_message(image, stamp_ns, 'camera_optical_frame')
+        self.sent[stamp_ns] = time.monotonic()
+        self.images.publish(message)
+
+    def play(self, images: Sequence[np.ndarray], rate: float, seconds: float) -> list[float]:
+        """Send images in turn at ``rate`` Hz, whatever the node does; seconds from sending to each answer so far."""
+        start = time.monotonic()
+        for number in range(max(1, round(seconds * rate))):
+            while (left := start + number / rate - time.monotonic()) > 0:
+                self.executor.spin_once(timeout_sec=left)
+            self.send(images[number % len(images)], time.time_ns())
+        return self.collect(0.0)
+
+    def collect(self, seconds: float) -> list[float]:
+        """Wait for answers; seconds from sending to each that came and was not asked for before."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.executor.spin_once(timeout_sec=left)
+        latencies = [arrived - self.sent[stamp] for stamp, (_, arrived) in self.answers.items()]
+        self.answers.clear()
+        return latencies
 
 
 @contextlib.contextmanager

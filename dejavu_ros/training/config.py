@@ -26,6 +26,9 @@ class TrainConfig:
                              '0 compares the grid', low=0)
     spatial: float = option(0.0, 'weak spatial constraint, in training only: weight of the squared distance in the '
                                  'image (its sides are 1) beside that of the features', low=0.0, high=100.0)
+    pixel: float = option(0.0, 'weight of pixel supervision beside the loss: each vector of A0 is contrasted with all '
+                               'of P0, where a fixed camera or a rendered town says which shows the same point',
+                          low=0.0, high=100.0)
     optimiser: str = option('adamw', 'AdamW, or stochastic gradient descent with momentum', choices=('adamw', 'sgd'))
     learning_rate: float = option(1e-3, 'its peak', low=0.0, high=10.0)
     momentum: float = option(0.9, 'of sgd', low=0.0, high=1.0)
@@ -46,6 +49,11 @@ class TrainConfig:
     start_from: str = option('', 'checkpoint whose weights the training starts from (empty: random weights)')
     frozen_norm: bool = option(False, 'batch norm keeps the statistics of start_from, as it will when scoring, instead '
                                       'of taking those of each batch')
+
+    def __post_init__(self) -> None:
+        if self.pixel and self.vectors:
+            raise ConfigError('pixel supervision compares the vectors of the grid, but vectors draws them at random: '
+                              'set one of the two to 0')
 
 
 @dataclasses.dataclass(frozen=True)

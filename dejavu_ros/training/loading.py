@@ -25,7 +25,7 @@ class Draws(Dataset):
 
 
 def load(batches, draws: Sequence[int], workers: int, places: int, device: torch.device) -> Iterator[dict]:
-    """``batches[draw]`` for each of ``draws``, its ``images`` a tensor on ``device``.
+    """``batches[draw]`` for each of ``draws``, its ``images`` and ``matches`` tensors on ``device``.
 
     Raises DataError for a batch of less than ``places`` places, and what the batches raise.
     """
@@ -42,4 +42,4 @@ def load(batches, draws: Sequence[int], workers: int, places: int, device: torch
         if found < places:
             raise DataError(f'a batch of {batch["source"]} (draw {batch["draw"]}) has no negatives: {found} of '
                             f'{places} places or more; let the source offer more, or raise places')
-        yield {**batch, 'images': batch['images'].to(device, non_blocking=True)}
+        yield {**batch, **{name: batch[name].to(device, non_blocking=True) for name in ('images', 'matches')}}

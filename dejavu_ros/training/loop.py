@@ -16,9 +16,10 @@ from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.logs import TrainingLog
-from dejavu_ros.training.objective import cost, frames_needed, places_needed
+from dejavu_ros.training.objective import cost, places_needed, views_needed
 from dejavu_ros.training.optimiser import learning_rate, make_optimiser
 from dejavu_ros.training.processes import Processes
+from dejavu_ros.training.provenance import provenance
 from dejavu_ros.training.recipe import Recipe
 from dejavu_ros.training.sources import Batches, open_source
 from dejavu_ros.training.state import load_state, save_state
@@ -40,7 +41,7 @@ class Trainer:
         unusable weights to start from; ConfigError where the processes cannot share a step's batches evenly.
         """
         self.recipe, self.folder, self.processes = recipe, Path(folder), processes
-        config, features = recipe.train, recipe.features
+        config = recipe.train
         self.share = processes.share(config.accumulate)
         sources = [open_source(source) for source in recipe.sources]
         self.notes = [f'{source.name}: {note}' for source in sources for note in source.notes]
@@ -48,19 +49,20 @@ class Trainer:
         if config.epochs:
             samples = config.epochs * sum(source.n_places for source in sources)
             self.steps = math.ceil(samples / (config.places * config.accumulate))
-        self.batches = Batches(sources, config.places, (features.input_width, features.input_height), config.seed,
-                               self.steps * config.accumulate, frames_needed(config))
+        self.batches = Batches(sources, config.places, views_needed(recipe), config.seed,
+                               self.steps * config.accumulate)
         self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
         self.network = initial_network(recipe).to(processes.device, memory_format=torch.channels_last)
         self.network.train(not config.frozen_norm)  # which is all that training mode changes in this network
         self.optimiser = make_optimiser(self.network, config)
-        self.step, self.best, self.figures = 0, -math.inf, []
+        self.step, self.best, self.figures, self.seconds = 0, -math.inf, [], 0.0
         state = load_state(self.folder / 'state.pt', recipe, processes.device)
         self.fresh = state is None
         if state:
             self.network.load_state_dict(state['network'])
             self.optimiser.load_state_dict(state['optimiser'])
             self.step, self.best, self.figures = state['step'], state['best'], json.loads(state['figures'])
+            self.seconds = state['seconds']
 
     def run(self) -> None:
         """Train to the recipe's last step, from wherever the folder's state stands.
@@ -83,7 +85,9 @@ class Trainer:
                 self.save()
             started = time.monotonic()
             for result in self.learn():
-                self.tell(result, time.monotonic() - started, log, progress)
+                seconds = time.monotonic() - started
+                self.seconds += seconds
+                self.tell(result, seconds, log, progress)
                 last = self.step == self.steps
                 if last or self.step % config.validate_every == 0:
                     self.validate(log, progress)
@@ -102,7 +106,7 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group['lr'] = learning_rate(config, self.step, self.steps)
             result = train_step(self.network, self.optimiser, list(itertools.islice(batches, len(self.share))),
-                                lambda batch: cost(self.network, batch['images'], self.recipe, batch['draw']),
+                                lambda batch: cost(self.network, batch, self.recipe),
                                 self.processes)
             self.step += 1
             yield result
@@ -149,12 +153,13 @@ class Trainer:
     def save(self) -> None:
         save_state(self.folder / 'state.pt', self.recipe, {
             'network': self.network.state_dict(), 'optimiser': self.optimiser.state_dict(), 'step': self.step,
-            'best': self.best, 'figures': json.dumps(self.figures)})
+            'best': self.best, 'figures': json.dumps(self.figures), 'seconds': self.seconds})
         self.export('last.pt')
 
     def export(self, name: str) -> None:
-        """The weights as a checkpoint, with the latest figures and the step they were measured at."""
+        """The weights as a checkpoint, with the latest figures, the step they were measured at, and how it was made."""
         card = {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
+                'made': provenance(self.processes, self.seconds),
                 'recipe': {'train': dataclasses.asdict(self.recipe.train),
                            'sources': [dataclasses.asdict(source) for source in self.recipe.sources]}}
         save_checkpoint(self.folder / name, self.network, self.recipe.features, self.recipe.contextual, card)

@@ -6,6 +6,7 @@ import torch
 from dejavu_ros.losses.contextual import contextual_loss
 from dejavu_ros.losses.hardest import hardest_margin
 from dejavu_ros.losses.infonce import infonce
+from dejavu_ros.losses.pixel import pixel_contrast
 from dejavu_ros.losses.sampling import sample_vectors
 from dejavu_ros.losses.triplet import seasonal_triplet_loss
 from dejavu_ros.nn.dejavu import DejavuNet
@@ -13,13 +14,15 @@ from dejavu_ros.nn.features import by_own_maximum, to_grid
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 from dejavu_ros.training.config import TrainConfig
 from dejavu_ros.training.recipe import Recipe
+from dejavu_ros.training.views import Views
 
 
-def frames_needed(config: TrainConfig) -> int:
+def views_needed(recipe: Recipe) -> Views:
     """Frames of a sample: A0 P0, with the same-season term A0 A1 P0 P1, and for triplets A0 A1 P0 P1 N0 N1."""
-    if config.loss == 'triplet':
-        return 6
-    return 4 if config.alpha > 0 else 2
+    config, features = recipe.train, recipe.features
+    frames = 6 if config.loss == 'triplet' else 4 if config.alpha > 0 else 2
+    return Views((features.input_width, features.input_height), frames,
+                 (features.grid_width, features.grid_height) if config.pixel else None)
 
 
 def places_needed(config: TrainConfig) -> int:
@@ -27,16 +30,24 @@ def places_needed(config: TrainConfig) -> int:
     return 1 if config.loss == 'triplet' else 2
 
 
-def cost(network: DejavuNet, images: torch.Tensor, recipe: Recipe, draw: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss of a batch (places, frames, H, W, 3) uint8 with gradients, and the share of places told apart right.
+def cost(network: DejavuNet, batch: dict, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss of a batch with gradients, and the share of places told apart right.
 
-    ``draw`` is the batch's number, which any random choice of vectors depends on, beside the recipe's seed.
+    ``batch`` has ``images`` and ``matches`` of :class:`dejavu_ros.training.views.Drawn`, and its number ``draw``, which
+    any random choice of vectors depends on, beside the recipe's seed.
     """
-    config = recipe.train
-    maps = feature_maps(network, images.flatten(0, 1), recipe, draw).unflatten(0, images.shape[:2])
+    config, images = recipe.train, batch['images']
+    maps = feature_maps(network, images.flatten(0, 1), recipe, batch['draw']).unflatten(0, images.shape[:2])
     if config.loss == 'triplet':
-        return seasonal_triplet_loss(maps, recipe.contextual, config.margin, config.alpha)
-    return in_batch(maps, recipe.contextual, config)
+        loss, right = seasonal_triplet_loss(maps, recipe.contextual, config.margin, config.alpha)
+    else:
+        loss, right = in_batch(maps, recipe.contextual, config)
+    if config.pixel:
+        views = views_needed(recipe)
+        first, second = (maps[:, frame, :config.channels].unflatten(2, views.grid[::-1])
+                         for frame in (0, views.positive))
+        loss = loss + config.pixel * pixel_contrast(first, second, batch['matches'], config.temperature)
+    return loss, right
 
 
 def feature_maps(network: DejavuNet, images: torch.Tensor, recipe: Recipe, draw: int) -> torch.Tensor:

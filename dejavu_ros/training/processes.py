@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 import torch.distributed as dist
 
-from dejavu_ros.errors import ConfigError
+from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.nn.device import usable_device
 
 PATIENCE = datetime.timedelta(hours=2)  # the others wait while the first one validates
@@ -41,7 +41,8 @@ class Processes:
         if self.count == 1:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors])
-        dist.all_reduce(flat)
+        with in_unison():
+            dist.all_reduce(flat)
         for tensor, summed in zip(tensors, flat.split([tensor.numel() for tensor in tensors])):
             tensor.copy_(summed.view_as(tensor))
 
@@ -50,8 +51,19 @@ class Processes:
         if self.count == 1:
             return items
         lists: list = [None] * self.count
-        dist.all_gather_object(lists, items)
+        with in_unison():
+            dist.all_gather_object(lists, items)
         return [item for part in lists for item in part]
+
+
+@contextlib.contextmanager
+def in_unison() -> Iterator[None]:
+    """Around what all processes do at once. Raises DataError where one of them has stopped."""
+    try:
+        yield
+    except RuntimeError as error:  # of gloo and nccl alike
+        raise DataError('another process of this training has stopped, its own message says why '
+                        f'({str(error).splitlines()[0]})') from None
 
 
 @contextlib.contextmanager

@@ -14,9 +14,11 @@ from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError, ImageError
 from dejavu_ros.images import check_informative, load_image
 from dejavu_ros.training.config import SourceConfig
+from dejavu_ros.training.correspondence import by_fixed_camera, mirrored, unknown
 from dejavu_ros.training.crops import MAX_OVERLAP, WHOLE, cut, draw_window, jittered, overlap
 from dejavu_ros.training.photometric import disturb
 from dejavu_ros.training.slots import check_slots, draw_slots, rivals
+from dejavu_ros.training.views import Drawn, Views
 
 METRES_PER_RADIAN = 5.0  # what a turn counts for when the nearest frame is sought
 ROUNDS = 3  # how often a place is tried, each time with other frames, before a batch does without it
@@ -68,22 +70,21 @@ class RecordedSource:
             self.notes.append(f'{len(rows) - len(self.next)} of {len(rows)} images have no next frame: where one is '
                               'needed, they are seen anew')
 
-    def draw(self, rng: np.random.Generator, step: int, count: int, size: tuple[int, int],
-             frames: int) -> tuple[np.ndarray, list[str]]:
-        """``count`` different places (count, frames, height, width, 3) uint8 RGB, and a line for each unusable image.
+    def draw(self, rng: np.random.Generator, step: int, count: int, views: Views) -> Drawn:
+        """``count`` different places, fewer where there are fewer.
 
-        ``size`` is (w, h). Fewer places where there are fewer. One mirroring, if any, holds for the whole batch.
-        Raises DataError where image after image is unusable.
+        One mirroring, if any, holds for the whole batch. Raises DataError where image after image is unusable.
         """
         drawn = self.windows(rng, count) if self.config.fixed_camera else self.whole(rng)
         waiting = list(itertools.islice(drawn, count))  # more are drawn only in the place of failed ones
         mirror = rng.random() < 0.5
-        samples, skipped, used, failures = [], [], set(), 0
+        samples, matches, skipped, used, failures = [], [], [], set(), 0
         for pair in itertools.chain(waiting, drawn):
             if pair[0].place in used:
                 continue
             try:
-                sample = [self.picture(rng, path, window, size) for path, window in self.complete(rng, pair, frames)]
+                sample, windows = zip(*(self.picture(rng, path, window, views.size)
+                                        for path, window in self.complete(rng, pair, views.frames)))
             except ImageError as error:
                 skipped.append(f'{self.name}: {error}')
                 failures += 1
@@ -92,6 +93,9 @@ class RecordedSource:
                 continue
             failures = 0
             samples.append(np.stack([image[:, ::-1] for image in sample] if mirror else sample))
+            if views.grid:
+                match = self.match(windows[0], windows[views.positive], views.grid)
+                matches.append(mirrored(match) if mirror else match)
             if not self.config.fixed_camera:
                 used.add(pair[0].place)
             if len(samples) == count:
@@ -99,7 +103,7 @@ class RecordedSource:
         if len(samples) < min(2, count) or failures == FAILURES_IN_A_ROW:
             raise DataError(f'source {self.name}: a batch found {len(samples)} usable places, {len(skipped)} draws '
                             f'failed, the last: {" ".join(skipped[-1:])}')
-        return np.stack(samples), skipped
+        return Drawn(np.stack(samples), np.array(matches, np.float32), skipped)
 
     def whole(self, rng: np.random.Generator) -> Iterator[tuple[Sight, Sight]]:
         """Anchor and positive of different places, the whole image as window; then of the same places again."""
@@ -148,15 +152,24 @@ class RecordedSource:
         drawn = [(int(rng.integers(len(self.places))), draw_window(rng)) for _ in range(WINDOW_TRIES)]
         return min(drawn, key=lambda item: overlap(anchor.window, item[1]) if item[0] == anchor.place else 0.0)
 
-    def picture(self, rng: np.random.Generator, path: Path, window: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """(height, width, 3) uint8 RGB. Raises ImageError with the path where it is damaged or shows nothing."""
+    def match(self, first: np.ndarray, second: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+        """Where the second window shows what the first one shows, known for a fixed camera alone."""
+        return by_fixed_camera(first, second, grid) if self.config.fixed_camera else unknown(grid)
+
+    def picture(self, rng: np.random.Generator, path: Path, window: np.ndarray,
+                size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """(height, width, 3) uint8 RGB, and the window that it shows, moved a little.
+
+        Raises ImageError with the path where the file is damaged or shows nothing.
+        """
         image = load_image(path)
         try:
             check_informative(image)
         except ImageError as error:
             raise ImageError(f'{path}: {error}') from None
-        view = cut(image, jittered(rng, window), size)
-        return disturb(view, self.config.photometric, rng) if self.config.photometric else view
+        window = jittered(rng, window)
+        view = cut(image, window, size)
+        return disturb(view, self.config.photometric, rng) if self.config.photometric else view, window
 
 
 def leave_out(rows: list[ManifestRow], config: SourceConfig) -> list[ManifestRow]:

@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from dejavu_ros.town.render import Renderer
 from dejavu_ros.town.scene import Town
 from dejavu_ros.town.traversal import Traversal
 from dejavu_ros.training.config import SourceConfig
+from dejavu_ros.training.correspondence import Sighting, by_depth, mirrored
 from dejavu_ros.training.crops import WHOLE, cut, jittered
 from dejavu_ros.training.photometric import disturb
 from dejavu_ros.training.slots import check_slots, draw_slots, rivals
+from dejavu_ros.training.views import Drawn, Views
 
 PLACES = 60  # along a town's loop
 STEPS_IN_TOWN = 64  # building a town takes seconds, so every worker stays in one for so many steps
@@ -34,6 +37,14 @@ class Shot:
     map_T_base: Pose
     base_T_camera: Pose
     moment: int
+
+
+class Taken(NamedTuple):
+    """A ``picture`` (H, W, 3) uint8 RGB and its ``depth`` (H, W) in metres."""
+
+    picture: np.ndarray
+    depth: np.ndarray
+    map_T_camera: Pose
 
 
 class RenderedSource:
@@ -58,27 +69,33 @@ class RenderedSource:
                               f'{", ".join(CONDITIONS)}')
         check_slots(PLACES, config)
 
-    def draw(self, rng: np.random.Generator, step: int, count: int, size: tuple[int, int],
-             frames: int) -> tuple[np.ndarray, list[str]]:
+    def draw(self, rng: np.random.Generator, step: int, count: int, views: Views) -> Drawn:
         """As :meth:`dejavu_ros.training.recorded.RecordedSource.draw`; places that traffic hides give way to others.
 
         Raises RenderError where nothing can be rendered.
         """
-        renderer = self._enter(self.seeds[step // STEPS_IN_TOWN % len(self.seeds)], size)
+        renderer = self._enter(self.seeds[step // STEPS_IN_TOWN % len(self.seeds)], views.size)
         drives = [Traversal(renderer.town, str(condition), int(rng.integers(2**31)))
                   for condition in rng.choice(self.conditions, 2, replace=False)]
         mounts = [draw_mount(rng) for _ in range(PLACES)]
         places = iter(draw_slots(rng, PLACES, self.config).tolist())
         shift, mirror = rng.random(), rng.random() < 0.5
-        samples: list[list[np.ndarray]] = []
+        samples: list[list[Taken]] = []
         while tried := list(itertools.islice(places, count - len(samples))):
-            plans = [self._plan(rng, drives, mounts, place, shift, frames) for place in tried]
+            plans = [self._plan(rng, drives, mounts, place, shift, views.frames) for place in tried]
             samples += take(renderer, drives, plans)
         if len(samples) < min(2, count):
             raise DataError(f'source {self.name}: a batch found {len(samples)} places of town {renderer.town.seed} '
                             'that traffic does not hide')
-        views = np.stack([[self._view(rng, picture, size) for picture in sample] for sample in samples])
-        return np.ascontiguousarray(views[:, :, :, ::-1] if mirror else views), []
+        windows = [[jittered(rng, WHOLE) for _ in sample] for sample in samples]
+        images = np.stack([[self._view(rng, taken.picture, window, views.size) for taken, window in zip(*pair)]
+                           for pair in zip(samples, windows)])
+        matches = [] if views.grid is None else [
+            by_depth(*(Sighting(sample[i].depth, sample[i].map_T_camera, window[i]) for i in (0, views.positive)),
+                     renderer.intrinsics, views.grid) for sample, window in zip(samples, windows)]
+        if mirror:
+            images, matches = images[:, :, :, ::-1], [mirrored(match) for match in matches]
+        return Drawn(np.ascontiguousarray(images), np.array(matches, np.float32), [])
 
     def _plan(self, rng: np.random.Generator, drives: Sequence[Traversal], mounts: Sequence[Pose], place: int,
               shift: float, frames: int) -> list[Shot]:
@@ -95,8 +112,9 @@ class RenderedSource:
                 shots.append(Shot(drive, pose, mounts[slot], int(rng.integers(4096))))
         return shots
 
-    def _view(self, rng: np.random.Generator, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        view = cut(picture, jittered(rng, WHOLE), size)
+    def _view(self, rng: np.random.Generator, picture: np.ndarray, window: np.ndarray,
+              size: tuple[int, int]) -> np.ndarray:
+        view = cut(picture, window, size)
         return disturb(view, self.config.photometric, rng) if self.config.photometric else view
 
     def _enter(self, seed: int, size: tuple[int, int]) -> Renderer:
@@ -120,14 +138,14 @@ class RenderedSource:
         cls._renderer = None
 
 
-def take(renderer: Renderer, drives: Sequence[Traversal], plans: Sequence[Sequence[Shot]]) -> list[list[np.ndarray]]:
-    """Pictures (H, W, 3) uint8 of those plans none of whose shots is hidden; one drive after the other, for speed."""
+def take(renderer: Renderer, drives: Sequence[Traversal], plans: Sequence[Sequence[Shot]]) -> list[list[Taken]]:
+    """Those plans none of whose shots is hidden; one drive after the other, for speed."""
     pictures, hidden = {}, set()
     shots = [(plan, frame, shot) for plan, frames in enumerate(plans) for frame, shot in enumerate(frames)]
     for plan, frame, shot in sorted(shots, key=lambda item: item[2].drive):
         if plan not in hidden:
-            pictures[plan, frame], depth = renderer.render(drives[shot.drive], shot.map_T_base, shot.base_T_camera,
-                                                           shot.moment)
+            picture, depth = renderer.render(drives[shot.drive], shot.map_T_base, shot.base_T_camera, shot.moment)
+            pictures[plan, frame] = Taken(picture, depth, shot.map_T_base @ shot.base_T_camera)
             if is_hidden(depth):
                 hidden.add(plan)
     return [[pictures[plan, frame] for frame in range(len(frames))] for plan, frames in enumerate(plans)

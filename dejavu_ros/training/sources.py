@@ -8,10 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from dejavu_ros.errors import ConfigError, DataError
+from dejavu_ros.errors import DataError
 from dejavu_ros.training.config import SourceConfig
-
-FRAMES = (2, 4, 6)  # A0 P0; A0 A1 P0 P1; A0 A1 P0 P1 N0 N1
+from dejavu_ros.training.views import Drawn, Views
 
 
 class Source(Protocol):
@@ -22,9 +21,8 @@ class Source(Protocol):
     n_places: int
     notes: list[str]
 
-    def draw(self, rng: np.random.Generator, step: int, count: int, size: tuple[int, int],
-             frames: int) -> tuple[np.ndarray, list[str]]:
-        """(count, frames, height, width, 3) uint8 RGB, and a line for each unusable image. Raises DataError."""
+    def draw(self, rng: np.random.Generator, step: int, count: int, views: Views) -> Drawn:
+        """``count`` different places, fewer where there are fewer. Raises DataError."""
 
 
 def open_source(config: SourceConfig) -> Source:
@@ -41,18 +39,12 @@ def open_source(config: SourceConfig) -> Source:
 class Batches:
     """``batches[step]`` is the batch of that step, a dict.
 
-    ``images`` (places, frames, height, width, 3) uint8 RGB with frames in the order of
-    :mod:`dejavu_ros.losses.triplet`, ``source`` its name, ``skipped`` a line for each image that was unusable and had
-    another drawn for it.
+    The fields of :class:`dejavu_ros.training.views.Drawn`, and the ``source``'s name.
     """
 
-    def __init__(self, sources: Sequence[Source], places: int, size: tuple[int, int], seed: int, steps: int,
-                 frames: int = 2):
-        """``size`` is (w, h). Raises DataError where all weights are 0, ConfigError for a number not in FRAMES."""
-        if frames not in FRAMES:
-            raise ConfigError(f'frames of a sample must be one of {", ".join(map(str, FRAMES))}, got {frames}')
-        self.sources, self.places, self.size, self.seed, self.steps = sources, places, size, seed, steps
-        self.frames = frames
+    def __init__(self, sources: Sequence[Source], places: int, views: Views, seed: int, steps: int):
+        """Raises DataError where all weights are 0."""
+        self.sources, self.places, self.views, self.seed, self.steps = sources, places, views, seed, steps
         weights = np.array([source.config.weight for source in sources], float)
         if weights.sum() <= 0:
             raise DataError('every source has weight 0')
@@ -64,5 +56,4 @@ class Batches:
     def __getitem__(self, step: int) -> dict:
         rng = np.random.default_rng([self.seed, step])
         source = self.sources[rng.choice(len(self.sources), p=self.shares)]
-        images, skipped = source.draw(rng, step, self.places, self.size, self.frames)
-        return {'images': images, 'source': source.name, 'skipped': skipped}
+        return {**source.draw(rng, step, self.places, self.views)._asdict(), 'source': source.name}

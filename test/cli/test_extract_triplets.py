@@ -15,6 +15,7 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.images import load_image
 from dejavu_ros.training.config import SourceConfig
 from dejavu_ros.training.sources import Batches, open_source
+from dejavu_ros.training.views import Views
 
 SECOND = 10**9
 
@@ -130,7 +131,7 @@ def test_training_and_evaluation_read_it_as_it_is(bags, extract, tmp_path, capsy
     extract('--bag', *bags[:2])
     manifest = tmp_path / 'out' / 'manifest.csv'
     source = open_source(SourceConfig(manifest=str(tmp_path / 'out')))
-    batch = Batches([source], 2, (32, 24), seed=0, steps=1, frames=6)[0]
+    batch = Batches([source], 2, Views((32, 24), 6), seed=0, steps=1)[0]
     assert batch['images'].shape == (2, 6, 24, 32, 3) and batch['source'] == 'out' and not batch['skipped']
     assert not any('next frame' in note for note in source.notes)
     assert main(['evaluate', '--manifest', str(manifest), '--features', 'orb', '-o', str(tmp_path / 'e')]) == 0

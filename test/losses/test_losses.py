@@ -6,6 +6,7 @@ import torch
 from dejavu_ros.losses.contextual import contextual_loss
 from dejavu_ros.losses.hardest import hardest_margin
 from dejavu_ros.losses.infonce import infonce
+from dejavu_ros.losses.pixel import pixel_contrast
 from dejavu_ros.losses.sampling import paired_similarity, sample_vectors
 from dejavu_ros.losses.triplet import seasonal_triplet_loss
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
@@ -75,3 +76,29 @@ def test_every_loss_has_finite_gradients_on_equal_maps():
     loss = loss + infonce(similarity) + hardest_margin(similarity)
     loss.backward()
     assert torch.isfinite(flat.grad).all()
+
+
+def test_pixel_contrast_asks_for_the_matched_vector():
+    maps = places(1, 10, 30).unflatten(2, (5, 6))
+    y, x = torch.meshgrid((torch.arange(5) + 0.5) / 5, (torch.arange(6) + 0.5) / 6, indexing='ij')
+    here = torch.stack([x, y], -1)[None]
+    aligned, moved = pixel_contrast(maps, maps, here), pixel_contrast(maps, maps.roll(1, 3), here)
+    assert aligned < 0.1 < 1 < moved
+    # a column further on, where that is known
+    there = here + torch.tensor([1 / 6, 0.0])
+    there[:, :, -1] = torch.nan
+    torch.testing.assert_close(pixel_contrast(maps, maps.roll(1, 3), there), aligned, atol=0.05, rtol=0)
+
+
+def test_pixel_contrast_between_two_cells_asks_for_both():
+    first, second = places(1, 10, 1)[..., None], places(1, 10, 2, seed=1)[:, :, None]
+    matches = torch.tensor([[[[0.4, 0.5]]]])  # of two cells with centres at 0.25 and 0.75
+    logs = (torch.einsum('bnij,bnkl->l', first, second) / 0.05).log_softmax(0)
+    torch.testing.assert_close(pixel_contrast(first, second, matches), -(0.7 * logs[0] + 0.3 * logs[1]))
+
+
+def test_pixel_contrast_without_matches_costs_nothing():
+    maps = places(1, 10, 30).unflatten(2, (5, 6)).requires_grad_()
+    loss = pixel_contrast(maps, maps, torch.full((1, 5, 6, 2), torch.nan))
+    loss.backward()
+    assert loss == 0 and not maps.grad.any()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.losses.hardest import hardest_margin
 from dejavu_ros.losses.infonce import infonce
 from dejavu_ros.nn.dejavu import DejavuNet
@@ -10,7 +11,8 @@ from dejavu_ros.nn.features import FeatureSettings
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 from dejavu_ros.ops.contextual.naive import contextual_pair
 from dejavu_ros.training.config import TrainConfig
-from dejavu_ros.training.objective import cost, feature_maps, frames_needed, in_batch, with_coordinates
+from dejavu_ros.training.correspondence import centres
+from dejavu_ros.training.objective import cost, feature_maps, in_batch, views_needed, with_coordinates
 from dejavu_ros.training.optimiser import learning_rate, make_optimiser
 from dejavu_ros.training.recipe import Recipe
 
@@ -38,14 +40,23 @@ def network():
 
 @pytest.mark.parametrize('loss', LOSSES)
 @pytest.mark.parametrize('alpha', [0.0, 0.2])
-def test_following_the_gradient_lowers_the_loss(network, loss, alpha):
-    given = recipe(loss=loss, alpha=alpha, optimiser='sgd', learning_rate=1e-4, momentum=0.0, weight_decay=0.0)
-    images = sample(frames_needed(given.train))
-    before, right = cost(network, images, given, 0)
+@pytest.mark.parametrize('pixel', [0.0, 2.0])
+def test_following_the_gradient_lowers_the_loss(network, loss, alpha, pixel):
+    given = recipe(loss=loss, alpha=alpha, pixel=pixel, optimiser='sgd', learning_rate=1e-4, momentum=0.0,
+                   weight_decay=0.0)
+    views = views_needed(given)
+    matches = torch.from_numpy(centres((4, 4))).float().expand(3, -1, -1, -1)
+    batch = {'images': sample(views.frames), 'matches': matches, 'draw': 0}
+    before, right = cost(network, batch, given)
     before.backward()
     assert 0 <= right <= 1
     make_optimiser(network, given.train).step()
-    assert cost(network, images, given, 0)[0] < before
+    assert cost(network, batch, given)[0] < before
+
+
+def test_pixels_and_random_vectors_do_not_go_together():
+    with pytest.raises(ConfigError, match='set one of the two to 0'):
+        recipe(pixel=0.1, vectors=100)
 
 
 def test_same_season_pairs_weigh_alpha():

@@ -6,7 +6,7 @@ import pytest
 
 from dejavu_ros.config import markdown
 from dejavu_ros.training.config import TrainConfig
-from dejavu_ros.training.objective import frames_needed
+from dejavu_ros.training.objective import views_needed
 from dejavu_ros.training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
                                                 ('alpha', 'infonce', 4), ('paper', 'triplet', 6)])
 def test_recipes_load(name, loss, frames):
     recipe = load_recipe(ROOT / f'config/{name}.yaml')
-    assert recipe.train.loss == loss and frames_needed(recipe.train) == frames
+    assert recipe.train.loss == loss and views_needed(recipe).frames == frames
     assert recipe.sources and recipe.validation
 
 

@@ -20,6 +20,7 @@ from dejavu_ros.training.config import SourceConfig
 from dejavu_ros.training.crops import WHOLE, overlap
 from dejavu_ros.training.recorded import RecordedSource
 from dejavu_ros.training.sources import Batches, open_source
+from dejavu_ros.training.views import Views
 
 PLACES, SESSIONS, FRAMES = 8, 3, 2
 SIZE = (16, 12)
@@ -73,8 +74,8 @@ def complete(tmp_path_factory, images):
     return str(path)
 
 
-def batches(*configs, places=4, seed=0, frames=2, size=SIZE):
-    return Batches([open_source(config) for config in configs], places, size, seed, 100, frames)
+def batches(*configs, places=4, seed=0, frames=2, size=SIZE, grid=None):
+    return Batches([open_source(config) for config in configs], places, Views(size, frames, grid), seed, 100)
 
 
 @settings(max_examples=40, deadline=None)
@@ -153,7 +154,7 @@ def test_a_frame_without_a_next_one_is_seen_anew(write):
     config = SourceConfig(write(next=None))
     source = open_source(config)
     assert source.notes == ['24 of 24 images have no next frame: where one is needed, they are seen anew']
-    images = Batches([source], 4, (64, 48), 0, 100, frames=4)[0]['images']
+    images = Batches([source], 4, Views((64, 48), frames=4), 0, 100)[0]['images']
     for a0, a1, p0, p1 in images:
         assert seen(a0) == seen(a1) and seen(p0) == seen(p1)
     assert (images[:, 0] != images[:, 1]).any((1, 2, 3)).all()
@@ -219,7 +220,7 @@ def test_an_empty_season_folder_is_said(tmp_path):
     (tmp_path / 'set' / 'spring').mkdir()
     source = open_source(SourceConfig(str(tmp_path / 'set')))
     assert 'folder spring shows no place of another folder and is left out' in source.notes
-    assert Batches([source], 3, SIZE, 0, 1)[0]['source'] == 'set'
+    assert Batches([source], 3, Views(SIZE), 0, 1)[0]['source'] == 'set'
 
 
 def test_what_cannot_be_trained_on_is_refused(write, complete):
@@ -251,7 +252,7 @@ def test_a_fixed_camera_gives_a_window_apart_as_negative(write):
     rng = np.random.default_rng(0)
     pairs = list(source.windows(rng, 5))
     assert np.mean([overlap(anchor.window, source.negative(rng, anchor).window) <= 0.2 for anchor, _ in pairs]) > 0.5
-    assert Batches([source], 3, SIZE, 0, 1, frames=6)[0]['images'].shape == (3, 6, 12, 16, 3)
+    assert Batches([source], 3, Views(SIZE, frames=6), 0, 1)[0]['images'].shape == (3, 6, 12, 16, 3)
 
 
 def test_photometric_changes_each_view_on_its_own(complete):
@@ -287,21 +288,34 @@ needs_egl = pytest.mark.skipif(find_library('EGL') is None, reason='no EGL here:
                                                                    'libgl1-mesa-dri')
 
 
+def likeness(first: np.ndarray, second: np.ndarray, matches: np.ndarray) -> float:
+    """Correlation of the brightness of views (B, H, W, 3) at the cells of the first and their matches in the second."""
+    known = np.isfinite(matches).all(-1)
+    batch, row, column = np.nonzero(known)
+    sides = first.shape[1] / known.shape[1], first.shape[2] / known.shape[2]
+    here = first.mean(-1)[batch, ((row + 0.5) * sides[0]).astype(int), ((column + 0.5) * sides[1]).astype(int)]
+    x, y = (matches[known] * second.shape[2:0:-1]).astype(int).clip(0, np.array(second.shape[2:0:-1]) - 1).T
+    return np.corrcoef(here, second.mean(-1)[batch, y, x])[0, 1]
+
+
 @needs_egl
 def test_a_town_is_rendered_by_a_worker(complete):
     """In workers alone, and new ones: the process of the tests has used OpenGL, which a fork cannot inherit."""
     def drawn(workers, seed=0):
         sources = [open_source(SourceConfig(town='1', without='night night-rain')), open_source(SourceConfig(complete))]
-        loader = DataLoader(Batches(sources, 3, (48, 36), seed, 9, frames=6), batch_size=None, sampler=range(4),
-                            num_workers=workers, multiprocessing_context='spawn')
-        return [(batch['source'], batch['images'].numpy()) for batch in loader]
+        drawn = Batches(sources, 3, Views((48, 36), 6, (16, 12)), seed, 9)
+        loader = DataLoader(drawn, batch_size=None, sampler=range(4), num_workers=workers,
+                            multiprocessing_context='spawn')
+        return [(batch['source'], batch['images'].numpy(), batch['matches'].numpy()) for batch in loader]
 
     one, two = drawn(1), drawn(2)
-    assert {source for source, _ in one} == {'town 1', 'set'}
-    for (source, images), (other, same) in zip(one, two, strict=True):
-        assert source == other and (images == same).all()
-    towns = [images for source, images in one if source == 'town 1']
-    for images in towns:
+    assert {source for source, *_ in one} == {'town 1', 'set'}
+    for (source, images, matches), (other, *same) in zip(one, two, strict=True):
+        assert source == other and (images == same[0]).all() and np.array_equal(matches, same[1], equal_nan=True)
+    towns = [(images, matches) for source, images, matches in one if source == 'town 1']
+    for images, matches in towns:
+        assert 0.3 < np.isfinite(matches).mean() < 0.95
+        assert likeness(images[:, 0], images[:, 2], matches) > likeness(images[:, 0], images[:, 2], matches[:, ::-1])
         assert images.shape == (3, 6, 36, 48, 3) and images.std((2, 3, 4)).min() > 5
         # the frame after an anchor looks more like it than another place does
         apart = [np.abs(images[:, i].astype(int) - images[:, 0]).mean() for i in (1, 4)]
@@ -311,7 +325,7 @@ def test_a_town_is_rendered_by_a_worker(complete):
 @needs_egl
 def test_a_renderer_is_not_inherited():
     source = open_source(SourceConfig(town='1'))
-    drawn = Batches([source], 2, (32, 32), 0, 9)
+    drawn = Batches([source], 2, Views((32, 32)), 0, 9)
     try:
         assert drawn[0]['images'].shape == (2, 2, 32, 32, 3)
         with pytest.raises(RenderError, match='start workers before'):

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import multiprocessing
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import dejavu_ros
 from dejavu_ros.cli import main
 from dejavu_ros.data.manifests import ManifestRow, write_manifest
 from dejavu_ros.errors import CheckpointError, ConfigError, DataError, ImageError
@@ -23,6 +26,7 @@ from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.training.loop import Trainer
 from dejavu_ros.training.processes import Processes
 from dejavu_ros.training.recipe import load_recipe
+from dejavu_ros.training.state import load_state
 
 SIZE = {'input_width': 32, 'input_height': 24, 'grid_width': 4, 'grid_height': 3, 'reduction': 'area'}
 
@@ -59,6 +63,12 @@ def log(folder) -> list[dict]:
     return [json.loads(line) for line in (folder / 'log.jsonl').read_text().splitlines()]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
 def losses(folder) -> dict[int, float]:
     return {entry['step']: entry['loss'] for entry in log(folder) if 'loss' in entry}
 
@@ -69,6 +79,11 @@ def test_a_run_leaves_weights_a_log_and_figures(tmp_path, recipe_file):
     checkpoint = load_checkpoint(tmp_path / 'run' / 'best.pt')
     assert checkpoint.settings.input_width == 32
     assert checkpoint.card['validation'][0]['cross_session_auc'] > 0
+    made = checkpoint.card['made']
+    assert made['version'] == dejavu_ros.__version__ and made['hardware'] and made['hours'] >= 0
+    seconds = sum(entry.get('seconds', 0) for entry in log(tmp_path / 'run'))
+    assert load_state(tmp_path / 'run' / 'state.pt', load_recipe(recipe_file), torch.device('cpu'))['seconds'] == \
+        pytest.approx(seconds, abs=0.01)
     assert (tmp_path / 'run' / 'last.pt').is_file()
     curves = EventAccumulator(str(tmp_path / 'run' / 'tensorboard')).Reload()
     assert [point.step for point in curves.Scalars('loss')] == list(range(1, 7))
@@ -157,6 +172,31 @@ def test_two_processes_train_as_one_that_takes_both_halves(tmp_path, recipe_file
     assert losses(tmp_path / 'two') == losses(tmp_path / 'one')
     for ours, theirs in zip(weights(tmp_path / 'two').values(), weights(tmp_path / 'one').values()):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.timeout(300)
+def test_a_process_whose_partner_stops_says_so_in_one_line(tmp_path):
+    script = tmp_path / 'half.py'
+    script.write_text('import torch\n'
+                      'from dejavu_ros.errors import DataError, exit_status\n'
+                      'from dejavu_ros.training.processes import join\n'
+                      'def work():\n'
+                      '    with join("cpu") as processes:\n'
+                      '        for step in range(9):\n'
+                      '            if step == 2 and not processes.first:\n'
+                      '                raise DataError("no more images")\n'
+                      '            processes.add([torch.ones(9)])\n'
+                      '            processes.gather([step])\n'
+                      'raise SystemExit(exit_status("half", work))\n')
+    environment = {**os.environ, 'TORCH_CPP_LOG_LEVEL': 'FATAL', 'WORLD_SIZE': '2', 'MASTER_ADDR': '127.0.0.1',
+                   'MASTER_PORT': str(free_port()), 'TORCHELASTIC_RUN_ID': 'test'}
+    both = [subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True,
+                             env={**environment, 'RANK': str(rank), 'LOCAL_RANK': str(rank)}) for rank in range(2)]
+    said = [process.communicate(timeout=200)[1].strip().splitlines() for process in both]
+    assert [process.returncode for process in both] == [1, 1]
+    assert said[1] == ['half: no more images']
+    assert said[0][-1].startswith('half: another process of this training has stopped')
+    assert not any('Traceback' in line for line in said[0])
 
 
 def test_a_step_that_processes_cannot_share_is_refused(tmp_path, recipe_file):

@@ -1,0 +1,1 @@
+"""How long this machine takes from an image to an answer."""

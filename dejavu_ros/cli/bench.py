@@ -1,0 +1,25 @@
+"""``dejavu bench``."""
+
+from dejavu_ros.bench.config import BenchConfig
+from dejavu_ros.config import add_arguments, from_arguments
+
+HELP = 'measure this machine: from an image to an answer, with maps of several sizes'
+
+
+def configure(parser) -> None:
+    parser.add_argument('--json', metavar='FILE', help='also write the figures there')
+    add_arguments(parser, BenchConfig)
+
+
+def run(arguments) -> int:
+    import json
+
+    from dejavu_ros.bench.report import measure, table
+    from dejavu_ros.files import new_file
+
+    found = measure(from_arguments(BenchConfig, arguments))
+    print(table(found))
+    if arguments.json:
+        with new_file(arguments.json, 'w') as file:
+            json.dump(found, file, indent=1)
+    return 0

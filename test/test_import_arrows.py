@@ -33,6 +33,7 @@ ALLOWED = {
     'evaluation': CORE | {'localization', 'data', 'mapping'},
     'training': CORE | {'localization', 'data', 'losses', 'evaluation', 'town'},
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},
+    'doctor': CORE | {'ros', 'msg'},
     'bench': CORE | {'localization', 'ros'},
 }
 ROS_MODULES = {'rclpy', 'tf2_ros', 'tf2_msgs', 'rcl_interfaces', 'builtin_interfaces', 'std_msgs', 'std_srvs',

@@ -26,5 +26,13 @@ def test_parameter_file_holds_every_default():
     assert len(values) == len(own_names('')) and len(localizer) == len(own_names('localizer'))
 
 
+@pytest.mark.parametrize('name', ['amcl', 'slam_toolbox', 'robot_localization'])
+def test_examples_set_parameters_that_exist(name):
+    values = yaml.safe_load((ROOT / f'config/{name}.yaml').read_text())['/**/relocalize']['ros__parameters']
+    localizer = values.pop('localizer', {})
+    assert build(NodeConfig, values) and build(GROUPS['localizer'], localizer)
+    assert not values['publish_tf'], 'there is one publisher of map -> odom'
+
+
 def test_live_parameters_exist():
     assert set(LIVE) <= {name for group in GROUPS for name in own_names(group)}

@@ -14,8 +14,9 @@ from dejavu_ros.ops.contextual import contextual_similarity
 
 REFERENCES = 32  # keyframes, spread over the map, that stand for "other places"
 LEARNT = 32, 512  # fewest and most keyframes on which the levels of all the others are learnt,
-DISTANCES = 1 << 29  # so that this many are computed
+DISTANCES = 1 << 28  # so that this many are computed
 SAMPLED = 128  # keyframes that say what a query scores on the whole map
+SHARE, SHORTEST = 20, 1000  # the usual shortlist: a twentieth of the map, but so many keyframes (docs/large_maps.md)
 
 
 class MapScorer:
@@ -51,10 +52,12 @@ class MapScorer:
     def score(self, query: np.ndarray, shortlist: int = 0) -> np.ndarray:
         """CX of a query (n, N) float16 with all K keyframes: (K,).
 
-        With a ``shortlist`` shorter than the map, only that many best of the coarse map are scored exactly, and a
-        sample that tells the scale; the others keep their coarse similarity, brought to that scale and cut to no more
-        than the shortlist's median.
+        With a ``shortlist`` shorter than the map (-1: the usual one), only that many best of the coarse map are scored
+        exactly, and a sample that tells the scale; the others keep their coarse similarity, brought to that scale and
+        cut to no more than the shortlist's median.
         """
+        if shortlist < 0:
+            shortlist = max(SHORTEST, len(self) // SHARE)
         query = torch.from_numpy(query)
         if not 0 < shortlist < len(self):
             return np.concatenate([contextual_similarity(query, shard, self.settings).numpy() for shard in self.shards])

@@ -80,9 +80,14 @@ def test_a_shortlist_has_the_best_of_the_whole_map_on_its_scale(scorer, views):
         assert short[~exact].max() <= np.sort(short)[-15]
 
 
-@pytest.mark.parametrize('shortlist', [0, PLACES, PLACES + 1])
+@pytest.mark.parametrize('shortlist', [0, PLACES, PLACES + 1, -1])
 def test_no_shortlist_or_one_as_long_as_the_map_scores_everything(scorer, views, shortlist):
     np.testing.assert_array_equal(scorer.score(views[1, 9], shortlist), scorer.score(views[1, 9]))
+
+
+def test_the_usual_shortlist_is_a_share_of_a_large_map(scorer, views, monkeypatch):
+    monkeypatch.setattr(map_scorer, 'SHORTEST', 10)
+    np.testing.assert_array_equal(scorer.score(views[1, 9], -1), scorer.score(views[1, 9], PLACES // 20))
 
 
 def test_a_query_that_is_not_finite_has_no_score(scorer):

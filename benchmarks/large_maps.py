@@ -1,16 +1,17 @@
 """Large maps: opening, memory, size on the disk, exact and two-stage search, from 1,000 to 100,000 keyframes.
 
     dejavu town --seeds 101,102 -o town_val
-    python benchmarks/large_maps.py --manifest town_val/manifest.csv -o large_maps
+    python -m dejavu_ros.data.known_sets grief ../shared/data/grief_michigan -o grief.csv
+    python benchmarks/large_maps.py --manifest town_val/manifest.csv grief.csv -o large_maps
 
 Writes tables to the terminal, large_maps/large_maps.json and two curves, trade_off.png and growth.png.
 
-The images of one session are queries; those of the others are the map. For the trade-off that is the whole map. For
-the growth it is extended by the same keyframes with noise, vector by vector, to as many as asked for: that tells time,
-memory and size, not how well a real map of that size is searched. The map lies in a temporary folder, with 4 kB a
-thumbnail, and takes about 10 kB a keyframe there. Times are processor time of all threads; a fresh process opens each
-map (rows, coarse map, levels of the keyframes, filter: all that a frame needs), under a limit of 1 GiB of memory that
-is not backed by files.
+For the trade-off the images of all manifests are one map; each query is compared with all sessions but its own. For the
+growth the map is the first manifest without its first session, whose images are queries, extended by the same keyframes
+with noise, vector by vector, to as many as asked for: that tells time, memory and size, not how well a real map of that
+size is searched. The map lies in a temporary folder, with 4 kB a thumbnail, and takes about 10 kB a keyframe there.
+Times are processor time of all threads; a fresh process opens each map (rows, coarse map, levels of the keyframes,
+filter: all that a frame needs), under a limit of 1 GiB of memory that is not backed by files.
 """
 
 import argparse
@@ -51,18 +52,19 @@ PAIRS = 100_000      # compared in one measurement of the growth
 
 
 class Views:
-    """Descriptors of a manifest's images, and which of them may be compared."""
+    """Descriptors (B, n, N) of the images of some manifests, where they come from and what place they show."""
 
-    def __init__(self, manifest: str, extractor: FeatureExtractor, count: int):
-        rows = read_manifest(manifest)
-        rows = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]
-        self.descriptors = torch.from_numpy(extractor.extract_files([row.image for row in rows]))
-        self.sessions = np.array([row.session for row in rows])
-        self.positions = np.array([(row.x, row.y) for row in rows], float)
+    def __init__(self, manifests: list[str], extractor: FeatureExtractor, count: int):
+        rows = [(named(path), row) for path in manifests for row in evenly(read_manifest(path), count)]
+        self.descriptors = torch.from_numpy(extractor.extract_files([row.image for _, row in rows]))
+        self.sources = np.array([name for name, _ in rows])
+        self.sessions = np.array([f'{name} {row.session}' for name, row in rows])
+        self.places = np.array([f'{name} {row.place}' for name, row in rows])
+        self.positions = np.array([(math.nan, math.nan) if row.x is None else (row.x, row.y) for _, row in rows])
         self.settings = extractor.checkpoint.contextual
 
     def scores(self, queries: np.ndarray, keyframes: torch.Tensor) -> np.ndarray:
-        """(Q, K) exact similarities, -1 within a session."""
+        """(Q, B) exact similarities, -1 within a session."""
         parts = [contextual_similarity(self.descriptors[query], keyframes, self.settings).numpy()
                  for query in tqdm(queries, desc='exact', unit='query', disable=None)]
         return self.masked(queries, np.stack(parts))
@@ -70,16 +72,27 @@ class Views:
     def masked(self, queries: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return np.where(self.sessions[queries][:, None] == self.sessions, -1.0, scores)
 
-    def recall(self, queries: np.ndarray, scores: np.ndarray) -> float:
-        """Share of the queries whose best keyframe shows their place."""
-        best = self.positions[scores.argmax(1)]
-        return float(np.mean(np.linalg.norm(best - self.positions[queries], axis=1) <= RADIUS))
+    def found(self, queries: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """(Q,) bool: the best keyframe shows the query's place."""
+        best = scores.argmax(1)
+        near = np.linalg.norm(self.positions[best] - self.positions[queries], axis=1) <= RADIUS
+        return near & (self.sources[best] == self.sources[queries]) | (self.places[best] == self.places[queries])
 
 
-def agreement(exact: np.ndarray, coarse: np.ndarray, shortlist: int) -> float:
-    """Share of queries whose best of the shortlist is the best of all, or as good."""
+def named(manifest: str) -> str:
+    """What to call a manifest in tables: its folder or its own name."""
+    path = Path(manifest).absolute()
+    return path.parent.name if path.stem == 'manifest' else path.stem
+
+
+def evenly(rows: list, count: int) -> list:
+    return [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]
+
+
+def as_good(exact: np.ndarray, coarse: np.ndarray, shortlist: int) -> np.ndarray:
+    """(Q,) bool: the best of the shortlist is the best of all, or as good."""
     best = np.take_along_axis(exact, np.argsort(-coarse, axis=1)[:, :shortlist], 1).max(1)
-    return float(np.mean(best >= exact.max(1) - AS_GOOD))
+    return best >= exact.max(1) - AS_GOOD
 
 
 def seconds(function, repeats: int = 5) -> float:
@@ -92,27 +105,30 @@ def seconds(function, repeats: int = 5) -> float:
     return min(taken)
 
 
-def trade_off(views: Views, grid: tuple[int, int], count: int) -> tuple[list[dict], dict]:
-    """Agreement and cost against the length of the shortlist; and what int8 keyframes cost in recall."""
+def trade_off(views: Views, grid: tuple[int, int], count: int) -> tuple[list[dict], list[dict]]:
+    """Agreement and cost against the length of the shortlist; and what int8 keyframes cost, for each manifest."""
     stored = views.descriptors
-    queries = np.unique(np.linspace(0, len(stored) - 1, count).astype(int))
+    sources = dict.fromkeys(views.sources)
+    queries = np.concatenate([evenly(np.flatnonzero(views.sources == source), count) for source in sources])
+    of = {source: views.sources[queries] == source for source in sources}
     coarse_map = CoarseMap([stored], *stored.shape[:2], grid, 1000)
     exact = views.scores(queries, stored)
     coarse = views.masked(queries, coarse_map.similarity(stored[queries]).numpy())
-    size = int((exact >= 0).sum(1).mean())
-    whole = seconds(lambda: contextual_similarity(stored[0], stored, views.settings)) * size / len(stored)
+    whole = seconds(lambda: contextual_similarity(stored[0], stored, views.settings))
     rough = seconds(lambda: coarse_map.similarity(stored[:1]))
     rows = []
     for shortlist in (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300):
-        if shortlist < size:
-            scored = shortlist + min(SAMPLED, shortlist)
-            rows.append({'shortlist': shortlist, 'of_map': shortlist / size,
-                         'cost': rough / whole + scored / size, 'agreement': agreement(exact, coarse, shortlist)})
-    rounded = ((stored.float() * 127).round() / 127).half()
-    bytes_ = views.scores(queries, rounded)
-    int8 = {'queries': len(queries), 'keyframes': size, 'recall_at_1_float16': views.recall(queries, exact),
-            'recall_at_1_int8': views.recall(queries, bytes_), 'agreement_int8': agreement(exact, bytes_, 1),
-            'largest_change': float(np.abs(bytes_ - exact).max())}
+        good = as_good(exact, coarse, shortlist)
+        scored = shortlist + min(SAMPLED, shortlist)
+        rows.append({'shortlist': shortlist, 'of_map': shortlist / len(stored),
+                     'cost': rough / whole + scored / len(stored),
+                     **{source: float(good[mask].mean()) for source, mask in of.items()}})
+    rounded = views.scores(queries, ((stored.float() * 127).round() / 127).half())
+    found, found_int8, good = (views.found(queries, exact), views.found(queries, rounded),
+                               as_good(exact, rounded, 1))
+    int8 = [{'manifest': source, 'queries': int(mask.sum()), 'recall_at_1_float16': float(found[mask].mean()),
+             'recall_at_1_int8': float(found_int8[mask].mean()), 'agreement': float(good[mask].mean()),
+             'largest_change': float(np.abs(rounded - exact)[mask].max())} for source, mask in of.items()]
     return rows, int8
 
 
@@ -165,9 +181,9 @@ def measure(folder: Path, checkpoint: str, queries: np.ndarray, shortlist: int, 
 
 def growth(views: Views, extractor: FeatureExtractor, arguments: argparse.Namespace) -> list[dict]:
     """One map that grows from size to size, by appending."""
-    query_session = views.sessions[0]
-    keyframes = views.descriptors[views.sessions != query_session].numpy()
-    queries = views.descriptors[views.sessions == query_session].numpy()
+    asking = views.sessions == views.sessions[0]
+    keyframes = views.descriptors[(views.sources == views.sources[0]) & ~asking].numpy()
+    queries = views.descriptors[asking].numpy()
     rows = []
     with tempfile.TemporaryDirectory(prefix='large_maps_') as parent:
         folder = Path(parent) / 'M.dvmap'
@@ -179,14 +195,16 @@ def growth(views: Views, extractor: FeatureExtractor, arguments: argparse.Namesp
                                             arguments.threads))
             descriptors = sum(path.stat().st_size for path in folder.glob('descriptors/*'))
             database = (folder / 'map.sqlite').stat().st_size
-            rows.append({'keyframes': size, **row, 'queries': len(asked), 'ratio': row['exact_ms'] / row['two_stage_ms'],
+            rows.append({'keyframes': size, **row, 'queries': len(asked),
+                         'ratio': row['exact_ms'] / row['two_stage_ms'],
                          'descriptors_mb': descriptors / 1e6, 'database_mb': database / 1e6,
                          'bytes_a_keyframe': descriptors / size, 'int8_bytes_a_keyframe': keyframes[0].size})
             print({key: round(value, 3) for key, value in rows[-1].items()}, flush=True)
         last = arguments.sizes[-1]
         before = {path: path.stat().st_mtime_ns for path in folder.glob('descriptors/*')}
         took = extend(folder, extractor, keyframes, last + 10)
-        new = sum(path.stat().st_size for path in folder.glob('descriptors/*') if before.get(path) != path.stat().st_mtime_ns)
+        new = sum(path.stat().st_size for path in folder.glob('descriptors/*')
+                  if before.get(path) != path.stat().st_mtime_ns)
         print(f'Appending 10 keyframes to {last}: {took:.1f} s, {new:,} bytes of descriptors written.')
     return rows
 
@@ -204,9 +222,9 @@ def draw(path: Path, lines: list[tuple[list, list, str]], x: str, y: str, title:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--manifest', required=True, help='images with sessions and positions')
-    parser.add_argument('--images', type=int, default=1000, help='of these, evenly chosen')
-    parser.add_argument('--queries', type=int, default=200, help='of the trade-off')
+    parser.add_argument('--manifest', nargs='+', required=True, help='images, places and sessions; rendered ones first')
+    parser.add_argument('--images', type=int, default=1000, help='of each, evenly chosen')
+    parser.add_argument('--queries', type=int, default=400, help='of each, in the trade-off')
     parser.add_argument('--sizes', type=int, nargs='+', default=[1000, 3000, 10_000, 30_000, 100_000])
     parser.add_argument('--shortlist', type=int, default=-1, help='keyframes scored exactly in the second stage; -1: '
                         'the usual number')
@@ -219,19 +237,21 @@ def main() -> None:
     views = Views(arguments.manifest, extractor, arguments.images)
     shortlists, int8 = trade_off(views, extractor.grid, arguments.queries)
     print(tabulate(shortlists, headers='keys', floatfmt='.4g'), '\n')
-    print(tabulate([int8], headers='keys', floatfmt='.4g'), '\n')
+    print(tabulate(int8, headers='keys', floatfmt='.4g'), '\n')
     sizes = growth(views, extractor, arguments)
     print(tabulate(sizes, headers='keys', floatfmt='.4g'))
     arguments.output.mkdir(parents=True, exist_ok=True)
     with new_file(arguments.output / 'large_maps.json', 'w') as file:
         json.dump({'threads': arguments.threads, 'shortlist': arguments.shortlist, 'trade_off': shortlists,
                    'int8': int8, 'growth': sizes}, file, indent=2)
+    costs = [row['cost'] for row in shortlists]
     draw(arguments.output / 'trade_off.png',
-         [([row['cost'] for row in shortlists], [100 * row['agreement'] for row in shortlists], 'rendered towns')],
+         [(costs, [100 * row[source] for row in shortlists], f'{source}, {queries} queries')
+          for source, queries in ((row['manifest'], row['queries']) for row in int8)],
          'cost of two stages as a share of the exact search', 'best keyframe as good (% of queries)',
-         f'{int8["keyframes"]} keyframes, {int8["queries"]} queries', 'linear')
-    names = {'exact_ms': 'exact search, ms', 'two_stage_ms': 'two stages, ms',
-             'open_s': 'opening, s', 'after_search_mb': 'anonymous memory, MB', 'descriptors_mb': 'descriptors on disk, MB'}
+         f'Shortlists of 1 to {shortlists[-1]["shortlist"]} of {len(views.sources)} keyframes', 'linear')
+    names = {'exact_ms': 'exact search, ms', 'two_stage_ms': 'two stages, ms', 'open_s': 'opening, s',
+             'after_search_mb': 'anonymous memory, MB', 'descriptors_mb': 'descriptors on the disk, MB'}
     draw(arguments.output / 'growth.png',
          [([row['keyframes'] for row in sizes], [row[key] for row in sizes], name) for key, name in names.items()],
          'keyframes (rendered, extended with noise)', 'see legend', 'Growth of a map (processor time)', 'log')

@@ -1,6 +1,6 @@
 """Large maps: opening, memory, size on the disk, exact and two-stage search, from 1,000 to 100,000 keyframes.
 
-    dejavu town --seeds 101,102 -o town_val
+    python -c "from dejavu_ros.town.dataset import render_dataset as r; r('town_val', [101, 102])"
     python -m dejavu_ros.data.known_sets grief ../shared/data/grief_michigan -o grief.csv
     python benchmarks/large_maps.py --manifest town_val/manifest.csv grief.csv -o large_maps
 
@@ -254,7 +254,7 @@ def main() -> None:
              'after_search_mb': 'anonymous memory, MB', 'descriptors_mb': 'descriptors on the disk, MB'}
     draw(arguments.output / 'growth.png',
          [([row['keyframes'] for row in sizes], [row[key] for row in sizes], name) for key, name in names.items()],
-         'keyframes (rendered, extended with noise)', 'see legend', 'Growth of a map (processor time)', 'log')
+         'keyframes (rendered, extended with noise)', 'ms, s or MB: see the legend', 'Growth of a map (processor time)', 'log')
 
 
 if __name__ == '__main__':

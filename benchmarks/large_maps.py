@@ -35,7 +35,7 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Localizer
 from dejavu_ros.localization.coarse_map import CoarseMap
-from dejavu_ros.localization.map_scorer import SAMPLED
+from dejavu_ros.localization.map_scorer import sampled
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import contextual_similarity
@@ -119,7 +119,7 @@ def trade_off(views: Views, grid: tuple[int, int], count: int) -> tuple[list[dic
     rows = []
     for shortlist in (1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300):
         good = as_good(exact, coarse, shortlist)
-        scored = shortlist + min(SAMPLED, shortlist)
+        scored = shortlist + sampled(shortlist)
         rows.append({'shortlist': shortlist, 'of_map': shortlist / len(stored),
                      'cost': rough / whole + scored / len(stored),
                      **{source: float(good[mask].mean()) for source, mask in of.items()}})

@@ -15,7 +15,7 @@ from dejavu_ros.ops.contextual import contextual_similarity
 REFERENCES = 32  # keyframes, spread over the map, that stand for "other places"
 LEARNT = 32, 512  # fewest and most keyframes on which the levels of all the others are learnt,
 DISTANCES = 1 << 28  # so that this many are computed
-SAMPLED = 128  # keyframes that say what a query scores on the whole map
+SAMPLED = 128  # keyframes, at most, that say what a query scores on the whole map
 SHARE, SHORTEST = 20, 1000  # the usual shortlist: a twentieth of the map, but so many keyframes (docs/large_maps.md)
 
 
@@ -63,7 +63,7 @@ class MapScorer:
             return np.concatenate([contextual_similarity(query, shard, self.settings).numpy() for shard in self.shards])
         coarse = self.coarse.similarity(query[None])[0].numpy()
         best = np.argpartition(-coarse, shortlist)[:shortlist]
-        sample = self.spread(min(SAMPLED, shortlist))
+        sample = self.spread(sampled(shortlist))
         rows = np.concatenate([best, sample])
         exact = contextual_similarity(query, self[rows], self.settings).numpy()
         scores = rescaled(coarse, coarse[sample], exact[shortlist:])
@@ -92,6 +92,11 @@ class MapScorer:
         levels = exact.mean() + slope * deviation
         levels[learnt] = exact
         return levels
+
+
+def sampled(shortlist: int) -> int:
+    """Keyframes scored to learn the scale, beside a shortlist: half as many, up to what is enough."""
+    return min(SAMPLED, (shortlist + 1) // 2)
 
 
 def mapped(shard: np.ndarray) -> torch.Tensor:

@@ -254,7 +254,8 @@ def main() -> None:
              'after_search_mb': 'anonymous memory, MB', 'descriptors_mb': 'descriptors on the disk, MB'}
     draw(arguments.output / 'growth.png',
          [([row['keyframes'] for row in sizes], [row[key] for row in sizes], name) for key, name in names.items()],
-         'keyframes (rendered, extended with noise)', 'ms, s or MB: see the legend', 'Growth of a map (processor time)', 'log')
+         'keyframes (rendered, extended with noise)', 'ms, s or MB: see the legend', 'Growth of a map (processor time)',
+          'log')
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from dejavu_ros.data.layouts import PlaceSet
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
-from dejavu_ros.evaluation.figures import _figure, _png
+from dejavu_ros.evaluation.figures import new_figure, as_png
 from dejavu_ros.evaluation.measure import check_writable, identity
 from dejavu_ros.files import new_file
 from dejavu_ros.images import load_image
@@ -61,7 +61,7 @@ def measure_matching(places: PlaceSet, settings: AccuracySettings) -> dict:
 
 def accuracy_curves(measured: dict[str, dict], title: str) -> bytes:
     """Mean matching accuracy over the thresholds, and beside it the number of right matches, as PNG."""
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     for axis, key, label in zip(figure.subplots(1, 2), ('mean_matching_accuracy', 'correct_matches'),
                                 ('share of matches that are right', 'right matches of a pair of images')):
         for name, row in measured.items():
@@ -70,7 +70,7 @@ def accuracy_curves(measured: dict[str, dict], title: str) -> bytes:
         axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
     figure.suptitle(f'{title}: mean matching accuracy', fontsize=10)
-    return _png(figure)
+    return as_png(figure)
 
 
 def table(measured: dict[str, dict]) -> str:

@@ -47,6 +47,14 @@ def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
     return data.tobytes()
 
 
+def encode_png(image: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB or (H, W) uint16 to PNG."""
+    done, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image)
+    if not done:
+        raise ImageError(f'an image of shape {image.shape} cannot be encoded as PNG')
+    return data.tobytes()
+
+
 def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
     """Resize (H, W, 3) without regard to aspect; area filter where it shrinks, so that nothing aliases."""
     if image.shape[:2] == (height, width):

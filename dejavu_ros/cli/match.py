@@ -58,7 +58,8 @@ def _write(arguments, settings, features, images, a, b, found) -> None:
 
     from dejavu_ros.evaluation.figures import colours
     from dejavu_ros.files import new_file
-    from dejavu_ros.matching.picture import beside, draw_matches, encode_png
+    from dejavu_ros.images import encode_png
+    from dejavu_ros.matching.picture import beside, draw_matches
 
     pictures = {'inliers.png': draw_matches(*images, a[found.inliers], b[found.inliers])}
     if settings.features == 'dvf':

@@ -5,7 +5,6 @@ import colorsys
 import cv2
 import numpy as np
 
-from dejavu_ros.errors import ImageError
 from dejavu_ros.images import resize
 
 HEIGHT = 480
@@ -42,11 +41,3 @@ def beside(images: list[np.ndarray]) -> np.ndarray:
     parts = [part for image in images
              for part in (gap, resize(image, max(1, round(image.shape[1] * HEIGHT / image.shape[0])), HEIGHT))]
     return np.hstack(parts[1:])
-
-
-def encode_png(image: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB to PNG."""
-    done, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise ImageError(f'an image of shape {image.shape} cannot be encoded as PNG')
-    return data.tobytes()

@@ -4,14 +4,13 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import yaml
 
 from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.files import new_folder
 from dejavu_ros.geometry import Pose
-from dejavu_ros.images import encode_jpeg
+from dejavu_ros.images import encode_jpeg, encode_png
 from dejavu_ros.town.camera import camera_mount
 from dejavu_ros.town.config import TownConfig
 from dejavu_ros.town.render import Renderer
@@ -91,7 +90,7 @@ def write_folder(path: str | Path, config: TownConfig, progress=iter) -> int:
             if config.transport == 'compressed':
                 (folder / f'images/{frame.seconds}.jpg').write_bytes(encode_jpeg(frame.rgb, JPEG_QUALITY))
             else:
-                (folder / f'images/{frame.seconds}.png').write_bytes(encode_png(frame.rgb[..., ::-1]))
+                (folder / f'images/{frame.seconds}.png').write_bytes(encode_png(frame.rgb))
             millimetres = np.where(frame.depth <= FARTHEST, frame.depth * 1000, 0).astype(np.uint16)
             (folder / f'depth/{frame.seconds}.png').write_bytes(encode_png(millimetres))
             numbers = (*frame.map_T_base.position, *frame.map_T_base.quaternion)
@@ -136,8 +135,3 @@ def describe(drive: Drive) -> dict:
         'base_T_camera': {'position': drive.base_T_camera.position.tolist(),
                           'quaternion_xyzw': drive.base_T_camera.quaternion.tolist()},
         'traversal': dataclasses.asdict(config)}
-
-
-def encode_png(image: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 BGR or (H, W) uint16 to PNG."""
-    return cv2.imencode('.png', image)[1].tobytes()

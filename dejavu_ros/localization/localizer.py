@@ -13,7 +13,7 @@ from dejavu_ros.localization import estimate as outcome
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
-from dejavu_ros.localization.observation import Calibration, standardise
+from dejavu_ros.localization.observation import Calibration, evidence
 from dejavu_ros.localization.places import Place, PlaceIndex
 from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
 from dejavu_ros.localization.verification import count_inliers
@@ -88,8 +88,7 @@ class Localizer:
 
     def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None) -> tuple[np.ndarray, np.ndarray]:
         """(K + 1,) probabilities from this frame alone, and with the frames before it."""
-        standardised = standardise(scores, self.hubs, self.places.far_from, self.calibration)
-        log_odds = self.calibration.log_odds(standardised)
+        log_odds = evidence(scores, self.hubs, self.places.far_from, self.calibration)
         alone = posterior(self.filter.start, np.append(log_odds, 0.0))
         if not self.config.use_filter:
             return alone, alone

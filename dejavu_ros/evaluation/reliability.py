@@ -66,7 +66,7 @@ def poses(rows: Sequence[ManifestRow], chosen: np.ndarray) -> tuple[np.ndarray, 
         numbers = np.unique([row.place for row in rows], return_inverse=True)[1][chosen]
         positions = np.outer(APART * numbers, [1.0, 0.0, 0.0])
     yaws = [0.0 if row.yaw is None else row.yaw for row in (rows[index] for index in chosen)]
-    return positions, Rotation.from_euler('z', yaws).as_quat()
+    return positions, Rotation.from_euler('z', np.array(yaws)[:, None]).as_quat()
 
 
 def reliability(found: Answers, min_probability: float = LocalizerConfig().min_probability) -> dict:

@@ -120,9 +120,9 @@ def conditions(metrics: dict) -> list[tuple[str, ...]]:
 
 def reliability_rows(metrics: dict) -> list[tuple[str, ...]]:
     """One a condition, then all; accepted is from the default ``min_probability`` on, without a geometric check."""
-    return [(name, str(row['queries']), str(row['in_map']), 'not defined' if row['ece'] is None else f'{row["ece"]:.3f}',
-             percent(row['recall_at_100_precision']), percent(row['accepted_right']), percent(row['accepted_wrong']),
-             percent(row['accepted_not_in_map']))
+    return [(name, str(row['queries']), str(row['in_map']),
+             'not defined' if row['ece'] is None else f'{row["ece"]:.3f}', percent(row['recall_at_100_precision']),
+             percent(row['accepted_right']), percent(row['accepted_wrong']), percent(row['accepted_not_in_map']))
             for name, row in {**metrics['reliability_by_condition'], 'all': metrics['reliability']}.items()]
 
 

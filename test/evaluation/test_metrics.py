@@ -129,7 +129,8 @@ def test_precision_and_recall_equal_counting(mixed):
 
 def test_one_class_alone_has_no_precision():
     metrics = retrieval_metrics(rows_of([('a', 'p'), ('b', 'p')]), np.ones((2, 2)))
-    assert metrics['average_precision'] is metrics['precision_recall'] is metrics['pair_recall_at_100_precision'] is None
+    assert metrics['average_precision'] is metrics['precision_recall'] is None
+    assert metrics['pair_recall_at_100_precision'] is None
 
 
 def test_centring_takes_a_hub_down():

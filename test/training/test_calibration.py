@@ -36,7 +36,8 @@ def made_frames(height: float) -> list[Frame]:
 def probabilities(frames: list[Frame], calibration: Calibration) -> tuple[float, float]:
     """As the localizer sees single frames: mean probability of the right keyframe, and of any for the unmapped."""
     prior = np.append(np.full(KEYFRAMES, 0.5 / KEYFRAMES), 0.5)
-    beliefs = [posterior(prior, np.append(calibration.log_odds(frame.scores, frame.margin), 0.0))[:-1] for frame in frames]
+    beliefs = [posterior(prior, np.append(calibration.log_odds(frame.scores, frame.margin), 0.0))[:-1]
+               for frame in frames]
     return (float(np.mean([belief[frame.right].sum() for belief, frame in zip(beliefs, frames) if frame.right.any()])),
             float(np.mean([belief.sum() for belief, frame in zip(beliefs, frames) if not frame.right.any()])))
 

@@ -10,7 +10,8 @@ CONTEXTUAL = 'dejavu_ros/ops/contextual'
 
 # loaded with ctypes, so it has nothing of Python in it; without a compiler torch does the same, slower
 KERNEL = Extension('dejavu_ros.ops.contextual._fused', [f'{CONTEXTUAL}/fused.cpp'],
-                   depends=[f'{CONTEXTUAL}/fused_kernel.h'], language='c++', optional=True,
+                   depends=[f'{CONTEXTUAL}/fused_kernel.h', f'{CONTEXTUAL}/fused_gradients.h'], language='c++',
+                   optional=True,
                    extra_compile_args=['-std=c++17', '-O3', '-fno-math-errno', '-ffp-contract=fast', '-Wno-psabi',
                                        '-pthread'],
                    extra_link_args=['-pthread'])
@@ -43,6 +44,6 @@ setup(
         'torch>=2.1',
         'tqdm>=4.57',
     ],
-    extras_require={'test': ['hypothesis', 'pytest>=7', 'pytest-timeout']},
+    extras_require={'test': ['hypothesis', 'pytest>=7', 'pytest-timeout', 'triton; platform_system == "Linux"']},
     entry_points={'console_scripts': ['dejavu = dejavu_ros.cli:entry_point']},
 )

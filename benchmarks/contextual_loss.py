@@ -1,9 +1,10 @@
-"""Time and peak memory of contextual similarity with gradients: plain autograd beside the bounded computation.
+"""Time and peak memory of contextual similarity with gradients: plain autograd, torch in bounded memory, the kernel.
 
     python benchmarks/contextual_loss.py [--device cuda] [--json FILE]
 
 Each row is forward and backward, with gradients to both sides, in a process of its own. On a CPU the peak is the growth
-of the process's resident memory over that before the first pass, on CUDA that of the allocator.
+of the process's resident memory over that before the first pass, on CUDA that of the allocator. The compiled kernel
+(fused) has a row on a CPU, where it was built.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import torch
 from tabulate import tabulate
 
 from dejavu_ros.files import new_file
-from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
+from dejavu_ros.ops.contextual import ContextualSettings, chunked, fused
 from dejavu_ros.ops.contextual.naive import contextual_pair
 
 CHANNELS = 10
@@ -29,7 +30,7 @@ def plain(first: torch.Tensor, second: torch.Tensor, settings: ContextualSetting
     return torch.stack([torch.stack([contextual_pair(a, b, settings) for b in second]) for a in first])
 
 
-WAYS = {'plain autograd': plain, 'bounded': contextual_similarity}
+WAYS = {'plain autograd': plain, 'bounded': chunked.contextual_matrix, 'fused': fused.contextual_matrix}
 
 
 def resident() -> int:
@@ -46,7 +47,7 @@ def measure(way: str, case: str, device: str, repeats: int, threads: int) -> dic
     maps = [torch.nn.functional.normalize(torch.randn(count, CHANNELS, cells, generator=generator), dim=1)
             .to(device).requires_grad_() for _ in range(2)]
     # what the first backward pass loads is not what it needs
-    contextual_similarity(*(part[:, :, :2] for part in maps)).sum().backward()
+    WAYS[way](*(part[:, :, :2] for part in maps), ContextualSettings()).sum().backward()
     cuda = torch.device(device).type == 'cuda'
     start = torch.cuda.memory_allocated() if cuda else resident()
     if cuda:
@@ -70,10 +71,12 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all cores)')
     parser.add_argument('--json', help='also write the figures here')
     arguments = parser.parse_args()
-    rows = []
+    rows, ways = [], list(WAYS)
+    if arguments.device != 'cpu' or fused.library() is None:
+        ways.remove('fused')
     with multiprocessing.get_context('spawn').Pool(1, maxtasksperchild=1) as pool:
         for case in CASES:
-            for way in WAYS:
+            for way in ways:
                 rows.append(pool.apply(measure, (way, case, arguments.device, arguments.repeats, arguments.threads)))
     print(tabulate(rows, headers='keys', floatfmt=('', '', '.3f', '.0f', '.5g')))
     if arguments.json:

@@ -37,12 +37,18 @@ class RenderError(DejavuError):
     """The town cannot be rendered on this machine."""
 
 
+def in_words(error: Exception) -> str:
+    """One line, with the kind of error where it is not our own."""
+    name = '' if isinstance(error, DejavuError) else f'{type(error).__name__}: '
+    return ' '.join(f'{name}{error}'.split())
+
+
 def exit_status(program: str, work: Callable[[], int]) -> int:
     """Do the work of a command; a known error becomes one line on stderr and status 1, Ctrl-C 130."""
     try:
         return work()
     except DejavuError as error:
-        print(f'{program}: {" ".join(str(error).split())}', file=sys.stderr)
+        print(f'{program}: {in_words(error)}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f'{program}: interrupted', file=sys.stderr)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dejavu_ros import __version__
 from dejavu_ros.errors import exit_status
 
-COMMANDS = ('build-map', 'localize', 'similarity', 'evaluate', 'extract-triplets', 'train', 'calibrate',
-            'town', 'map', 'demo', 'bench')
+COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'evaluate', 'evaluate-matching',
+            'extract-triplets', 'train', 'calibrate', 'town', 'map', 'demo', 'bench', 'doctor')
 
 
 def load(command: str):

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dejavu_ros.evaluation.baselines import RATIOS, LocalFeatures
 from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
 from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.images import load_image
+from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import FeatureExtractor

@@ -16,7 +16,7 @@ Matrix = dict[str, dict[str, float | None]]
 def heat_maps(matrices: dict[str, Matrix]) -> bytes:
     """Season by season matrices side by side (the paper's figure 5), by title; undefined cells stay grey."""
     side = float(np.clip(1.5 + 0.5 * max(map(len, matrices.values())), 4, 14 if len(matrices) == 1 else 6))
-    figure = _figure(side * len(matrices) + 1, side)
+    figure = new_figure(side * len(matrices) + 1, side)
     axes = figure.subplots(1, len(matrices), squeeze=False)[0]
     for axis, (title, matrix) in zip(axes, matrices.items()):
         names = list(matrix)
@@ -33,12 +33,12 @@ def heat_maps(matrices: dict[str, Matrix]) -> bytes:
                     axis.text(j, i, f'{value:.0f}', ha='center', va='center', fontsize=7,
                               color='black' if value > 75 else 'white')
     figure.colorbar(picture, ax=axes, shrink=0.8, extend='min', label='AUC of session pairs (%)')
-    return _png(figure)
+    return as_png(figure)
 
 
 def precision_recall_curves(curves: dict[str, Sequence[float] | None]) -> bytes:
     """Curves by name, as ``precision_recall`` of the metrics has them; one that is not defined is left out."""
-    figure = _figure(6, 4)
+    figure = new_figure(6, 4)
     axis = figure.add_subplot()
     for name, precision in curves.items():
         if precision is not None:
@@ -48,7 +48,7 @@ def precision_recall_curves(curves: dict[str, Sequence[float] | None]) -> bytes:
     axis.grid(alpha=0.3)
     if axis.lines:
         axis.legend(fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def reliability_diagram(bins: Sequence[dict]) -> bytes:
@@ -87,7 +87,7 @@ def colours(maps: Sequence[np.ndarray]) -> list[np.ndarray]:
             for piece, part in zip(np.split(painted, ends), maps)]
 
 
-def _figure(width: float, height: float):
+def new_figure(width: float, height: float):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -96,7 +96,7 @@ def _figure(width: float, height: float):
     return figure
 
 
-def _png(figure) -> bytes:
+def as_png(figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png', dpi=120)
     return buffer.getvalue()

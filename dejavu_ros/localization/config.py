@@ -15,8 +15,12 @@ class LocalizerConfig:
     place_radius: float = option(5.0, 'keyframes within this distance are one place', unit='m', low=0.0, high=1000.0)
     place_angle: float = option(30.0, 'keyframes within this angle are one place', unit='deg', low=0.0, high=180.0)
     hypotheses: int = option(5, 'places reported for a frame, best first', low=1, high=100)
-    shortlist: int = option(0, 'keyframes scored exactly after a coarse pass over the map (0: the whole map exactly)',
-                            low=0, high=1000000)
+    shortlist: int = option(-1, 'keyframes scored exactly after a coarse pass over the map (0: the whole map exactly; '
+                                '-1: a twentieth of it, 1000 at least)',
+                            low=-1, high=1000000)
+    memory_limit_mb: int = option(256, 'memory for the coarse copy of the map, which gets coarser in a larger map; '
+                                       'the rest stays on the disk',
+                                  unit='MB', low=1, high=1000000)
     use_filter: bool = option(True, 'let earlier frames speak (off: every frame on its own)')
     frame_weight: float = option(0.5, 'how much a frame adds to what the frames before it said; below 1, as they '
                                       'resemble each other',

@@ -37,7 +37,7 @@ class Localizer:
             raise MapError(f'map {keyframes.name} was made with checkpoint {keyframes.checkpoint_id}, this is '
                            f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
         if keyframes is not None and len(keyframes):
-            self.scorer = MapScorer(keyframes, self.extractor)
+            self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb)
             self.places = PlaceIndex(keyframes, self.config)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
             self.filter = SequenceFilter(keyframes.positions, keyframes.quaternions, self.config)

@@ -1,67 +1,113 @@
-"""Similarity of a query with every keyframe of a map."""
+"""Similarity of a query with every keyframe of a map, whose descriptors stay on the disk."""
+
+import warnings
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from scipy.spatial.distance import cdist
 
 from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.localization.coarse_map import CoarseMap
 from dejavu_ros.localization.observation import Calibration, background
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import contextual_similarity
 
 REFERENCES = 32  # keyframes, spread over the map, that stand for "other places"
-COARSE = 2       # the coarse pass pools the grid by this: a sixteenth of the distances
+LEARNT = 32, 512  # fewest and most keyframes on which the levels of all the others are learnt,
+DISTANCES = 1 << 28  # so that this many are computed
+SAMPLED = 128  # keyframes, at most, that say what a query scores on the whole map
+SHARE, SHORTEST = 20, 1000  # the usual shortlist: a twentieth of the map, but so many keyframes (docs/large_maps.md)
 
 
 class MapScorer:
     """The descriptors of one map, ready to be compared with queries."""
 
-    def __init__(self, keyframes: KeyframeMap, extractor: FeatureExtractor):
-        self.settings, self.grid = extractor.checkpoint.contextual, extractor.grid
-        self.shards = [torch.from_numpy(np.array(shard)) for _, shard in keyframes.shards()]
-        self.coarse = torch.cat([self.pool(shard) for shard in self.shards])
+    def __init__(self, keyframes: KeyframeMap, extractor: FeatureExtractor, memory_limit_mb: int):
+        """Take a map with keyframes; ``memory_limit_mb`` is for its coarse copy.
+
+        Raises ConfigError where the copy does not fit into that.
+        """
+        self.settings = extractor.checkpoint.contextual
+        self.shards = [mapped(shard) for _, shard in keyframes.shards()]
+        self.starts = np.cumsum([0, *(len(shard) for shard in self.shards)])
+        self.coarse = CoarseMap(self.shards, len(self), extractor.channels, extractor.grid, memory_limit_mb)
 
     def __len__(self) -> int:
-        return len(self.coarse)
+        return int(self.starts[-1])
 
-    def pool(self, descriptors: torch.Tensor) -> torch.Tensor:
-        """(K, n, gh * gw) float16 to (K, n, fewer) float16 of unit length."""
-        maps = descriptors.float().unflatten(2, self.grid)
-        kernel = [min(COARSE, side) for side in self.grid]
-        return F.normalize(F.avg_pool2d(maps, kernel), dim=1).flatten(2).half()
+    def __getitem__(self, rows: np.ndarray) -> torch.Tensor:
+        """Descriptors (len(rows), n, N) float16 of these keyframes, copied into memory."""
+        descriptors = self.shards[0].new_empty(len(rows), *self.shards[0].shape[1:])
+        which = np.searchsorted(self.starts, rows, side='right') - 1
+        for number in np.unique(which):
+            here = np.flatnonzero(which == number)
+            descriptors[here] = self.shards[number][rows[here] - self.starts[number]]
+        return descriptors
 
-    def __getitem__(self, index: np.ndarray) -> torch.Tensor:
-        """Descriptors (len(index), n, N) float16 of the keyframes of these rows."""
-        bounds = np.cumsum([0, *(len(shard) for shard in self.shards)])
-        which = np.searchsorted(bounds, index, side='right') - 1
-        return torch.stack([self.shards[s][i - bounds[s]] for s, i in zip(which, index)])
+    def spread(self, count: int) -> np.ndarray:
+        """Rows of up to ``count`` keyframes, evenly over the map."""
+        return np.unique(np.linspace(0, len(self) - 1, count).round().astype(int))
 
     @torch.inference_mode()
     def score(self, query: np.ndarray, shortlist: int = 0) -> np.ndarray:
         """CX of a query (n, N) float16 with all K keyframes: (K,).
 
-        With a ``shortlist`` shorter than the map, only that many best of a coarse pass are scored exactly; the others
-        keep their coarse score, shifted to the exact scale and cut to no more than the shortlist's worst.
+        With a ``shortlist`` shorter than the map (-1: the usual one), only that many best of the coarse map are scored
+        exactly, and a sample that tells the scale; the others keep their coarse similarity, brought to that scale and
+        cut to no more than the shortlist's median.
         """
+        if shortlist < 0:
+            shortlist = max(SHORTEST, len(self) // SHARE)
         query = torch.from_numpy(query)
         if not 0 < shortlist < len(self):
             return np.concatenate([contextual_similarity(query, shard, self.settings).numpy() for shard in self.shards])
-        scores = contextual_similarity(self.pool(query[None])[0], self.coarse, self.settings).numpy().copy()
-        best = np.argsort(-scores)[:shortlist]
-        exact = contextual_similarity(query, self[best], self.settings).numpy()
-        worse = slice(shortlist // 2, None)  # the right keyframes gain more from the finer grid than the others
-        scores += np.median((exact - scores[best])[worse])
-        scores = np.minimum(scores, exact.min())
-        scores[best] = exact
+        coarse = self.coarse.similarity(query[None])[0].numpy()
+        best = np.argpartition(-coarse, shortlist)[:shortlist]
+        sample = self.spread(sampled(shortlist))
+        rows = np.concatenate([best, sample])
+        exact = contextual_similarity(query, self[rows], self.settings).numpy()
+        scores = rescaled(coarse, coarse[sample], exact[shortlist:])
+        scores = np.minimum(scores, np.median(exact[:shortlist]))  # nothing unproved stands beside the best
+        scores[rows] = exact
         return scores
 
     @torch.inference_mode()
     def backgrounds(self, positions: np.ndarray, radius: float, calibration: Calibration) -> np.ndarray:
-        """Level of each keyframe's coarse similarity with keyframes over ``radius`` metres away: (K,).
+        """Level of each keyframe's similarity with keyframes over ``radius`` metres away: (K,).
 
-        ``positions`` (K, 3) metres in the map.
+        ``positions`` (K, 3) metres in the map. In a large map only some levels are scored exactly; those of the other
+        keyframes follow their coarse levels as far as the exact ones do.
         """
-        rows = np.unique(np.linspace(0, len(self) - 1, REFERENCES).round().astype(int))
-        scores = contextual_similarity(self.coarse[rows], self.coarse, self.settings).numpy()
-        apart = np.linalg.norm(positions[rows][:, None] - positions[None], axis=2) > radius
-        return background(scores, apart, calibration.mean)
+        references = self.spread(REFERENCES)
+        learnt = self.spread(int(np.clip(DISTANCES // (len(references) * self.shards[0].shape[2]**2), *LEARNT)))
+        apart = cdist(positions[references], positions) > radius
+        exact = background(contextual_similarity(self[references], self[learnt], self.settings).numpy(),
+                           apart[:, learnt], calibration.mean)
+        if len(learnt) == len(self):
+            return exact
+        similarity = self.coarse.similarity(self[references]).numpy()
+        coarse = background(similarity, apart, float(np.median(similarity)))
+        deviation = coarse - coarse[learnt].mean()
+        slope = (deviation[learnt] @ exact) / max(deviation[learnt] @ deviation[learnt], 1e-12)
+        levels = exact.mean() + slope * deviation
+        levels[learnt] = exact
+        return levels
+
+
+def sampled(shortlist: int) -> int:
+    """Keyframes scored to learn the scale, beside a shortlist: half as many, up to what is enough."""
+    return min(SAMPLED, (shortlist + 1) // 2)
+
+
+def mapped(shard: np.ndarray) -> torch.Tensor:
+    """A read-only memory map as a tensor on the same pages, which nobody writes to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='The given NumPy array is not writable')
+        return torch.from_numpy(shard)
+
+
+def rescaled(values: np.ndarray, sample: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """``values`` on the scale on which ``sample`` of them has the median and the spread of ``wanted``."""
+    (level, spread), (level_wanted, spread_wanted) = (
+        (np.median(part), np.median(np.abs(part - np.median(part)))) for part in (sample, wanted))
+    return level_wanted + (values - level) * (spread_wanted / max(spread, 1e-6))

@@ -3,16 +3,10 @@
 import cv2
 import numpy as np
 
+from dejavu_ros.matching.neighbours import mutual_matches
+
 MIN_MATCHES = 8
 TOLERANCE = 1.5  # cells of the grid
-
-
-def mutual_matches(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pairs (M, 2) of columns of ``a`` (n, N1) and ``b`` (n, N2) that are each other's nearest."""
-    product = a.astype(np.float32).T @ b.astype(np.float32)
-    forward, backward = product.argmax(1), product.argmax(0)
-    rows = np.flatnonzero(backward[forward] == np.arange(len(forward)))
-    return np.stack([rows, forward[rows]], 1)
 
 
 def count_inliers(a: np.ndarray, b: np.ndarray, grid: tuple[int, int]) -> int:

@@ -47,6 +47,10 @@ class NodeConfig:
                                       'one', unit='s', low=0.0, high=10.0)
     publish_initialpose: bool = option(False, 'send accepted poses to initialpose, for AMCL or slam_toolbox')
     initialpose_period: float = option(10.0, 'shortest time between two of them', unit='s', low=0.0, high=86400.0)
+    rejected_frames: str = option('', 'folder that keeps the frames that were not accepted, to replay them with '
+                                      '`dejavu localize --images` (empty: none are kept)')
+    rejected_frames_mb: int = option(200, 'size of that folder; the oldest frames go first', unit='MB', low=1,
+                                     high=1000000)
     pose_timeout: float = option(5.0, 'diagnostics say "Localized." so long after an accepted pose', unit='s', low=0.1,
                                  high=3600.0)
 

@@ -14,9 +14,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
-from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError
+from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError, in_words
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import Estimate, Localizer
+from dejavu_ros.localization.frame_ring import FrameRing
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ros.config import GROUPS, LIVE, NodeConfig
@@ -37,12 +38,6 @@ def load_extractor(checkpoint: str, device: str) -> FeatureExtractor:
     return FeatureExtractor(load_checkpoint(checkpoint), device)
 
 
-def in_words(error: Exception) -> str:
-    """One line."""
-    name = '' if isinstance(error, DejavuError) else f'{type(error).__name__}: '
-    return ' '.join(f'{name}{error}'.split())
-
-
 class RelocalizeNode(LifecycleNode):
     """Inactive it has no subscriptions and computes nothing; active, one thread works on the newest frame.
 
@@ -54,7 +49,7 @@ class RelocalizeNode(LifecycleNode):
         super().__init__('relocalize', **node)
         self.load_extractor, self.open_map, self.make_localizer = load_extractor, open_map, make_localizer
         self.lock = threading.Lock()
-        self.localizer = self.worker = self.frames = self.images_in = self.prior_in = None
+        self.localizer = self.worker = self.frames = self.images_in = self.prior_in = self.ring = None
         self.problem = ''
         self.statistics = Statistics()
         self.parameters = Parameters(self, GROUPS, self.change)
@@ -90,6 +85,11 @@ class RelocalizeNode(LifecycleNode):
         if self.config.publish_tf and tf2_ros is None:
             return self.refuse('activate', 'publish_tf is on, but tf2_ros is not installed: install '
                                            'ros-$ROS_DISTRO-tf2-ros-py, or turn publish_tf off')
+        try:
+            folder = self.config.rejected_frames
+            self.ring = FrameRing(folder, self.config.rejected_frames_mb) if folder else None
+        except DataError as error:
+            return self.refuse('activate', str(error))
         self.problem, self.statistics = '', Statistics()
         self.outputs.restart()
         result = super().on_activate(state)
@@ -241,6 +241,8 @@ class RelocalizeNode(LifecycleNode):
             self.outputs.publish(estimate, localizer, config)
         if image is not None:
             self.outputs.publish_pictures(estimate, localizer, config, image)
+            if self.ring:
+                self.ring.add(image, estimate)
 
     def publish_diagnostics(self) -> None:
         config, localizer, worker = self.config, self.localizer, self.worker

@@ -17,7 +17,8 @@ def run(args: list[str] | None) -> int:
     from rclpy.executors import ExternalShutdownException
 
     from dejavu_ros.errors import DejavuError
-    from dejavu_ros.ros.node import RelocalizeNode, in_words
+    from dejavu_ros.errors import in_words
+    from dejavu_ros.ros.node import RelocalizeNode
 
     node, started = None, False
     try:

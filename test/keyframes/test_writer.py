@@ -57,6 +57,17 @@ def test_a_session_is_seen_only_when_it_is_whole(tmp_path):
     assert list(verify(tmp_path / 'M')) == []
 
 
+def test_appending_writes_the_new_descriptors_alone(path):
+    before = {entry: (entry.stat().st_ino, entry.stat().st_mtime_ns) for entry in (path / 'descriptors').iterdir()}
+    with MapWriter.append(path, SETTINGS, 'c') as made, made.session('two', 'winter') as session:
+        fill(session, 10)
+    after = {entry: (entry.stat().st_ino, entry.stat().st_mtime_ns) for entry in (path / 'descriptors').iterdir()}
+    assert before.items() <= after.items()
+    headers = 128 * (len(after) - len(before))
+    written = sum(entry.stat().st_size for entry in after if entry not in before)
+    assert written <= 10 * 2 * SHAPE[0] * SHAPE[1] + headers
+
+
 @pytest.mark.parametrize('problem', [KeyboardInterrupt, ValueError, FileNotFoundError, DataError])
 def test_a_failing_block_leaves_nothing_of_a_new_map(tmp_path, problem):
     with pytest.raises(problem):

@@ -369,6 +369,24 @@ def test_pictures_only_while_someone_looks(bench):
     assert not image_from_message(pictures[2])[:240].any()
 
 
+def test_frames_that_were_not_accepted_can_be_kept(bench, tmp_path):
+    running = bench(map='street.dvmap', rejected_frames=str(tmp_path / 'ring'))
+    running.activate()
+    heard = running.hear(HypothesisArray, 'relocalize/hypotheses')
+    for second, brightness in enumerate((50, 5, 60), 1):
+        running.show(brightness, second * SECOND)
+        running.until(lambda: len(heard) == second, 'the answer')
+    running.until(lambda: list((tmp_path / 'ring').iterdir()), 'the frame')
+    assert [path.name for path in (tmp_path / 'ring').iterdir()] == ['0000000002000000000_unknown_place.jpg']
+
+
+def test_a_folder_for_frames_that_cannot_be_made_is_said(bench, tmp_path):
+    (tmp_path / 'file').write_text('')
+    running = bench(rejected_frames=str(tmp_path / 'file' / 'ring'))
+    assert running.change('configure') and not running.change('activate') and running.state == 'inactive'
+    assert 'rejected frames cannot be kept' in running.node.problem
+
+
 def test_stop_while_frames_come(bench):
     running = bench(max_rate=1000)
     running.activate()

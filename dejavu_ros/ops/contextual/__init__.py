@@ -3,7 +3,7 @@
 import torch
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.ops.contextual import chunked, fused
+from dejavu_ros.ops.contextual import chunked, fused, gpu
 from dejavu_ros.ops.contextual.settings import ContextualSettings
 
 __all__ = ['ContextualSettings', 'contextual_similarity']
@@ -13,7 +13,7 @@ def contextual_similarity(queries: torch.Tensor, keyframes: torch.Tensor,
                           settings: ContextualSettings = ContextualSettings()) -> torch.Tensor:
     """CX of queries (Q, n, N1), or one query (n, N1), with keyframes (K, n, N2): (Q, K), or (K,).
 
-    The compiled kernel where it was built and fits (see ``fused.fits``), otherwise torch in bounded memory.
+    A kernel that works here and fits (see ``fused.fits`` for CPUs and ``gpu.fits``), otherwise torch in bounded memory.
     Raises ConfigError where the shapes do not belong together.
     """
     single = queries.ndim == 2
@@ -24,6 +24,6 @@ def contextual_similarity(queries: torch.Tensor, keyframes: torch.Tensor,
                           f'and {tuple(keyframes.shape)}')
     if 0 in queries.shape or 0 in keyframes.shape:
         raise ConfigError(f'contextual similarity of empty maps: {tuple(queries.shape)}, {tuple(keyframes.shape)}')
-    implementation = fused if fused.fits(queries, keyframes) else chunked
+    implementation = next((kernel for kernel in (fused, gpu) if kernel.fits(queries, keyframes)), chunked)
     similarity = implementation.contextual_matrix(queries, keyframes, settings)
     return similarity[0] if single else similarity

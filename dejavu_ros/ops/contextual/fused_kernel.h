@@ -8,7 +8,7 @@
 //     m_i = min_j d_ij,   c_i = log2(e) / (h (m_i + 1e-5)),   T_ij = 2^(c_i (m_i - d_ij)) / sum_j 2^(c_i (m_i - d_ij))
 //
 // so the best T of a row is 1 / sum, and the best T of a column needs only the largest log2 T. ROWS rows are held at
-// once, ROWS x N2 distances; never N1 x N2.
+// once, ROWS x N2 distances; never N1 x N2. fused_gradients.h goes the other way.
 
 typedef float Vector __attribute__((vector_size(4 * LANES)));
 typedef int32_t Integers __attribute__((vector_size(4 * LANES)));
@@ -19,9 +19,23 @@ INLINE Vector load(const float* from) {
     return v;
 }
 
+INLINE Integers load(const int32_t* from) {
+    Integers v;
+    __builtin_memcpy(&v, from, sizeof v);
+    return v;
+}
+
 INLINE void store(float* to, Vector v) { __builtin_memcpy(to, &v, sizeof v); }
 
+INLINE void store(int32_t* to, Integers v) { __builtin_memcpy(to, &v, sizeof v); }
+
 INLINE Vector all(float x) { return x - Vector{}; }
+
+INLINE Integers lanes() {
+    Integers v;
+    for (int l = 0; l < LANES; ++l) v[l] = l;
+    return v;
+}
 
 INLINE Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
 
@@ -34,9 +48,12 @@ INLINE float smallest(Vector v) {
 }
 
 INLINE float sum(Vector v) {
-    float x = 0;
-    for (int l = 0; l < LANES; ++l) x += v[l];
-    return x;
+#ifdef __clang__  // has no such shuffle, and four lanes only
+    for (int l = 1; l < LANES; ++l) v[0] += v[l];
+#else
+    for (int half = LANES / 2; half > 0; half /= 2) v += __builtin_shuffle(v, lanes() + half);
+#endif
+    return v[0];
 }
 
 // 2^x for x <= 0, to 3e-7 relative; what is below 2^-126 becomes 2^-126. x = i + f with i whole and |f| <= 1/2: a
@@ -52,13 +69,15 @@ INLINE Vector exp2(Vector x) {
 
 // Distances of ROWS vectors a (n, ROWS) to all of the columns, and the smallest of each row.
 INLINE void distances(const float* a, const Map& columns, int n, bool squared, float* d, float* nearest) {
+    const float* values = columns.values.data();
+    const int stride = columns.stride;
     Vector best[ROWS];
     for (int r = 0; r < ROWS; ++r) best[r] = all(INFINITY);
-    for (int j = 0; j < columns.stride; j += COLUMNS * LANES) {
+    for (int j = 0; j < stride; j += COLUMNS * LANES) {
         Vector total[ROWS][COLUMNS] = {};
         for (int k = 0; k < n; ++k) {
             Vector b[COLUMNS];
-            for (int c = 0; c < COLUMNS; ++c) b[c] = load(columns.values + (size_t)k * columns.stride + j + c * LANES);
+            for (int c = 0; c < COLUMNS; ++c) b[c] = load(values + (size_t)k * stride + j + c * LANES);
             for (int r = 0; r < ROWS; ++r) {
                 const Vector scalar = all(a[k * ROWS + r]);
                 for (int c = 0; c < COLUMNS; ++c) {
@@ -70,15 +89,23 @@ INLINE void distances(const float* a, const Map& columns, int n, bool squared, f
         for (int r = 0; r < ROWS; ++r) {
             for (int c = 0; c < COLUMNS; ++c) {
                 best[r] = smaller(total[r][c], best[r]);
-                store(d + (size_t)r * columns.stride + j + c * LANES, total[r][c]);
+                store(d + (size_t)r * stride + j + c * LANES, total[r][c]);
             }
         }
     }
     for (int r = 0; r < ROWS; ++r) nearest[r] = smallest(best[r]);
     if (!squared) {
-        for (size_t j = 0; j < (size_t)ROWS * columns.stride; ++j) d[j] = __builtin_sqrtf(d[j]);
+        for (size_t j = 0; j < (size_t)ROWS * stride; ++j) d[j] = __builtin_sqrtf(d[j]);
         for (int r = 0; r < ROWS; ++r) nearest[r] = __builtin_sqrtf(nearest[r]);
     }
+}
+
+// ROWS vectors of a map from ``first`` on, (n, ROWS); the last one stands in for those beyond the end.
+INLINE void take(const Map& map, int first, int n, float* a) {
+    for (int k = 0; k < n; ++k)
+        for (int r = 0; r < ROWS; ++r)
+            a[k * ROWS + r] =
+                map.values.data()[(size_t)k * map.stride + (first + r < map.count ? first + r : map.count - 1)];
 }
 
 // sum_j 2^(shift - scale d_j) over a row
@@ -98,33 +125,34 @@ INLINE float from_half(uint16_t half) {
     return half & 0x8000 ? -x : x;
 }
 
-// A map (n, count) as it is stored, float16 or float32.
-static void read(const void* stored, bool half, int n, Map& map) {
+// A map as it is stored, float16 or float32. From its count on come infinities, or, for differences that stay finite,
+// the last vector over and over.
+static void read(const Maps& maps, int64_t index, bool repeat, Map& map) {
     int nan = 0;
-    for (int k = 0; k < n; ++k) {
-        float* to = map.values + (size_t)k * map.stride;
-        if (half) {
-            const uint16_t* from = (const uint16_t*)stored + (size_t)k * map.count;
-            for (int j = 0; j < map.count; ++j) to[j] = from_half(from[j]);
+    for (int k = 0; k < maps.n; ++k) {
+        const size_t from = ((size_t)index * maps.n + k) * maps.cells;
+        float* to = map.values.data() + (size_t)k * map.stride;
+        if (maps.half) {
+            for (int j = 0; j < map.count; ++j) to[j] = from_half(((const uint16_t*)maps.values)[from + j]);
         } else {
-            __builtin_memcpy(to, (const float*)stored + (size_t)k * map.count, map.count * sizeof(float));
+            __builtin_memcpy(to, (const float*)maps.values + from, map.count * sizeof(float));
         }
         for (int j = 0; j < map.count; ++j) nan |= to[j] != to[j];
-        for (int j = map.count; j < map.stride; ++j) to[j] = INFINITY;
+        for (int j = map.count; j < map.stride; ++j) to[j] = repeat ? to[map.count - 1] : INFINITY;
     }
     map.has_nan = nan;
 }
 
-static float directed(const Map& rows, const Map& columns, int n, const Form& form, const Scratch& scratch) {
+// CX of one direction; where best_row is given, the row that is the best of every column goes there (authors' form).
+static float directed(const Map& rows, const Map& columns, int n, const Form& form, Scratch& scratch,
+                      int32_t* best_row) {
     const int stride = columns.stride;
-    float *a = scratch.rows, *d = scratch.distances, *best = scratch.best;
-    for (int j = 0; j < stride; ++j) best[j] = -INFINITY;
-    const int last = rows.count - 1;
+    float *a = scratch.rows.data(), *d = scratch.distances.data(), *best = scratch.best.data();
+    int32_t* rows_of_best = scratch.best_row.data();
+    for (int j = 0; j < stride; ++j) best[j] = -INFINITY, rows_of_best[j] = 0;
     double best_of_rows = 0, best_of_columns = 0;
     for (int first = 0; first < rows.count; first += ROWS) {
-        for (int k = 0; k < n; ++k)  // the last row stands in for those beyond the end
-            for (int r = 0; r < ROWS; ++r)
-                a[k * ROWS + r] = rows.values[(size_t)k * rows.stride + (first + r < rows.count ? first + r : last)];
+        take(rows, first, n, a);
         float nearest[ROWS], scale[ROWS], log_t_at_zero[ROWS];
         distances(a, columns, n, form.squared, d, nearest);
         for (int r = 0; r < ROWS; ++r) {
@@ -137,24 +165,28 @@ static float directed(const Map& rows, const Map& columns, int n, const Form& fo
         if (form.paper) continue;
         for (int j = 0; j < stride; j += LANES) {
             Vector column = load(best + j);
-            for (int r = 0; r < ROWS; ++r)
-                column = larger(log_t_at_zero[r] - load(d + (size_t)r * stride + j) * scale[r], column);
+            Integers row = load(rows_of_best + j);
+            for (int r = 0; r < ROWS; ++r) {
+                const Vector log_t = log_t_at_zero[r] - load(d + (size_t)r * stride + j) * scale[r];
+                if (best_row) row = log_t > column ? first + r - Integers{} : row;
+                column = larger(log_t, column);
+            }
             store(best + j, column);
+            if (best_row) store(rows_of_best + j, row);
         }
     }
     if (form.paper) return best_of_rows / rows.count;
+    if (best_row) __builtin_memcpy(best_row, rows_of_best, columns.count * sizeof *best_row);
     for (int j = 0; j < stride; j += LANES) store(best + j, exp2(load(best + j)));
     for (int j = 0; j < columns.count; ++j) best_of_columns += best[j];
     return best_of_columns / columns.count;
 }
 
-static float similarity(const void* stored_query, bool half_query, Map& query, const void* stored_keyframe,
-                        bool half_keyframe, Map& keyframe, int n, const Form& form, const Scratch& scratch) {
-    read(stored_query, half_query, n, query);
-    read(stored_keyframe, half_keyframe, n, keyframe);
+static float similarity(const Map& query, const Map& keyframe, int n, const Form& form, Scratch& scratch,
+                        int32_t* best_query, int32_t* best_keyframe) {
     if (query.has_nan || keyframe.has_nan) return NAN;
-    const float forward = directed(query, keyframe, n, form, scratch);
-    return form.symmetric ? (forward + directed(keyframe, query, n, form, scratch)) / 2 : forward;
+    const float forward = directed(query, keyframe, n, form, scratch, best_query);
+    return form.symmetric ? (forward + directed(keyframe, query, n, form, scratch, best_keyframe)) / 2 : forward;
 }
 
 // The machine's own limits, for the benchmark: at least ``count`` powers of 2 as above, from the nearest cache.

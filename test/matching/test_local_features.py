@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from dejavu_ros.evaluation.baselines import RATIOS, LocalFeatures, unit_vectors
+from dejavu_ros.matching.local_features import RATIOS, LocalFeatures, unit_vectors
 from dejavu_ros.evaluation.matches import match_similarity
 
 KINDS = ('orb', 'sift', 'rootsift')

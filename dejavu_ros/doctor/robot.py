@@ -1,0 +1,62 @@
+"""The topics of a running robot."""
+
+from collections.abc import Iterator
+
+from dejavu_ros.doctor.finding import Finding, bad, good, note
+
+LISTENING = 3.0  # seconds a topic
+OLD = 1.0  # seconds between a stamp and its arrival
+SLOW = 0.5  # Hz
+
+
+def examine(image_topic: str, odom_topic: str) -> Iterator[Finding]:
+    """Findings on the camera (empty: whichever publishes), the odometry (empty: none) and nodes that run."""
+    from dejavu_ros.ros.inspection import IMAGES, ODOMETRY, Inspector
+
+    with Inspector() as inspector:
+        known = inspector.image_topics()
+        if not image_topic and len(known) != 1:
+            text = f'images are on {", ".join(known)}' if known else 'nobody publishes images'
+            yield (note if known else bad)('camera', text, 'say which with --image-topic' if known else
+                                           'start the camera; is ROS_DOMAIN_ID the robot\'s?')
+        else:
+            yield from stream(inspector, 'camera', image_topic or known[0], IMAGES)
+        if odom_topic:
+            yield from stream(inspector, 'odometry', odom_topic, ODOMETRY)
+        found = inspector.diagnoses(LISTENING)
+        for name, message in found.items():
+            yield (good if message.startswith('Localized') else note)(
+                'node', f'{name} says: {message}', '' if message.startswith('Localized') else
+                'its message says what it lacks')
+        if not found:
+            yield note('node', 'no relocalize node speaks on /diagnostics',
+                       'ros2 launch dejavu_ros relocalize.launch.py map:=M image_topic:=T')
+
+
+def stream(inspector, subject: str, name: str, kinds: dict[str, type]) -> Iterator[Finding]:
+    """Findings on one topic that should carry messages of one of ``kinds``, by the names of their types."""
+    topic = inspector.topic(name)
+    if not topic.publishers:
+        yield bad(subject, f'nobody publishes {name}', 'is the name right (ros2 topic list), and is it running?')
+        return
+    usable = [kind for kind in topic.types if kind in kinds]
+    if not usable:
+        yield bad(subject, f'{name} carries {", ".join(topic.types)}, not {" or ".join(kinds)}', 'name another topic')
+        return
+    heard = inspector.listen(name, kinds[usable[0]], LISTENING)
+    if not heard.count:
+        yield bad(subject, f'{name} has {topic.publishers} publishers, but nothing came in {LISTENING:g} s',
+                  'is the driver running, and the network let through?')
+        return
+    text = f'{name}: {usable[0].rpartition("/")[2]} at {heard.rate:.1f} Hz, frame {heard.frame_id!r}'
+    if heard.rate < SLOW:
+        yield note(subject, text, 'so slow a camera leaves the filter without support')
+    else:
+        yield good(subject, text)
+    if not topic.reliable:
+        yield note(subject, f'{name} is published best effort', 'leave the parameter reliability at best_effort')
+    if heard.age is not None and abs(heard.age) > OLD:
+        yield bad(subject, f'{name} is stamped {heard.age:.1f} s before it arrives',
+                  'synchronise the clocks (chrony), or set use_sim_time where a bag or a simulator runs')
+    if len(topic.types) > 1:
+        yield bad(subject, f'{name} has publishers of different types: {", ".join(topic.types)}', 'stop one of them')

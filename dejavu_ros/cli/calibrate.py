@@ -6,10 +6,12 @@ SIZES = ('input_width', 'input_height', 'grid_width', 'grid_height')
 
 def configure(parser) -> None:
     parser.add_argument('checkpoint', help='checkpoint to calibrate')
-    parser.add_argument('--manifest', required=True,
-                        help='validation manifest with x, y: two areas or more, two sessions or more')
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument('--manifest', help='validation manifest with x, y: two areas or more, two sessions or more')
+    what.add_argument('--map', metavar='MAP', help='keyframe map made with this checkpoint: two sessions or more of '
+                                                   'different conditions')
     parser.add_argument('--map-session', default='overcast-summer',
-                        help='the session that is the map (default: %(default)s)')
+                        help='--manifest: the session that is the map (default: %(default)s)')
     parser.add_argument('--name', default='', help='name in the card (default: the checkpoint\'s own)')
     parser.add_argument('--licence', default='', help='licence and data terms for the card')
     for name in SIZES:
@@ -25,13 +27,20 @@ def run(arguments) -> int:
     from dejavu_ros.data.layouts import read_places
     from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
     from dejavu_ros.nn.features import FeatureSettings
-    from dejavu_ros.training.calibration import calibrate
+    from dejavu_ros.keyframes import KeyframeMap
+    from dejavu_ros.training.calibration import calibrate, calibrate_on_map
 
     checkpoint = load_checkpoint(arguments.checkpoint)
     sizes = {name: getattr(arguments, name) for name in SIZES if getattr(arguments, name) is not None}
     settings = {**dataclasses.asdict(checkpoint.settings), **sizes}
+    if arguments.map and sizes:
+        raise ConfigError('--map keeps the size of the input that the map was made with: leave --input-*, --grid-* out')
     checkpoint = dataclasses.replace(checkpoint, settings=build(FeatureSettings, settings))
-    calibration, figures = calibrate(checkpoint, read_places(arguments.manifest).rows, arguments.map_session)
+    if arguments.map:
+        with KeyframeMap.open(arguments.map, checkpoint.identity) as keyframes:
+            calibration, figures = calibrate_on_map(checkpoint, keyframes)
+    else:
+        calibration, figures = calibrate(checkpoint, read_places(arguments.manifest).rows, arguments.map_session)
     named = {key: value for key, value in (('name', arguments.name), ('licence', arguments.licence)) if value}
     card = {**checkpoint.card, **named, 'calibration': dataclasses.asdict(calibration), 'calibrated_on': figures}
     save_checkpoint(arguments.output, checkpoint.network, checkpoint.settings, checkpoint.contextual, card)

@@ -35,6 +35,8 @@ def run(arguments) -> int:
     places = read_places(arguments.manifest)
     for note in places.notes:
         print(f'{places.name}: {note}')
-    print(summary(evaluate(places, settings, arguments.output)))
-    print(f'written: {arguments.output}/metrics.json, auc_matrix.png, precision_recall.png, report.html')
+    metrics = evaluate(places, settings, arguments.output)
+    print(summary(metrics))
+    pictures = 'auc_matrix.png, precision_recall.png' + (', reliability.png' if metrics['reliability'] else '')
+    print(f'written: {arguments.output}/metrics.json, {pictures}, report.html')
     return 0

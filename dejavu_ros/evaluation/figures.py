@@ -51,6 +51,27 @@ def precision_recall_curves(curves: dict[str, Sequence[float] | None]) -> bytes:
     return as_png(figure)
 
 
+def reliability_diagram(bins: Sequence[dict]) -> bytes:
+    """Share of right answers over their probability, above how many answers there are; ``bins`` as the metrics have
+    them.
+    """
+    figure = _figure(5, 5.5)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    width = 1 / len(bins)
+    middles = (np.arange(len(bins)) + 0.5) * width
+    told = [part for part in bins if part['queries']]
+    above.plot([0, 1], [0, 1], color='0.6', linestyle='--', label='honest')
+    above.plot([part['probability'] for part in told], [part['right'] for part in told], 'o-', label='measured')
+    above.set(ylabel='share of right answers', xlim=(0, 1), ylim=(-0.02, 1.02),
+              title='Top place of single frames: said and true')
+    above.legend(fontsize=8)
+    below.bar(middles, [part['queries'] for part in bins], 0.9 * width)
+    below.set(xlabel='probability of the top place', ylabel='queries')
+    for axis in (above, below):
+        axis.grid(alpha=0.3)
+    return _png(figure)
+
+
 def colours(maps: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Dense maps (n, h, w) to pictures (h, w, 3) uint8: their first three principal components, fitted jointly.
 

@@ -12,8 +12,10 @@ from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
 from dejavu_ros.evaluation.features import Method
 from dejavu_ros.evaluation.metrics import by_session, centred, recall_by_condition, retrieval_metrics
+from dejavu_ros.evaluation.reliability import answers, reliability, reliability_by_condition
 from dejavu_ros.evaluation.report import write_report
 from dejavu_ros.evaluation.settings import EvaluationSettings
+from dejavu_ros.localization.observation import Calibration
 
 
 def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> tuple[dict, np.ndarray]:
@@ -22,6 +24,7 @@ def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> t
     if settings.map and settings.map not in by_session(rows):  # said before the long work
         raise DataError(f'no session {settings.map} to be the map; there are: {", ".join(by_session(rows))}')
     similarity = method.all_pairs([row.image for row in rows])
+    told = reliability_metrics(rows, similarity, settings, method)
     if settings.centre:
         similarity = centred(rows, similarity)
     metrics = retrieval_metrics(rows, similarity, settings.radius)
@@ -31,8 +34,22 @@ def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> t
                 'radius': settings.radius or None, 'map': settings.map or None,
                 'recall_by_condition': recall_by_condition(rows, similarity, settings.map, settings.radius)
                 if settings.map else None,
-                'set': places.name, 'images': identity(rows)}
+                **told, 'set': places.name, 'images': identity(rows)}
     return metrics, similarity
+
+
+def reliability_metrics(rows: Sequence[ManifestRow], similarity: np.ndarray, settings: EvaluationSettings,
+                        method: Method) -> dict:
+    """What single frames are told against the map, by all and by condition; None without a map, or where nothing
+    says what a score is worth: only a checkpoint's features under CX are calibrated.
+    """
+    if not settings.map or settings.similarity != 'cx' or not method.extractor:
+        return {'ece': None, 'recall_at_100_precision': None, 'reliability': None, 'reliability_by_condition': None}
+    calibration = Calibration.of(method.extractor.checkpoint.card)
+    found = answers(rows, similarity, settings.map, calibration, settings.radius)
+    figures = reliability(found)
+    return {'ece': figures['ece'], 'recall_at_100_precision': figures['recall_at_100_precision'],
+            'reliability': figures, 'reliability_by_condition': reliability_by_condition(rows, found)}
 
 
 def evaluate(places: PlaceSet, settings: EvaluationSettings, folder: str | Path) -> dict:

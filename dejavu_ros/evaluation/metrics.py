@@ -153,20 +153,20 @@ def recall_by_condition(rows: Sequence[ManifestRow], similarity: np.ndarray, map
 def precision_recall(rows: Sequence[ManifestRow], similarity: np.ndarray) -> dict:
     """Of all pairs of images of different sessions, same place or not.
 
-    ``average_precision`` and ``recall_at_100_precision`` in percent, ``precision_recall``: the precision that is
+    ``average_precision`` and ``pair_recall_at_100_precision`` in percent, ``precision_recall``: the precision that is
     reached at CURVE_POINTS even recalls from 0 to 1 or above them. None where one of the two classes is empty.
     """
     names = np.array([row.session for row in rows])
     crossing = names[:, None] != names[None]
     label, score = same_place(rows)[crossing], similarity[crossing]
     if not label.any() or label.all():
-        return {'average_precision': None, 'recall_at_100_precision': None, 'precision_recall': None}
+        return {'average_precision': None, 'pair_recall_at_100_precision': None, 'precision_recall': None}
     precision, recall, _ = precision_recall_curve(label, score)
     reached = np.maximum.accumulate(precision[:-1])[::-1]  # by rising recall
     recall = recall[:-1][::-1]  # the last point, (0, 1), is of no threshold
     at = np.searchsorted(recall, np.linspace(0, 1, CURVE_POINTS))
     return {'average_precision': 100 * float(average_precision_score(label, score)),
-            'recall_at_100_precision': 100 * float(recall[reached == 1].max(initial=0.0)),
+            'pair_recall_at_100_precision': 100 * float(recall[reached == 1].max(initial=0.0)),
             'precision_recall': [round(float(value), 4) for value in reached[at.clip(max=len(reached) - 1)]]}
 
 

@@ -9,25 +9,29 @@ from tabulate import tabulate
 
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.evaluation.examples import example_pairs, example_triplets
-from dejavu_ros.evaluation.figures import colours, heat_maps, precision_recall_curves
+from dejavu_ros.evaluation.figures import colours, heat_maps, precision_recall_curves, reliability_diagram
 from dejavu_ros.evaluation.page import figure, heading, page, png, table, thumbnail
 from dejavu_ros.files import new_file
 from dejavu_ros.images import load_image
 
 CONDITION_HEADERS = ('condition', 'queries', 'not in the map', 'recall@1', 'recall@5', 'recall@10')
+RELIABILITY_HEADERS = ('condition', 'queries', 'in the map', 'ECE', 'recall at 100 % precision', 'accepted right',
+                       'accepted wrong', 'accepted though not in the map')
 Dense = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 RGB to (n, h, w)
 
 
 def write_report(folder: str | Path, title: str, rows: Sequence[ManifestRow], metrics: dict, similarity: np.ndarray,
                  dense: Dense | None = None) -> None:
-    """Write ``metrics.json``, ``auc_matrix.png``, ``precision_recall.png`` and ``report.html``, each whole or not at
-    all.
+    """Write ``metrics.json``, ``auc_matrix.png``, ``precision_recall.png``, with a map ``reliability.png``, and
+    ``report.html``, each whole or not at all.
 
     With ``dense`` features the page shows them as colours. Raises DataError where the folder cannot be written.
     """
     folder = Path(folder)
     pictures = {'auc_matrix': heat_maps({title: metrics['auc_matrix']}),
                 'precision_recall': precision_recall_curves({title: metrics['precision_recall']})}
+    if metrics['reliability']:
+        pictures['reliability'] = reliability_diagram(metrics['reliability']['bins'])
     text = report_page(title, rows, metrics, similarity, pictures, dense)
     for name, picture in pictures.items():
         with new_file(folder / f'{name}.png') as file:
@@ -44,6 +48,9 @@ def report_page(title: str, rows: Sequence[ManifestRow], metrics: dict, similari
     parts = [table(figures(metrics))]
     if metrics['recall_by_condition']:
         parts += [heading(f'Against the map {metrics["map"]}'), table(conditions(metrics), CONDITION_HEADERS)]
+    if metrics['reliability']:
+        parts += [heading('Probability of single frames'), png(pictures['reliability'], 'reliability diagram'),
+                  table(reliability_rows(metrics), RELIABILITY_HEADERS)]
     parts += [heading('Sessions against sessions'), png(pictures['auc_matrix'], 'AUC matrix'),
               heading('Precision and recall'), png(pictures['precision_recall'], 'precision-recall curve')]
     radius = metrics['radius'] or 0.0
@@ -77,6 +84,9 @@ def summary(metrics: dict) -> str:
     if metrics['recall_by_condition']:
         text += '\n\n' + tabulate(conditions(metrics), CONDITION_HEADERS, disable_numparse=True,
                                   colalign=('left', *['right'] * 5))
+    if metrics['reliability']:
+        text += '\n\n' + tabulate(reliability_rows(metrics), RELIABILITY_HEADERS, disable_numparse=True,
+                                  colalign=('left', *['right'] * 7))
     return text
 
 
@@ -100,12 +110,20 @@ def figures(metrics: dict) -> list[tuple[str, str]]:
             ('a right answer', 'same place' + (f', or within {metrics["radius"]:g} m' if metrics['radius'] else '')),
             *((f'recall@{n}', percent(value)) for n, value in metrics['recall_at'].items()),
             ('average precision', percent(metrics['average_precision'])),
-            ('recall at 100 % precision', percent(metrics['recall_at_100_precision']))]
+            ('recall of pairs at 100 % precision', percent(metrics['pair_recall_at_100_precision']))]
 
 
 def conditions(metrics: dict) -> list[tuple[str, ...]]:
     return [(name, str(row['queries']), str(row['not_in_map']), *(percent(row[n]) for n in ('1', '5', '10')))
             for name, row in metrics['recall_by_condition'].items()]
+
+
+def reliability_rows(metrics: dict) -> list[tuple[str, ...]]:
+    """One a condition, then all; accepted is from the default ``min_probability`` on, without a geometric check."""
+    return [(name, str(row['queries']), str(row['in_map']),
+             'not defined' if row['ece'] is None else f'{row["ece"]:.3f}', percent(row['recall_at_100_precision']),
+             percent(row['accepted_right']), percent(row['accepted_wrong']), percent(row['accepted_not_in_map']))
+            for name, row in {**metrics['reliability_by_condition'], 'all': metrics['reliability']}.items()]
 
 
 def _row_of(rows: Sequence[ManifestRow], indices: Sequence[int], caption: str) -> str:

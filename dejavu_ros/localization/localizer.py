@@ -13,7 +13,7 @@ from dejavu_ros.localization import estimate as outcome
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
-from dejavu_ros.localization.observation import Calibration, standardise
+from dejavu_ros.localization.observation import Calibration, evidence
 from dejavu_ros.localization.places import Place, PlaceIndex
 from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
 from dejavu_ros.localization.verification import count_inliers
@@ -83,13 +83,12 @@ class Localizer:
         alone, belief = self.beliefs(scores, stamp_ns, odometry)
         places = self.places.rank(belief)
         hypotheses = [self.hypothesis(place, scores, query) for place in places]
-        reason, hypotheses, detail = self.decide(places, hypotheses, alone)
+        reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map=float(belief[:-1].sum()))
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
     def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None) -> tuple[np.ndarray, np.ndarray]:
         """(K + 1,) probabilities from this frame alone, and with the frames before it."""
-        standardised = standardise(scores, self.hubs, self.places.far_from, self.calibration)
-        log_odds = self.calibration.log_odds(standardised)
+        log_odds = evidence(scores, self.hubs, self.places.far_from, self.calibration)
         alone = posterior(self.filter.start, np.append(log_odds, 0.0))
         if not self.config.use_filter:
             return alone, alone
@@ -101,15 +100,15 @@ class Localizer:
         return Hypothesis(frame.id, frame.session, frame.condition, float(scores[place.row]), place.probability,
                           inliers, place.map_T_base, place.covariance)
 
-    def decide(self, places: list[Place], hypotheses: list[Hypothesis],
-               alone: np.ndarray) -> tuple[str, list[Hypothesis], str]:
+    def decide(self, places: list[Place], hypotheses: list[Hypothesis], alone: np.ndarray,
+               on_map: float) -> tuple[str, list[Hypothesis], str]:
         """The reject reason (empty: accepted), the hypotheses, and the same in words."""
         best, config = hypotheses[0], self.config
         if best.probability < config.min_probability:
             rival = hypotheses[1].probability if len(hypotheses) > 1 else 0.0
-            if rival > AMBIGUOUS_SHARE * best.probability and best.probability + rival > 0.5:
+            if rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5:
                 two = f'{best.keyframe} ({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})'
-                return outcome.AMBIGUOUS, hypotheses, f'two places are alike: keyframes {two}'
+                return outcome.AMBIGUOUS, hypotheses, f'places are alike: keyframes {two}'
             return outcome.UNKNOWN_PLACE, hypotheses, f'the likeliest place has probability {best.probability:.2f}'
         here = float(alone[:-1][self.places.near(places[0].row)].sum())
         elsewhere = float(alone[:-1].sum()) - here

@@ -25,12 +25,12 @@ class Place:
     covariance: np.ndarray
 
 
-class PlaceIndex:
-    """Neighbourhoods in a map: within a distance and an angle."""
+class Neighbourhoods:
+    """What is near what: within a distance and an angle."""
 
-    def __init__(self, keyframes: KeyframeMap, config: LocalizerConfig):
-        self.positions, self.quaternions = keyframes.positions, keyframes.quaternions
-        self.covariances = keyframes.keyframes.covariances
+    def __init__(self, positions: np.ndarray, quaternions: np.ndarray, config: LocalizerConfig):
+        """``positions`` (K, 3) metres and ``quaternions`` (K, 4) xyzw of map_T_base."""
+        self.positions, self.quaternions = positions, quaternions
         self.radius, self.angle, self.count = config.place_radius, np.radians(config.place_angle), config.hypotheses
 
     def near(self, row: int) -> np.ndarray:
@@ -43,21 +43,36 @@ class PlaceIndex:
         """(K,) mask of the keyframes that show nothing of that place: over two radii away."""
         return np.linalg.norm(self.positions - self.positions[row], axis=1) > 2 * self.radius
 
-    def rank(self, belief: np.ndarray) -> list[Place]:
-        """The likeliest places of a belief (K + 1,), best first, none within another."""
+    def groups(self, belief: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """The likeliest places of a belief (K + 1,), best first, none within another.
+
+        Each is the row of its likeliest keyframe, the rows of its members (M,) and their belief (M,).
+        """
         left = belief[:-1].copy()
-        places = []
-        while len(places) < self.count and left.max() > 0:
+        found = []
+        while len(found) < self.count and left.max() > 0:
             members = self.near(self.centre(left)) & (left > 0)
             row = int(np.where(members, left, 0).argmax())
-            places.append(self.place(row, np.flatnonzero(members), left[members]))
+            found.append((row, np.flatnonzero(members), left[members]))
             left[members] = 0
-        return places
+        return found
 
     def centre(self, belief: np.ndarray) -> int:
         """The row around which most of a belief (K,) lies, sought among the likeliest keyframes."""
         candidates = np.argsort(-belief)[:CANDIDATES]
         return int(max(candidates, key=lambda row: belief[self.near(row)].sum()))
+
+
+class PlaceIndex(Neighbourhoods):
+    """The neighbourhoods of a map, and the poses that they mean."""
+
+    def __init__(self, keyframes: KeyframeMap, config: LocalizerConfig):
+        super().__init__(keyframes.positions, keyframes.quaternions, config)
+        self.covariances = keyframes.keyframes.covariances
+
+    def rank(self, belief: np.ndarray) -> list[Place]:
+        """The likeliest places of a belief (K + 1,), best first, none within another."""
+        return [self.place(*group) for group in self.groups(belief)]
 
     def place(self, row: int, members: np.ndarray, weights: np.ndarray) -> Place:
         """Mean pose of ``members`` under ``weights``; covariance from their spread and from the keyframes' own."""

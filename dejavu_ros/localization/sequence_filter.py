@@ -23,8 +23,7 @@ class SequenceFilter:
 
     def reset(self) -> None:
         """Forget all frames: half of the belief is nowhere, half evenly on the map."""
-        count = len(self.positions)
-        self.start = np.append(np.full(count, 0.5 / count), 0.5)
+        self.start = even(len(self.positions))
         self.belief = self.start
         self.stamp_ns: int | None = None
         self.odometry: Pose | None = None
@@ -84,6 +83,11 @@ class SequenceFilter:
         self.belief = posterior(prior, np.append(log_odds, 0.0), weight)
         self.stamp_ns, self.odometry = stamp_ns, odometry
         return self.belief
+
+
+def even(count: int) -> np.ndarray:
+    """(count + 1,) belief before any frame: half of it nowhere, half evenly on the map."""
+    return np.append(np.full(count, 0.5 / count), 0.5)
 
 
 def posterior(prior: np.ndarray, log_likelihood: np.ndarray, weight: float = 1.0) -> np.ndarray:

@@ -116,6 +116,21 @@ def test_recall_by_condition_against_a_map(manifest, tmp_path, capsys):
     assert 'Against the map noon' in (tmp_path / 'report.html').read_text()
 
 
+def test_probability_against_a_map(manifest, checkpoint, tmp_path, capsys):
+    metrics = evaluated(tmp_path, '--manifest', manifest, '--checkpoint', checkpoint, '--map', 'noon')
+    assert 0 <= metrics['ece'] <= 1 and 0 <= metrics['recall_at_100_precision'] <= 100
+    assert sum(part['queries'] for part in metrics['reliability']['bins']) == 12
+    assert set(metrics['reliability_by_condition']) == {'morning', 'evening'}
+    assert 'reliability diagram' in (tmp_path / 'report.html').read_text()
+    assert cv2.imread(str(tmp_path / 'reliability.png')) is not None
+    assert re.search(r'all +12 +12 +0\.\d', capsys.readouterr().out)
+
+
+def test_scores_that_nobody_calibrated_have_no_probability(manifest, tmp_path):
+    metrics = evaluated(tmp_path, '--manifest', manifest, '--features', 'orb', '--map', 'noon')
+    assert metrics['ece'] is None and metrics['reliability'] is None
+
+
 def test_a_folder_of_a_known_layout(manifest, tmp_path, capsys):
     for season in ('summer', 'winter'):
         for place in range(2):

@@ -123,13 +123,14 @@ def test_precision_and_recall_equal_counting(mixed):
     expected = [max(precision for recall, precision in points if recall >= level - 1e-12)
                 for level in np.linspace(0, 1, 101)]
     assert metrics['precision_recall'] == pytest.approx(expected, abs=1e-4)
-    assert metrics['recall_at_100_precision'] == pytest.approx(
+    assert metrics['pair_recall_at_100_precision'] == pytest.approx(
         100 * max([recall for recall, precision in points if precision == 1], default=0))
 
 
 def test_one_class_alone_has_no_precision():
     metrics = retrieval_metrics(rows_of([('a', 'p'), ('b', 'p')]), np.ones((2, 2)))
-    assert metrics['average_precision'] is metrics['precision_recall'] is metrics['recall_at_100_precision'] is None
+    assert metrics['average_precision'] is metrics['precision_recall'] is None
+    assert metrics['pair_recall_at_100_precision'] is None
 
 
 def test_centring_takes_a_hub_down():

@@ -99,6 +99,19 @@ def test_two_equal_places_are_ambiguous_with_both_named(tmp_path, extractor):
     assert sides == {0, 500}
 
 
+def test_a_street_of_equal_houses_is_ambiguous_with_all_of_them_named(tmp_path, extractor):
+    road, house, houses = range(40), range(42, 46), 4
+    sides = iter(np.repeat([-1000.0, *100.0 * np.arange(houses)], [len(road), *[len(house)] * houses]))
+    street = write_map(tmp_path / 'street.dvmap', extractor, [*road, *[*house] * houses],
+                       lambda place: (SPACING * place, next(sides), 0.0))
+    localizer = Localizer(extractor, street)
+    for place in (43, 44, 44):  # and driving on does not settle it
+        estimate = localizer.process(image_of(place), place * SECOND // 4)
+        assert estimate.reject_reason == 'ambiguous'
+        found = {round(hypothesis.map_T_base.position[1]) for hypothesis in estimate.hypotheses[:houses]}
+        assert found == {100 * number for number in range(houses)}
+
+
 def make_twins():
     count = -1
 

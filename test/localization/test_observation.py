@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.localization.observation import Calibration, background, standardise
+from dejavu_ros.localization.observation import Calibration, background, evidence, margin, standardise
 
 CALIBRATION = Calibration(sharpness=2.0, unknown=4.0, mean=0.25, deviation=0.02)
 COUNT, TRUTH, HUB = 400, 100, 300
@@ -85,11 +85,36 @@ def test_a_twin_elsewhere_spoils_neither(scores):
 
 
 def test_odds_are_even_at_unknown_and_grow_by_the_sharpness():
-    np.testing.assert_allclose(CALIBRATION.log_odds(np.array([3.0, 4.0, 6.0])), [-2.0, 0.0, 4.0])
+    np.testing.assert_allclose(CALIBRATION.log_odds(np.array([3.0, 4.0, 6.0]), 2.0), [-2.0, 0.0, 4.0])
+
+
+def test_what_leads_everything_elsewhere_is_more_likely_on_the_map(scores):
+    calibration = Calibration(sharpness=2.0, unknown=4.0, margin=0.5, mean=0.25, deviation=0.02)
+    hubs = np.full(COUNT, 0.25)
+    alone = evidence(scores, hubs, far_from, calibration)
+    scores[250] = scores[TRUTH] - 0.001
+    rivalled = evidence(scores, hubs, far_from, calibration)
+    assert alone[TRUTH] > rivalled[TRUTH] + 1
+    np.testing.assert_allclose(np.diff(alone[:3]), 2.0 * np.diff(standardise(scores, hubs, far_from, calibration)[:3]),
+                               atol=0.05)  # between keyframes the sharpness alone decides
+
+
+def test_the_margin_looks_past_the_neighbours():
+    standardised = np.zeros(COUNT)
+    standardised[[TRUTH, TRUTH + 1, 300]] = 8.0, 7.5, 3.0
+    assert margin(standardised, far_from) == 5.0
+    assert margin(np.array([4.0]), lambda row: np.array([False])) == 4.0
+
+
+def test_many_frames_at_once_have_the_odds_of_each_alone():
+    calibration = Calibration(sharpness=2.0, unknown=4.0, top=-0.7, margin=0.5)
+    frames, margins = np.random.default_rng(0).normal(size=(3, 5)), np.array([0.1, 1.0, 2.0])
+    np.testing.assert_allclose(calibration.log_odds(frames, margins),
+                               [calibration.log_odds(frame, lead) for frame, lead in zip(frames, margins)])
 
 
 def test_a_checkpoints_card_brings_its_calibration():
     assert Calibration.of({'name': 'no calibration'}) == Calibration()
-    assert Calibration.of({'calibration': {'sharpness': 2.0, 'unknown': 4.0}}).log_odds(np.array([5.0])) == 2.0
+    assert Calibration.of({'calibration': {'sharpness': 2.0, 'unknown': 4.0}}).log_odds(np.array([5.0]), 9.0) == 2.0
     with pytest.raises(ConfigError, match='deviation'):
         Calibration.of({'calibration': {'deviation': 0.0}})

@@ -7,12 +7,14 @@ import pytest
 
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
+from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
+from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.sequence_filter import posterior
 from dejavu_ros.nn.checkpoint import random_checkpoint
-from dejavu_ros.nn.features import FeatureSettings
-from dejavu_ros.training.calibration import Frame, calibrate, fit, negative_log_likelihood
+from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
+from dejavu_ros.training.calibration import Frame, calibrate, calibrate_on_map, fit, negative_log_likelihood
 
 KEYFRAMES = 50
 START = Calibration(sharpness=0.3, unknown=1.0)
@@ -27,14 +29,15 @@ def made_frames(height: float) -> list[Frame]:
         if number < 40:
             right[number] = True
             scores[number] += height
-        frames.append(Frame(scores, right))
+        frames.append(Frame(scores, float(np.diff(np.sort(scores)[-2:])[0]), right))
     return frames
 
 
 def probabilities(frames: list[Frame], calibration: Calibration) -> tuple[float, float]:
     """As the localizer sees single frames: mean probability of the right keyframe, and of any for the unmapped."""
     prior = np.append(np.full(KEYFRAMES, 0.5 / KEYFRAMES), 0.5)
-    beliefs = [posterior(prior, np.append(calibration.log_odds(frame.scores), 0.0))[:-1] for frame in frames]
+    beliefs = [posterior(prior, np.append(calibration.log_odds(frame.scores, frame.margin), 0.0))[:-1]
+               for frame in frames]
     return (float(np.mean([belief[frame.right].sum() for belief, frame in zip(beliefs, frames) if frame.right.any()])),
             float(np.mean([belief.sum() for belief, frame in zip(beliefs, frames) if not frame.right.any()])))
 
@@ -118,3 +121,31 @@ def test_what_cannot_be_calibrated_on_is_named(checkpoint, rows):
         calibrate(checkpoint, rows[:1], 'summer')
     with pytest.raises(DataError, match="'spring'"):
         calibrate(checkpoint, rows, 'spring')
+
+
+def written_map(path, checkpoint, rows, conditions):
+    """A map of the sessions of ``rows``, with their condition by name."""
+    extractor = FeatureExtractor(checkpoint)
+    with MapWriter.create(path, extractor.record, checkpoint.identity) as writer:
+        for name, condition in conditions.items():
+            with writer.session(name, condition) as session:
+                for number, row in enumerate(row for row in rows if row.session == name):
+                    data = row.image.read_bytes()
+                    session.add(extractor.extract_files([row.image])[0], 'camera', number,
+                                Pose.make((row.x, row.y, 0.0)), np.diag([0.01] * 6), data)
+    return KeyframeMap.open(path, checkpoint.identity)
+
+
+def test_a_map_of_two_conditions_calibrates_its_checkpoint(checkpoint, rows, tmp_path):
+    keyframes = written_map(tmp_path / 'two.dvmap', checkpoint, rows, {'summer': 'summer', 'night': 'night'})
+    calibration, figures = calibrate_on_map(checkpoint, keyframes)
+    assert figures['mapped'] == 32, 'each session is the map of the other once'
+    assert figures['frames'] == 64, 'and every query once has its surroundings hidden'
+    assert figures['top1'] > 0.9
+    assert Calibration.of({'calibration': dataclasses.asdict(calibration)}) == calibration
+
+
+def test_a_map_of_one_condition_is_refused(checkpoint, rows, tmp_path):
+    keyframes = written_map(tmp_path / 'one.dvmap', checkpoint, rows, {'summer': 'sunny', 'night': 'sunny'})
+    with pytest.raises(DataError, match='different conditions, found sunny'):
+        calibrate_on_map(checkpoint, keyframes)

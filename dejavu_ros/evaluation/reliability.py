@@ -1,0 +1,107 @@
+"""Does a probability mean what it says? What the localizer would answer to single frames, held against the truth.
+
+The localizer's own code says it (:mod:`dejavu_ros.localization.observation`, :mod:`dejavu_ros.localization.places`),
+from exact scores over the whole map, without a shortlist, a geometric check and the frames before.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from dejavu_ros.data.manifests import ManifestRow
+from dejavu_ros.evaluation.metrics import by_session, near, same_place
+from dejavu_ros.localization.config import LocalizerConfig
+from dejavu_ros.localization.observation import Calibration, background, evidence
+from dejavu_ros.localization.places import Neighbourhoods
+from dejavu_ros.localization.sequence_filter import even, posterior
+
+BINS = 10
+APART = 10_000.0  # metres between places of which no position is known
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Of Q queries: their rows, the probability of the top place, whether it is right, whether any could be."""
+
+    rows: np.ndarray
+    probability: np.ndarray
+    right: np.ndarray
+    in_map: np.ndarray
+
+    def of(self, chosen: np.ndarray) -> 'Answers':
+        """Those of a mask or of indices."""
+        return Answers(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
+
+
+def answers(rows: Sequence[ManifestRow], similarity: np.ndarray, map_session: str, calibration: Calibration,
+            radius: float = 0.0) -> Answers:
+    """What single frames of the other sessions are told about ``map_session``.
+
+    ``similarity`` (B, B) is that of the features, not centred. Keyframes within ``radius`` metres (0: the localizer's
+    own) and its angle are one place; the top place is right where its likeliest keyframe is of the query's place or
+    within ``radius``. Without x, y in every row a place is its label alone; without yaw all look the same way.
+    """
+    keyframes = by_session(rows)[map_session]
+    queries = np.setdiff1d(np.arange(len(rows)), keyframes)
+    config = LocalizerConfig(place_radius=radius) if radius else LocalizerConfig()
+    index = Neighbourhoods(*poses(rows, keyframes), config)
+    apart = np.array([index.far_from(row) for row in range(len(keyframes))])
+    hubs = background(similarity[np.ix_(keyframes, keyframes)], apart, calibration.mean)
+    correct = (same_place(rows) | near(rows, radius))[np.ix_(queries, keyframes)]
+    probability, right = np.zeros(len(queries)), np.full(len(queries), False)
+    for number, query in enumerate(queries):
+        log_odds = evidence(similarity[query, keyframes], hubs, index.far_from, calibration)
+        row, _, belief = index.groups(posterior(even(len(keyframes)), np.append(log_odds, 0.0)))[0]
+        probability[number], right[number] = belief.sum(), correct[number, row]
+    return Answers(queries, probability, right, correct.any(1))
+
+
+def poses(rows: Sequence[ManifestRow], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (K, 3) metres and quaternions (K, 4) xyzw of ``chosen`` rows."""
+    if all(row.x is not None and row.y is not None for row in rows):
+        positions = np.array([(rows[index].x, rows[index].y, 0.0) for index in chosen])
+    else:
+        numbers = np.unique([row.place for row in rows], return_inverse=True)[1][chosen]
+        positions = np.outer(APART * numbers, [1.0, 0.0, 0.0])
+    yaws = [0.0 if row.yaw is None else row.yaw for row in (rows[index] for index in chosen)]
+    return positions, Rotation.from_euler('z', np.array(yaws)[:, None]).as_quat()
+
+
+def reliability(found: Answers, min_probability: float = LocalizerConfig().min_probability) -> dict:
+    """Figures of some answers; None where there was nothing to be measured.
+
+    ``ece``: expected calibration error, mean over queries of the difference between the mean probability of a bin and
+    the share of right answers in it, from 0 to 1. ``recall_at_100_precision``: percent of the queries that are in the
+    map and are answered right with a probability above that of every wrong answer. ``bins``: for each ``queries``,
+    mean ``probability`` and share ``right``. At ``min_probability`` and above, percent of the queries in the map
+    ``accepted_right`` and ``accepted_wrong``, and ``accepted_not_in_map`` of the others.
+    """
+    inside, accepted = found.in_map, found.probability >= min_probability
+    number = np.minimum((found.probability * BINS).astype(int), BINS - 1)
+    bins = [{'queries': int(mask.sum()), 'probability': mean(found.probability[mask]), 'right': mean(found.right[mask])}
+            for mask in (number == bin for bin in range(BINS))]
+    gaps = [part['queries'] * abs(part['probability'] - part['right']) for part in bins if part['queries']]
+    threshold = found.probability[~found.right].max(initial=-np.inf)
+    best = (found.right & (found.probability > threshold))[inside]
+    return {'ece': sum(gaps) / len(found.right) if gaps else None,
+            'recall_at_100_precision': percentage(best),
+            'queries': len(found.right), 'in_map': int(inside.sum()), 'min_probability': min_probability,
+            'accepted_right': percentage((accepted & found.right)[inside]),
+            'accepted_wrong': percentage((accepted & ~found.right)[inside]),
+            'accepted_not_in_map': percentage(accepted[~inside]), 'bins': bins}
+
+
+def reliability_by_condition(rows: Sequence[ManifestRow], found: Answers) -> dict[str, dict]:
+    """``{condition: figures}`` of the queries' conditions (the session where a row has none)."""
+    names = np.array([rows[row].condition or rows[row].session for row in found.rows])
+    return {str(name): reliability(found.of(names == name)) for name in np.unique(names)}
+
+
+def mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def percentage(values: np.ndarray) -> float | None:
+    return None if mean(values) is None else 100 * mean(values)

@@ -25,9 +25,10 @@ def run(arguments) -> int:
 
     from dejavu_ros.config import build
     from dejavu_ros.data.layouts import read_places
+    from dejavu_ros.errors import ConfigError
+    from dejavu_ros.keyframes import KeyframeMap
     from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
     from dejavu_ros.nn.features import FeatureSettings
-    from dejavu_ros.keyframes import KeyframeMap
     from dejavu_ros.training.calibration import calibrate, calibrate_on_map
 
     checkpoint = load_checkpoint(arguments.checkpoint)

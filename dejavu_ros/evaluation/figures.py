@@ -55,7 +55,7 @@ def reliability_diagram(bins: Sequence[dict]) -> bytes:
     """Share of right answers over their probability, above how many answers there are; ``bins`` as the metrics have
     them.
     """
-    figure = _figure(5, 5.5)
+    figure = new_figure(5, 5.5)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     width = 1 / len(bins)
     middles = (np.arange(len(bins)) + 0.5) * width
@@ -69,7 +69,7 @@ def reliability_diagram(bins: Sequence[dict]) -> bytes:
     below.set(xlabel='probability of the top place', ylabel='queries')
     for axis in (above, below):
         axis.grid(alpha=0.3)
-    return _png(figure)
+    return as_png(figure)
 
 
 def colours(maps: Sequence[np.ndarray]) -> list[np.ndarray]:

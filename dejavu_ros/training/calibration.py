@@ -22,6 +22,7 @@ HIDDEN = 50.0     # metres around a query without which its own map is one that 
 RADIUS = 5.0      # a keyframe this near shows the query's place
 MAX_SHARPNESS = 50.0  # frames that separate perfectly would make it infinite, and no card may hold that
 MAX_WEIGHT = 50.0     # likewise for the other log-odds per standard deviation
+FIRST_STEPS = 0.3, 0.5, 0.3, 0.3  # of the search, in the logarithm of the sharpness and the other three
 MAX_FRAMES = 2000     # of one session of a map against another: more change no figure
 
 
@@ -192,8 +193,10 @@ def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
         sharpness, unknown, top, lead = map(float, numbers)
         return dataclasses.replace(start, sharpness=float(np.exp(sharpness)), unknown=unknown, top=top, margin=lead)
 
-    found = minimize(lambda numbers: likelihood.negative_log(make(numbers)),
-                     [np.log(start.sharpness), start.unknown, start.top, start.margin], method='Nelder-Mead',
+    first = np.array([np.log(start.sharpness), start.unknown, start.top, start.margin])
+    found = minimize(lambda numbers: likelihood.negative_log(make(numbers)), first, method='Nelder-Mead',
                      bounds=[(np.log(1e-3), np.log(MAX_SHARPNESS)), (-100.0, 100.0), *[(-MAX_WEIGHT, MAX_WEIGHT)] * 2],
-                     options={'xatol': 1e-3, 'fatol': 1e-5, 'maxiter': 2000, 'maxfev': 4000, 'adaptive': True})
+                     options={'xatol': 1e-3, 'fatol': 1e-5, 'maxiter': 2000, 'maxfev': 4000, 'adaptive': True,
+                              # its own first steps are shares of the numbers, and would leave a 0 where it is
+                              'initial_simplex': np.vstack([first, first + np.diag(FIRST_STEPS)])})
     return make(found.x)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from dejavu_ros.cli import main
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
@@ -12,7 +13,7 @@ from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.sequence_filter import posterior
-from dejavu_ros.nn.checkpoint import random_checkpoint
+from dejavu_ros.nn.checkpoint import load_checkpoint, random_checkpoint, save_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
 from dejavu_ros.training.calibration import Frame, calibrate, calibrate_on_map, fit, negative_log_likelihood
 
@@ -149,3 +150,15 @@ def test_a_map_of_one_condition_is_refused(checkpoint, rows, tmp_path):
     keyframes = written_map(tmp_path / 'one.dvmap', checkpoint, rows, {'summer': 'sunny', 'night': 'sunny'})
     with pytest.raises(DataError, match='different conditions, found sunny'):
         calibrate_on_map(checkpoint, keyframes)
+
+
+def test_the_command_takes_a_manifest_or_a_map(checkpoint, rows, tmp_path, capsys):
+    save_checkpoint(tmp_path / 'a.pt', checkpoint.network, checkpoint.settings, checkpoint.contextual)
+    loaded = load_checkpoint(tmp_path / 'a.pt')  # float16 has another identity than float32
+    written_map(tmp_path / 'two.dvmap', loaded, rows, {'summer': 'summer', 'night': 'night'}).close()
+    words = ['calibrate', str(tmp_path / 'a.pt'), '--map', str(tmp_path / 'two'), '-o', str(tmp_path / 'b.pt')]
+    assert main(words) == 0
+    calibrated = load_checkpoint(tmp_path / 'b.pt')
+    assert calibrated.identity == loaded.identity and calibrated.card['calibrated_on']['mapped'] == 32
+    assert main([*words, '--input-width', '64']) == 1
+    assert '--map keeps the size of the input' in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 - Batch norms are folded into the convolutions before them.
 - What is linear and works on single pixels commutes with a bilinear resize. So the head is applied at half size, and
-  the nine taps of the widest convolution, which sees five maps resized to half size, at each map's own size.
+  the widest convolution's nine taps on the pyramid's maps of few pixels before these are resized to half size.
 
 DejavuNet is what is trained, and the reference that the tests hold this to.
 """
@@ -33,8 +33,10 @@ class FoldedNet(nn.Module):
         widest, final = body.last_conv['block1'], body.final.weight
         projections = [branch.block.out_channels for branch in body.pyramid]
         inputs = [widest.in_channels - sum(projections), *projections]
-        self.merges = nn.ModuleList(ResizedConv(weight) for weight in widest.weight.detach().split(inputs, 1))
-        self.bias = nn.Parameter(widest.bias.detach()[:, None, None])
+        levels, *pooled = widest.weight.detach().split(inputs, 1)
+        self.merge = nn.Conv2d(inputs[0], len(levels), 3, padding=1)
+        self.merge.weight, self.merge.bias = nn.Parameter(levels), widest.bias
+        self.merge_pooled = nn.ModuleList(ResizedConv(weight) for weight in pooled)
         self.head = pointwise(torch.einsum('nchw,cdhw->ndhw', final, body.last_conv['conv1'].weight))
         self.stem_head = pointwise(final)
         self.body = body
@@ -53,8 +55,9 @@ class FoldedNet(nn.Module):
         """(B, 3, H, W) to (B, n, H/2, W/2) before they are brought to unit length."""
         images = images.to(self.dtype, memory_format=torch.channels_last)
         stem, low, high = self.body.encode(images)
-        maps = [torch.cat([low, high], 1), *(branch(high) for branch in self.body.pyramid)]
-        merged = self.bias + sum(merge(x, high.shape[2:], stem.shape[2:]) for merge, x in zip(self.merges, maps))
+        merged = self.merge(resize(torch.cat([low, high], 1), stem.shape[2:]))
+        for merge, branch in zip(self.merge_pooled, self.body.pyramid):
+            merged += merge(branch(high), high.shape[2:], stem.shape[2:])
         return (self.head(F.relu(merged)) + self.stem_head(stem)).float()
 
 

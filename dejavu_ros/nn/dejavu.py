@@ -44,7 +44,7 @@ def residual_layer(count: int, inputs: int, outputs: int, stride: int = 1, dilat
 
 
 class Branch(nn.Module):
-    """One level of the spatial pyramid: average over squares of ``size``, project, resize back."""
+    """One level of the spatial pyramid: average over squares of ``size`` and project."""
 
     def __init__(self, size: int):
         super().__init__()
@@ -54,7 +54,7 @@ class Branch(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         # a map smaller than the square is averaged as a whole, so that small inputs have an answer
         square = [min(self.size, side) for side in x.shape[2:]]
-        return resize(F.relu(self.block(F.avg_pool2d(x, square))), x.shape[2:])
+        return F.relu(self.block(F.avg_pool2d(x, square)))
 
 
 def resize(x: torch.Tensor, size) -> torch.Tensor:
@@ -78,14 +78,23 @@ class DejavuNet(nn.Module):
         self.last_conv = nn.ModuleDict({'block1': ConvNorm(320, 128, 3), 'conv1': nn.Conv2d(128, 32, 1, bias=False)})
         self.final = nn.Conv2d(32, channels, 1, bias=False)
 
-    def decode(self, images: torch.Tensor) -> torch.Tensor:
-        """Everything below the head: (B, 3, H, W) to (B, 32, H/2, W/2), sizes rounded up."""
+    @property
+    def pyramid(self) -> list[Branch]:
+        """From small squares to large, which is their order in ``last_conv``."""
+        return [self.branch4, self.branch3, self.branch2, self.branch1]
+
+    def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(B, 3, H, W) to the maps of a half, (B, 32, H/2, W/2), and of two depths, 64 and 128 at a quarter."""
         stem = images
         for block in self.first_conv.values():
             stem = F.relu(block(stem))
         low = self.layer2(self.layer1(stem))
-        high = self.layer4(self.layer3(low))
-        pyramid = [branch(high) for branch in (self.branch4, self.branch3, self.branch2, self.branch1)]
+        return stem, low, self.layer4(self.layer3(low))
+
+    def decode(self, images: torch.Tensor) -> torch.Tensor:
+        """Everything below the head: (B, 3, H, W) to (B, 32, H/2, W/2), sizes rounded up."""
+        stem, low, high = self.encode(images)
+        pyramid = [resize(branch(high), high.shape[2:]) for branch in self.pyramid]
         merged = resize(torch.cat([low, high, *pyramid], 1), stem.shape[2:])
         return self.last_conv['conv1'](F.relu(self.last_conv['block1'](merged))) + stem
 

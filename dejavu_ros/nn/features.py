@@ -14,6 +14,7 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.images import load_image
 from dejavu_ros.images import resize as resize_image
 from dejavu_ros.nn.dejavu import DejavuNet, resize
+from dejavu_ros.nn.folded import FoldedNet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ def by_own_maximum(images: torch.Tensor) -> torch.Tensor:
     return batch / batch.amax((1, 2, 3), keepdim=True).clamp(min=1)
 
 
-def to_grid(network: DejavuNet, batch: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
+def to_grid(network: DejavuNet | FoldedNet, batch: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
     """(B, 3, H, W) to the grid (B, n, gh, gw), with gradients where they are on.
 
     ``bilinear`` is the published example: the full-size unit-length map sampled with aligned corners, not
@@ -57,12 +58,16 @@ def to_grid(network: DejavuNet, batch: torch.Tensor, settings: FeatureSettings) 
 class FeatureExtractor:
     """A checkpoint's network on a device: images to stored grids."""
 
-    def __init__(self, checkpoint, device: str = 'cpu', batch_size: int = 16):
-        """Take a :class:`dejavu_ros.nn.checkpoint.Checkpoint`. Raises ConfigError for a device that is not there."""
+    def __init__(self, checkpoint, device: str = 'cpu', batch_size: int = 16, precision: str = 'float32'):
+        """Take a :class:`dejavu_ros.nn.checkpoint.Checkpoint`, which is left as it is.
+
+        ``precision`` is one of ``folded.PRECISIONS``; only in float32 are the vectors those of the plain network, up
+        to the rounding of the stored float16. Raises ConfigError for another one, or a device that is not there.
+        """
         self.checkpoint, self.settings, self.batch_size = checkpoint, checkpoint.settings, batch_size
         try:
             self.device = torch.device(device)
-            self.network = checkpoint.network.eval().to(self.device)
+            self.network = FoldedNet(checkpoint.network, precision).to(self.device)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(f'device {device!r} cannot be used: {str(error).splitlines()[0]}') from None
 

@@ -4,6 +4,7 @@ import dataclasses
 
 from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError
+from dejavu_ros.localization.config import PRECISIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +20,7 @@ class BenchConfig:
     seconds: float = option(10.0, 'length of each measurement', unit='s', low=0.1, high=3600.0)
     dds: bool = option(True, 'also measure the running node, from the image message to the hypotheses; needs ROS')
     checkpoint: str = option('', 'checkpoint file; empty: the shipped one')
+    precision: str = option('float32', 'numbers that the network computes with', choices=PRECISIONS)
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1')
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dejavu_ros.bench.config import BenchConfig
 from dejavu_ros.errors import DejavuError
 from dejavu_ros.ros.player import Player, running_node
 
@@ -15,16 +16,17 @@ SETTLING = 1.0  # seconds of images before it counts
 LAST_ANSWERS = 2.0  # seconds to wait for those
 
 
-def measure(map_path: Path, images: list[np.ndarray], rate: float, seconds: float, shortlist: int, checkpoint: str,
-            device: str) -> dict[str, float]:
-    """Send ``images`` in turn at ``rate`` Hz. Returns latencies in ms, answers a second and the node's use of cores.
+def measure(map_path: Path, images: list[np.ndarray], shortlist: int, config: BenchConfig) -> dict[str, float]:
+    """Send ``images`` in turn at the rate of ``config``; latencies in ms, answers a second, the node's use of cores.
 
     The newest image wins: one that comes while another is in work may never be answered. Raises DejavuError where the
     node does not start, or answers nothing.
     """
     log = map_path.with_suffix('.log')
-    parameters = {'map': map_path.resolve(), 'image_topic': TOPIC, 'max_rate': 1000.0, 'device': device,
-                  'checkpoint': os.path.abspath(checkpoint) if checkpoint else '', 'localizer__shortlist': shortlist}
+    parameters = {'map': map_path.resolve(), 'image_topic': TOPIC, 'max_rate': 1000.0, 'device': config.device,
+                  'checkpoint': os.path.abspath(config.checkpoint) if config.checkpoint else '',
+                  'precision': config.precision, 'localizer__shortlist': shortlist}
+    rate, seconds = config.rate, config.seconds
     with running_node(log, **parameters) as node, Player(TOPIC) as player:
         try:
             player.wait_for_node(START, lambda: node.poll() is None)

@@ -31,7 +31,7 @@ def measure(config: BenchConfig) -> dict[str, Any]:
         except ImportError as error:
             raise ConfigError(f'the running node cannot be measured without ROS ({error}): source it, or use '
                               '--no-dds') from None
-    extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device)
+    extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device, precision=config.precision)
     images = pictures(config.width, config.height)
     ways = [(size, shortlist) for size in config.sizes() for shortlist in ((0, config.shortlist)
                                                                            if 0 < config.shortlist < size else (0,))]
@@ -46,11 +46,11 @@ def measure(config: BenchConfig) -> dict[str, Any]:
                 localizer = Localizer(extractor, keyframes, LocalizerConfig(shortlist=shortlist))
                 row |= stage_times(localizer, images, config.seconds)
             if config.dds:
-                row |= over_dds.measure(path, images, config.rate, config.seconds, shortlist, config.checkpoint,
-                                        config.device)
+                row |= over_dds.measure(path, images, shortlist, config)
             rows.append(row)
     settings = extractor.checkpoint.settings
     return {'images': [config.width, config.height], 'rate_hz': config.rate, 'device': config.device,
+            'precision': config.precision,
             'threads': torch.get_num_threads(), 'input': [settings.input_width, settings.input_height],
             'grid': list(extractor.grid), 'checkpoint': extractor.checkpoint.identity, 'rows': rows}
 

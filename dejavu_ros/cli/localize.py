@@ -7,7 +7,7 @@ HELP = 'find the images of a bag or a folder on a map'
 
 
 def configure(parser) -> None:
-    from dejavu_ros.localization.config import LocalizerConfig
+    from dejavu_ros.localization.config import PRECISIONS, LocalizerConfig
 
     parser.add_argument('--map', required=True, metavar='M.dvmap', help='keyframe map to localize in')
     source = parser.add_mutually_exclusive_group(required=True)
@@ -19,6 +19,8 @@ def configure(parser) -> None:
     parser.add_argument('--json', metavar='FILE', help='one JSON object a line for each image; - is standard output')
     parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: the shipped one')
     parser.add_argument('--device', default='cpu', help='where the network runs: cpu, cuda, cuda:1 (default: cpu)')
+    parser.add_argument('--precision', choices=PRECISIONS, default='float32',
+                        help='numbers that the network computes with (default: %(default)s)')
     add_arguments(parser, LocalizerConfig)
 
 
@@ -41,7 +43,8 @@ def run(arguments) -> int:
     to_stdout = arguments.json == '-'
     tally = _Tally()
     with contextlib.ExitStack() as stack:
-        extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint), arguments.device)
+        extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint), arguments.device,
+                                     precision=arguments.precision)
         keyframes = stack.enter_context(KeyframeMap.open(arguments.map, extractor.checkpoint.identity))
         localizer = Localizer(extractor, keyframes, config)
         frames, count = _bag(stack, arguments) if arguments.bag else _folder(arguments.images)

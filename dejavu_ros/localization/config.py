@@ -4,6 +4,8 @@ import dataclasses
 
 from dejavu_ros.config import option
 
+PRECISIONS = 'float32', 'bfloat16', 'float16'  # of the network; the first is what maps are made and measured with
+
 
 @dataclasses.dataclass(frozen=True)
 class LocalizerConfig:

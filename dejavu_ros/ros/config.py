@@ -5,7 +5,7 @@ import dataclasses
 from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import Pose
-from dejavu_ros.localization.config import LocalizerConfig
+from dejavu_ros.localization.config import PRECISIONS, LocalizerConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +17,9 @@ class NodeConfig:
     checkpoint: str = option('', 'file of the network\'s weights, the one that the map was made with (empty: the '
                                  'shipped one)')
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1, ...')
+    precision: str = option('float32', 'numbers that the network computes with: bfloat16 is twice as fast on '
+                                       'processors that have it, and may change the order of places that score alike; '
+                                       'float16 is for GPUs', choices=PRECISIONS)
     autostart: bool = option(False, 'configure and activate on start, with no lifecycle manager')
 
     image_topic: str = option('image', 'topic of the camera, as `ros2 topic list` shows it; relative names follow the '

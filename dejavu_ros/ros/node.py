@@ -33,9 +33,9 @@ from dejavu_ros.ros.worker import NewestWorker
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-def load_extractor(checkpoint: str, device: str) -> FeatureExtractor:
+def load_extractor(checkpoint: str, device: str, precision: str) -> FeatureExtractor:
     """The network of a checkpoint file on a device. Raises CheckpointError, ConfigError."""
-    return FeatureExtractor(load_checkpoint(checkpoint), device)
+    return FeatureExtractor(load_checkpoint(checkpoint), device, precision=precision)
 
 
 class RelocalizeNode(LifecycleNode):
@@ -74,7 +74,7 @@ class RelocalizeNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
-            extractor = self.load_extractor(self.config.checkpoint, self.config.device)
+            extractor = self.load_extractor(self.config.checkpoint, self.config.device, self.config.precision)
             localizer = self.build_localizer(extractor, self.parameters.configs)
         except Exception as error:  # rclpy would say nothing
             return self.refuse('configure', in_words(error))

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from dejavu_ros.errors import ConfigError
+from dejavu_ros.localization.config import PRECISIONS as CHOICES
 from dejavu_ros.nn.checkpoint import random_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.nn.folded import FoldedNet
+from dejavu_ros.nn.folded import PRECISIONS, FoldedNet
 
 
 def used(normalise=True) -> DejavuNet:
@@ -50,6 +51,10 @@ def test_the_trained_network_is_left_as_it_is():
     FeatureExtractor(checkpoint, precision='bfloat16')
     after = checkpoint.network.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in after)
+
+
+def test_precisions_that_can_be_chosen_exist():
+    assert set(CHOICES) == set(PRECISIONS)
 
 
 def test_an_unknown_precision_is_named():

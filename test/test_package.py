@@ -36,6 +36,7 @@ THIRD_PARTY = {
     'tensorboard': ('tensorboard', 'python3-tensorboard-pip'),
     'torch': ('torch', 'python3-torch'),
     'tqdm': ('tqdm', 'python3-tqdm'),
+    'triton': (None, None),  # comes with PyTorch for CUDA, and is done without
     'yaml': ('pyyaml', 'python3-yaml'),
 }
 

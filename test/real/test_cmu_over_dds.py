@@ -63,7 +63,7 @@ def ask_node(folder: Path, bags: dict[str, Path], use_filter: bool) -> tuple[dic
                     assert answer is not None, f'no hypotheses for {frame.name}'
                     accepted += answer.accepted
                     best[names[frame.stamp_ns]] = float(answer.hypotheses[0].keyframe) if answer.hypotheses else np.nan
-    assert frames == play.sent == len(best)
+    assert frames == len(play.sent) == len(best)
     return best, accepted
 
 

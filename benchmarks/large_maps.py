@@ -1,7 +1,7 @@
 """Large maps: opening, memory, size on the disk, exact and two-stage search, from 1,000 to 100,000 keyframes.
 
     python -c "from dejavu_ros.town.dataset import render_dataset as r; r('town_val', [101, 102])"
-    python -m dejavu_ros.data.known_sets grief ../shared/data/grief_michigan -o grief.csv
+    python -m dejavu_ros.data.known_sets grief FOLDER -o grief.csv
     python benchmarks/large_maps.py --manifest town_val/manifest.csv grief.csv -o large_maps
 
 Writes tables to the terminal, large_maps/large_maps.json and two curves, trade_off.png and growth.png.

@@ -28,10 +28,7 @@ def measure(map_path: Path, images: list[np.ndarray], shortlist: int, config: Be
                   'precision': config.precision, 'localizer__shortlist': shortlist}
     rate, seconds = config.rate, config.seconds
     with running_node(log, **parameters) as node, Player(TOPIC) as player:
-        try:
-            player.wait_for_node(START, lambda: node.poll() is None)
-        except DejavuError as error:
-            raise DejavuError(f'{error}; its last words: {" ".join(log.read_text().splitlines()[-1:])}') from None
+        player.wait_for_node(START, node, log)
         player.play(images, rate, SETTLING)
         before, began = cpu_seconds(node.pid), time.monotonic()
         latencies = player.play(images, rate, seconds)

@@ -15,9 +15,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
 
-    def add(name: str, text: str, maps: str = 'the map: M stands for the folder M.dvmap', output: str = ''):
+    def add(name: str, text: str, output: str = ''):
         action = actions.add_parser(name, help=text, description=text)
-        action.add_argument('map', metavar='M', help=maps)
+        action.add_argument('map', metavar='M', help='the map: M stands for the folder M.dvmap')
         if output:
             action.add_argument('-o', '--output', metavar='DIR' if name == 'export' else 'M', required=True,
                                 help=output)

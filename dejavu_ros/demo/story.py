@@ -77,10 +77,7 @@ def play(folder: Path, drives: list[Drive], unmapped: Drive, config: DemoConfig)
     checkpoint = os.path.abspath(config.checkpoint) if config.checkpoint else ''
     with running_node(log, map=folder / 'town.dvmap', checkpoint=checkpoint, image_topic=CAMERA_TOPIC,
                       odom_topic=ODOMETRY_TOPIC, max_rate=1000.0) as node, Player(CAMERA_TOPIC) as player:
-        try:
-            player.wait_for_node(60.0, lambda: node.poll() is None)
-        except DejavuError as error:
-            raise DejavuError(f'{error}; its last words: {" ".join(log.read_text().splitlines()[-1:])}') from None
+        player.wait_for_node(60.0, node, log)
         for drive in drives:
             answers += play_drive(folder / drive.name, drive, drive is not unmapped, player)
     return answers

@@ -3,13 +3,12 @@
 import dataclasses
 import time
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
+from dejavu_ros.ros.bystander import Bystander
 from dejavu_ros.ros.conversions import stamp_from_message
 
 IMAGES = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
@@ -38,24 +37,12 @@ class Heard:
     frame_id: str
 
 
-class Inspector:
+class Inspector(Bystander):
     """Listens in on a ROS graph; use it as a context."""
 
     def __init__(self):
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context)
-        self.node = rclpy.create_node('dejavu_doctor', context=self.context)
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
+        super().__init__('dejavu_doctor')
         self.spin(DISCOVERY)
-
-    def __enter__(self) -> 'Inspector':
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.executor.shutdown()
-        self.node.destroy_node()
-        rclpy.try_shutdown(context=self.context)
 
     def spin(self, seconds: float) -> None:
         end = time.monotonic() + seconds

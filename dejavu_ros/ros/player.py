@@ -9,60 +9,50 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import rclpy
 from nav_msgs.msg import Odometry
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from dejavu_ros.errors import DejavuError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.msg import HypothesisArray
+from dejavu_ros.ros.bystander import Bystander
 from dejavu_ros.ros.conversions import header_to_message, image_to_message, pose_to_message, stamp_from_message
 
 HYPOTHESES = '/relocalize/hypotheses'
 ODOMETRY_LEAD = 0.02  # seconds; on a robot the odometry of a moment is there before its image
 
 
-class Player:
+class Player(Bystander):
     """Sends one frame at a time to ``image_topic`` and waits for the hypotheses with its stamp."""
 
     def __init__(self, image_topic: str, odom_topic: str = '/odom'):
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context)
-        self.node = rclpy.create_node('player', context=self.context)
+        super().__init__('player')
         reliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
         self.images = self.node.create_publisher(Image, image_topic, reliable)
         self.odometry = self.node.create_publisher(Odometry, odom_topic, 10)
         self.node.create_subscription(HypothesisArray, HYPOTHESES, self.on_hypotheses, 10)
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
         self.sent: dict[int, float] = {}  # stamp to time
         self.answers: dict[int, tuple[HypothesisArray, float]] = {}
-
-    def __enter__(self) -> 'Player':
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.executor.shutdown()
-        self.node.destroy_node()
-        rclpy.try_shutdown(context=self.context)
 
     def on_hypotheses(self, message: HypothesisArray) -> None:
         self.answers[stamp_from_message(message.header.stamp)] = message, time.monotonic()
 
-    def wait_for_node(self, timeout: float, running=lambda: True) -> None:
-        """Until someone listens to the images and has hypotheses to tell.
+    def wait_for_node(self, timeout: float, node: subprocess.Popen, log: Path) -> None:
+        """Until the ``node`` of :func:`running_node` listens to the images and has hypotheses to tell.
 
-        Raises DejavuError after ``timeout`` seconds, or as soon as ``running()`` says that the node has ended.
+        Raises DejavuError, with the last line of its ``log``, after ``timeout`` seconds or as soon as it has ended.
         """
+        def failed(why: str) -> DejavuError:
+            return DejavuError(f'no node listens to {self.images.topic_name}: {why}; its last words: '
+                               f'{" ".join(log.read_text().splitlines()[-1:])}')
+
         end = time.monotonic() + timeout
         while not (self.images.get_subscription_count() and self.node.count_publishers(HYPOTHESES)):
-            if not running():
-                raise DejavuError(f'no node listens to {self.images.topic_name}: it ended while starting')
+            if node.poll() is not None:
+                raise failed('it ended while starting')
             if time.monotonic() > end:
-                raise DejavuError(f'no node listens to {self.images.topic_name}: it did not start within '
-                                  f'{timeout:.0f} s')
+                raise failed(f'it did not start within {timeout:.0f} s')
             self.executor.spin_once(timeout_sec=0.1)
 
     def ask(self, image: np.ndarray, stamp_ns: int, timeout: float, odom_T_base: Pose | None = None

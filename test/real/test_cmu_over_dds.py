@@ -53,7 +53,7 @@ def ask_node(folder: Path, bags: dict[str, Path], use_filter: bool) -> tuple[dic
     with player.running_node(folder / 'node.log', map=folder / 'spring.dvmap', image_topic='/images', max_rate=1000.0,
                              reliability='reliable', localizer__use_filter=use_filter,
                              ) as node, player.Player('/images') as play:
-        play.wait_for_node(60.0, lambda: node.poll() is None)
+        play.wait_for_node(60.0, node, folder / 'node.log')
         for session, path in bags.items():
             names = {capture_time_ns(image): image.name for image in (DATA / session).glob('*.jpg')}
             with open_bag(path) as bag:

@@ -29,20 +29,22 @@ SHARES = (0.6, 0.2, 0.2)  # of the places that look ahead, left and right
 
 def render_dataset(out_dir: str | Path, town_seeds: Sequence[int], conditions_per_town: Sequence[str] = CONDITIONS,
                    places_per_town: int = 60, *, width: int = 192, height: int = 144, hfov_deg: float = 80.0,
-                   traversal_seed: int = 0, next_after: float = 0.0, quality: int = 92, progress=iter) -> int:
+                   traversal_seed: int = 0, next_after: float = 0.0, stray: float = 1.0, quality: int = 92,
+                   progress=iter) -> int:
     """Write JPEG pictures and ``manifest.csv`` to the new folder ``out_dir``; return the number of pictures.
 
     Places lie evenly along the loop, each with its own camera (ahead, left or right, turned a little); every condition
-    is one session that strays from them. Position and yaw (radians) are those of the camera; x has ``TOWN_APART``
-    times the town seed added. With ``next_after`` metres, each picture has one of so much further on beside it, named
-    in the column ``next``. Raises DataError where the folder cannot be made, ConfigError for no such condition.
+    is one session that strays from them, ``stray`` times as far as STRAY. Position and yaw (radians) are those of the
+    camera; x has ``TOWN_APART`` times the town seed added. With ``next_after`` metres, each picture has one of so much
+    further on beside it, named in the column ``next``. Raises DataError where the folder cannot be made, ConfigError
+    for no such condition.
     """
     rows = []
     with new_folder(out_dir) as folder:
         for seed in progress(town_seeds):
             with Renderer(Town(seed), width, height, hfov_deg) as renderer:
                 for row, pictures in town_pictures(renderer, conditions_per_town, places_per_town, traversal_seed,
-                                                   next_after):
+                                                   next_after, stray):
                     paths = [folder / row.image, folder / row.image.with_stem(f'{row.image.stem}_next')]
                     paths[0].parent.mkdir(parents=True, exist_ok=True)
                     for path, picture in zip(paths, pictures):
@@ -53,7 +55,7 @@ def render_dataset(out_dir: str | Path, town_seeds: Sequence[int], conditions_pe
 
 
 def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int, traversal_seed: int,
-                  next_after: float = 0.0) -> Iterator[tuple[ManifestRow, list[np.ndarray]]]:
+                  next_after: float = 0.0, stray: float = 1.0) -> Iterator[tuple[ManifestRow, list[np.ndarray]]]:
     """Every place of a town in every condition: a row and its picture (H, W, 3) uint8 RGB.
 
     With ``next_after`` a second picture follows, taken so many metres further on. Where a parked van fills the picture,
@@ -65,9 +67,9 @@ def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int, tr
     mounts = [draw_mount(rng) for _ in range(places)]
     for condition in conditions:
         traversal = Traversal(town, condition, traversal_seed)
-        stray = np.random.default_rng((town.seed, traversal_seed, CONDITIONS.index(condition), 4))
+        rng = np.random.default_rng((town.seed, traversal_seed, CONDITIONS.index(condition), 4))
         for place, (station, mount) in enumerate(zip(stations, mounts)):
-            along, aside, turn = draw_stray(stray)
+            along, aside, turn = stray * draw_stray(rng)
             pose = traversal.pose(station + along, aside, turn)
             camera = pose @ mount
             ahead = camera.rotation.apply([0.0, 0.0, 1.0])

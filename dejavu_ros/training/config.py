@@ -70,6 +70,8 @@ class SourceConfig:
                           low=1)
     span: int = option(0, 'places of a batch are drawn from so many neighbours in the order of the manifest, so that '
                           'those that look alike are told apart; 0 draws from all', low=0)
+    stray: float = option(1.0, 'how far the drives through a rendered town stray from its places: times 1 m along, 0.5 m '
+                               'aside and 4 degrees', low=0.0, high=5.0)
     photometric: float = option(0.0, 'how much light and weather are changed, in each view on its own', low=0.0,
                                 high=1.0)
 
@@ -77,5 +79,7 @@ class SourceConfig:
         if bool(self.manifest) == bool(self.town):
             raise ConfigError(f'a source has either a manifest or a town, got manifest {self.manifest!r} and town '
                               f'{self.town!r}')
+        if self.manifest and self.stray != 1.0:
+            raise ConfigError(f'manifest {self.manifest!r} has its pictures: stray goes with a town')
         if self.town and self.fixed_camera:
             raise ConfigError(f'town {self.town!r} is driven through: fixed_camera goes with a manifest')

@@ -106,7 +106,7 @@ class RenderedSource:
         spacing = drives[0].town.road.length / PLACES
         shots = []
         for drive, slot in sights:
-            along, aside, turn = draw_stray(rng)
+            along, aside, turn = self.config.stray * draw_stray(rng)
             for ahead in (0.0,) if frames == 2 else (0.0, rng.uniform(*AHEAD)):
                 pose = drives[drive].pose((slot + shift) * spacing + along + ahead, aside, turn)
                 shots.append(Shot(drive, pose, mounts[slot], int(rng.integers(4096))))

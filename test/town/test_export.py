@@ -139,6 +139,15 @@ def test_dataset_with_next_frames(tmp_path):
         assert np.array_equal(first, load_image(tmp_path / 'plain' / row.image.relative_to(tmp_path / 'set')))
 
 
+def test_drives_of_a_dataset_stray_as_far_as_asked(tmp_path):
+    positions = {}
+    for stray in (0.0, 1.0, 3.0):
+        render_dataset(tmp_path / str(stray), [1], ('sun', 'dawn'), 3, width=48, height=36, stray=stray)
+        positions[stray] = np.array([(row.x, row.y) for row in read_manifest(tmp_path / str(stray) / 'manifest.csv')])
+    near, far = (np.linalg.norm(positions[stray] - positions[0.0], axis=1) for stray in (1.0, 3.0))
+    assert (far > 2 * near).all() and near.min() > 0
+
+
 @pytest.mark.parametrize('arguments, message', [
     (['-o', '{}/new', '--length', '-3'], 'length must be in 0 to 100000'),
     (['-o', '{}/new', '--width', '3'], 'width must be in 32 to 4096'),

@@ -282,6 +282,8 @@ def test_a_town_needs_two_conditions_that_exist():
         SourceConfig('set.csv', town='1')
     with pytest.raises(ConfigError, match='fixed_camera'):
         SourceConfig(town='1', fixed_camera=True)
+    with pytest.raises(ConfigError, match='stray goes with a town'):
+        SourceConfig('set.csv', stray=2.0)
 
 
 needs_egl = pytest.mark.skipif(find_library('EGL') is None, reason='no EGL here: apt install libegl1 libgl1 '

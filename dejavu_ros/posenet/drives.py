@@ -101,7 +101,7 @@ def read_drive(path: Path) -> Drive:
     try:
         with np.load(path, allow_pickle=False) as content:
             return Drive(str(content['condition']), *(content[field.name] for field in dataclasses.fields(Drive)[1:]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError) as error:
         raise DataError(f'{path} is no drive ({str(error).splitlines()[0]}): remove it, it will be rendered '
                         'anew') from None
 

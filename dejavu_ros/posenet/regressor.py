@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-CHANNELS = (24, 48, 96, 96)  # of the stages; from the second on each halves the map
+CHANNELS = (32, 64, 96, 128)  # of the stages, each of which halves the map
 HIDDEN = 256  # the pose is a linear function of so many numbers
 
 
@@ -27,10 +27,9 @@ class PoseRegressor(nn.Module):
         self.register_buffer('spread', (positions - self.middle).norm(dim=1).mean())
         layers: list[nn.Module] = []
         height, width = maps.shape[2:]
-        for index, (inputs, outputs) in enumerate(zip((maps.shape[1], *CHANNELS), CHANNELS)):
-            stride = 2 if index else 1
-            height, width = math.ceil(height / stride), math.ceil(width / stride)
-            layers += [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        for inputs, outputs in zip((maps.shape[1], *CHANNELS), CHANNELS):
+            height, width = math.ceil(height / 2), math.ceil(width / 2)
+            layers += [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
         layers += [nn.Flatten(), nn.Linear(CHANNELS[-1] * height * width, HIDDEN), nn.ReLU(), nn.Dropout(dropout)]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(HIDDEN, 7)

@@ -30,13 +30,13 @@ class PoseNetSettings:
     input_width: int = option(96, 'width of the pictures that the regressor sees, and twice that of its feature maps',
                               unit='px', low=32, high=512)
     input_height: int = option(72, 'height of the same', unit='px', low=32, high=512)
-    versions: int = option(3, 'of each training frame: itself and others in changed light, the same for every input',
+    versions: int = option(2, 'of each training frame: itself and others in changed light, the same for every input',
                            low=1, high=50)
     photometric: float = option(0.7, 'how much the light is changed', low=0.0, high=1.0)
     weighting: str = option('learned', 'of rotation against position: learned uncertainties (Kendall and Cipolla 2017) '
                                        'or the fixed beta (Kendall et al. 2015)', choices=('learned', 'beta'))
     beta: float = option(60.0, 'weight of the quaternion\'s distance against metres', unit='m', low=0.0, high=1e5)
-    epochs: int = option(60, 'passes over the training frames', low=1)
+    epochs: int = option(40, 'passes over the training frames', low=1)
     batch: int = option(32, 'frames of a step', low=2, high=4096)
     learning_rate: float = option(2e-3, 'its peak', low=0.0, high=10.0)
     weight_decay: float = option(0.05, 'decoupled, of AdamW', low=0.0, high=10.0)

@@ -34,6 +34,7 @@ ALLOWED = {
     'evaluation': CORE | {'localization', 'matching', 'data', 'mapping'},
     'training': CORE | {'localization', 'data', 'losses', 'evaluation', 'town'},
     'posenet': CORE | {'data', 'evaluation', 'town', 'training'},
+    'caps': CORE | {'data', 'mapping', 'matching', 'losses', 'training'},
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},
     'doctor': CORE | {'ros', 'msg'},
     'bench': CORE | {'localization', 'ros'},

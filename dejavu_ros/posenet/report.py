@@ -1,5 +1,6 @@
 """The comparison for people: the paper's table 2 and its figure 7."""
 
+import numpy as np
 from tabulate import tabulate
 
 from dejavu_ros.evaluation.figures import as_png, new_figure
@@ -32,15 +33,19 @@ def cell(value: dict[str, float | None], digits: int) -> str:
 
 
 def trajectories(answers: dict[str, dict[str, Poses]], drives: list[Drive]) -> bytes:
-    """The way that was driven and where each method believed to be, a row a method and a column a season, as PNG."""
-    figure = new_figure(2.2 * len(drives) + 0.5, 2.0 * len(answers) + 0.4)
+    """The loop that was driven and where each method believed to be, a row a method and a column a season, as PNG.
+
+    A dot's colour goes with the way driven, and a line leads from it to where the frame was taken.
+    """
+    figure = new_figure(2.2 * len(drives) + 0.5, 1.5 * len(answers) + 0.5)
     axes = figure.subplots(len(answers), len(drives), squeeze=False, sharex=True, sharey=True)
     for row, (name, seasons) in zip(axes, answers.items()):
         row[0].set_ylabel(name, fontsize=8)
         for axis, drive in zip(row, drives):
             found = seasons[drive.condition].positions.numpy()
-            axis.plot(*drive.positions[:, :2].T, color='0.6', linewidth=1)
-            axis.scatter(*found[:, :2].T, s=3, c=range(len(found)), cmap='twilight')
+            axis.plot(*drive.positions[:, :2].T, color='0.4', linewidth=1)
+            axis.plot(*np.stack([drive.positions[:, :2], found[:, :2]]).T.swapaxes(1, 2), color='0.8', linewidth=0.4)
+            axis.scatter(*found[:, :2].T, s=3, c=range(len(found)), cmap='hsv', zorder=3)
             axis.set(aspect='equal')
             axis.tick_params(labelsize=6)
     for axis, drive in zip(axes[0], drives):

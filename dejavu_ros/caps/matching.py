@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from dejavu_ros.nn.caps import sample
+from dejavu_ros.nn.caps import centres, sample
 
 TEMPERATURE = 0.05  # of the softmax over cosines
 WINDOW = 0.125  # side of the square that the fine match looks through, as a share of the image's longer side
@@ -18,12 +18,6 @@ class Match(NamedTuple):
 
     points: torch.Tensor
     deviation: torch.Tensor
-
-
-def centres(height: int, width: int, like: torch.Tensor) -> torch.Tensor:
-    """Centres of a map's cells, row by row: (height * width, 2)."""
-    y, x = ((torch.arange(count, device=like.device, dtype=like.dtype) + 0.5) / count for count in (height, width))
-    return torch.stack(torch.meshgrid(x, y, indexing='xy'), -1).flatten(0, 1)
 
 
 def expectation(cosines: torch.Tensor, places: torch.Tensor) -> Match:

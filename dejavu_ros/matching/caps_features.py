@@ -7,7 +7,7 @@ from dejavu_ros.images import resize
 from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.matching.keypoints import corners, grid
 from dejavu_ros.matching.settings import FeatureChoice
-from dejavu_ros.nn.caps import describe, load_caps
+from dejavu_ros.nn.caps import centres, describe, load_caps
 from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import by_own_maximum
 
@@ -27,6 +27,12 @@ class CapsFeatures:
         height, width = (max(32, round(side * scale)) for side in image.shape[:2])
         small = torch.from_numpy(resize(image, width, height)).to(self.device)
         return self.network(by_own_maximum(small[None]))
+
+    def dense(self, image: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 RGB to descriptors everywhere, (2n, h, w) float32 of unit length, at the fine map's size."""
+        coarse, fine = self.maps(image)
+        height, width = fine.shape[2:]
+        return describe(coarse, fine, centres(height, width, fine)[None])[0].unflatten(1, (height, width)).cpu().numpy()
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray) -> LocalDescriptors:

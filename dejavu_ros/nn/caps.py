@@ -42,6 +42,12 @@ class CapsNet(nn.Module):
         return F.normalize(self.coarse(high), dim=1), F.normalize(self.fine(torch.cat([low, high], 1)), dim=1)
 
 
+def centres(height: int, width: int, like: torch.Tensor) -> torch.Tensor:
+    """Centres of a map's cells in shares, row by row: (height * width, 2), in device and type as ``like``."""
+    y, x = ((torch.arange(count, device=like.device, dtype=like.dtype) + 0.5) / count for count in (height, width))
+    return torch.stack(torch.meshgrid(x, y, indexing='xy'), -1).flatten(0, 1)
+
+
 def sample(maps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """Vectors (B, n, N) of maps (B, n, h, w) at ``points`` (B, N, 2), x and y as shares of the image; bilinear.
 
@@ -52,9 +58,7 @@ def sample(maps: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 
 
 def describe(coarse: torch.Tensor, fine: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Descriptors (B, 2n, N) of unit length at ``points`` (B, N, 2) in shares: both maps' vectors, one below the other.
-
-    """
+    """Descriptors (B, 2n, N) of unit length at ``points`` (B, N, 2) in shares: the coarse vectors above the fine."""
     return F.normalize(torch.cat([F.normalize(sample(maps, points), dim=1) for maps in (coarse, fine)], 1), dim=1)
 
 

@@ -105,7 +105,7 @@ class Browser:
         (reads, self.write), (self.read, writes) = os.pipe(), os.pipe()
         command = [BROWSER, '--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run',
                    '--remote-debugging-pipe', f'--user-data-dir={profile}', 'about:blank']
-        self.process = subprocess.Popen(['sh', '-c', f'exec "$@" 3<&{reads} 4>&{writes}', 'sh', *command],
+        self.process = subprocess.Popen(['bash', '-c', f'exec "$@" 3<&{reads} 4>&{writes}', 'bash', *command],
                                         pass_fds=(reads, writes), stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         os.close(reads)

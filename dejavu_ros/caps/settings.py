@@ -44,22 +44,23 @@ class CapsConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CapsSource:
-    """One set of posed pictures of one still world: drives, a bag, or scenes."""
+    """One set of posed pictures of one still world: drives, bags or a scene."""
 
     folders: str = option('', 'drives of one town as dejavu town writes them (images, poses.txt, camera.yaml), with '
                               'blanks between')
-    bag: str = option('', 'bag with images, their CameraInfo, poses and the transform of the camera')
-    image_topic: str = option('', 'of the bag; empty is the only one')
-    pose_topic: str = option('', 'of the bag; empty is the only one')
+    bags: str = option('', 'bags with images, their CameraInfo, poses in one frame and the transform of the camera, '
+                           'with blanks between')
+    image_topic: str = option('', 'of the bags; empty is the only one')
+    pose_topic: str = option('', 'of the bags; empty is the only one')
     scene: str = option('', 'MegaDepth-style .npz: image_paths, intrinsics (N, 3, 3), poses (N, 4, 4) of the world in '
                             'the camera, overlap_matrix (N, N)')
     root: str = option('.', 'folder that the image_paths of a scene start at')
     overlap: float = option(0.15, 'pictures of a scene are a pair from this overlap on', low=0.0, high=1.0)
 
     def __post_init__(self) -> None:
-        if sum(map(bool, (self.folders, self.bag, self.scene))) != 1:
-            raise ConfigError(f'a source has folders, a bag or a scene, got folders {self.folders!r}, bag '
-                              f'{self.bag!r}, scene {self.scene!r}')
+        if sum(map(bool, (self.folders, self.bags, self.scene))) != 1:
+            raise ConfigError(f'a source has folders, bags or a scene, got folders {self.folders!r}, bags '
+                              f'{self.bags!r}, scene {self.scene!r}')
 
 
 def load_caps_recipe(path: str | Path, **overrides: Any) -> tuple[CapsConfig, list[CapsSource]]:
@@ -73,6 +74,6 @@ def load_caps_recipe(path: str | Path, **overrides: Any) -> tuple[CapsConfig, li
         raise ConfigError(f'{path}: unknown part {", ".join(sorted(unknown))}; known: train, sources')
     sources = content.get('sources')
     if not isinstance(sources, list) or not sources or not all(isinstance(source, Mapping) for source in sources):
-        raise ConfigError(f'{path}: sources must list at least one with folders, a bag or a scene')
+        raise ConfigError(f'{path}: sources must list at least one with folders, bags or a scene')
     return (build(CapsConfig, {**(content.get('train') or {}), **overrides}),
             [build(CapsSource, source) for source in sources])

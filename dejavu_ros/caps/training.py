@@ -35,8 +35,9 @@ def train_caps(config: CapsConfig, sets: Sequence[PosedSet], folder: str | Path)
     """
     folder, device = Path(folder), usable_device(config.device)
     checkpoint = load_checkpoint(config.start_from)
-    torch.manual_seed(config.seed)
-    network = CapsNet(checkpoint.network, config.length).to(device).train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = CapsNet(checkpoint.network, config.length).to(device).train()
     network.encoder.requires_grad_(not config.freeze_encoder)
     optimiser = torch.optim.AdamW([part for part in network.parameters() if part.requires_grad],
                                   lr=config.learning_rate, weight_decay=config.weight_decay)

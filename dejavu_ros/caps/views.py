@@ -53,9 +53,9 @@ def open_source(source: CapsSource, config: CapsConfig) -> PosedSet:
     if source.scene:
         found = scene(source)
     else:
-        views = bag_views(source, config) if source.bag else [view for folder in source.folders.split()
-                                                              for view in folder_views(Path(folder))]
-        found = PosedSet(source.bag or source.folders, views, near(views, config))
+        views = [view for bag in source.bags.split() for view in bag_views(bag, source, config)]
+        views += [view for folder in source.folders.split() for view in folder_views(Path(folder))]
+        found = PosedSet(source.bags or source.folders, views, near(views, config))
     if not len(found.pairs):
         raise DataError(f'{found.name}: none of {len(found.views)} pictures are a pair: allow more distance or angle, '
                         'or less overlap')
@@ -76,9 +76,9 @@ def folder_views(folder: Path) -> list[View]:
     return [View(functools.partial(load_image, image), camera, pose[0] @ mount) for image, pose in found if pose]
 
 
-def bag_views(source: CapsSource, config: CapsConfig) -> list[View]:
+def bag_views(bag: str, source: CapsSource, config: CapsConfig) -> list[View]:
     """The pictures of a bag, kept in memory at the size that the network sees. Raises DataError."""
-    with bag_recording(source.bag, source.image_topic, source.pose_topic, MappingConfig()) as recording:
+    with bag_recording(bag, source.image_topic, source.pose_topic, MappingConfig()) as recording:
         known = recording.intrinsics
         if known is None or any(known['D']):
             raise DataError(f'{recording.source} has {"a distorted camera" if known else "no CameraInfo"}: epipolar '

@@ -66,7 +66,8 @@ def find_sequences(folder: str | Path) -> list[Path]:
     """Raises DataError where there is none."""
     found = sorted({path.parent for path in Path(folder).glob('*/H_1_*')})
     if not found:
-        raise DataError(f'{folder} holds no sequences: folders with images 1, 2, ... and files H_1_2, ... were expected')
+        raise DataError(f'{folder} holds no sequences: folders with images 1, 2, ... and files H_1_2, ... were '
+                        'expected')
     return found
 
 

@@ -35,10 +35,11 @@ class Explorer:
         cosines = np.einsum('n,nhw->hw', vector, self.maps[1])
         row, column = np.unravel_index(cosines.argmax(), cosines.shape)
         height, width = self.pictures[1].shape[:2]
+        step_y, step_x = height / cosines.shape[0], width / cosines.shape[1]
         heat = np.exp((cosines - cosines.max()) / DISTINCT)
         coloured = cv2.applyColorMap((255 * cv2.resize(heat, (width, height))).astype(np.uint8), cv2.COLORMAP_INFERNO)
         data = encode_png(cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB))
-        return {'x': (column + 0.5) * width / cosines.shape[1] - 0.5, 'y': (row + 0.5) * height / cosines.shape[0] - 0.5,
+        return {'x': (column + 0.5) * step_x - 0.5, 'y': (row + 0.5) * step_y - 0.5,
                 'cosine': float(cosines.max()), 'heat': 'data:image/png;base64,' + base64.b64encode(data).decode()}
 
 

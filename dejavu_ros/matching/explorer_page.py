@@ -4,11 +4,11 @@ PAGE = '''<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Where is it in the other picture?</title>
 <style>
 body{font:15px/1.5 system-ui,sans-serif;margin:1rem;color:#222}
-main{display:flex;flex-wrap:wrap;gap:1rem}
-figure{position:relative;margin:0;flex:1 1 24rem;min-width:0}
+main{display:grid;grid-template-columns:1fr 1fr;gap:1rem;align-items:start}
+figure{position:relative;margin:0}
 img{display:block;width:100%}
 #first{cursor:crosshair}
-#heat{position:absolute;inset:0;height:100%;mix-blend-mode:screen;pointer-events:none}
+#heat{position:absolute;inset:0;height:100%;opacity:.6;pointer-events:none}
 .mark{position:absolute;width:18px;height:18px;margin:-11px 0 0 -11px;border:2px solid #0ff;border-radius:50%;
 box-shadow:0 0 0 1px #000;pointer-events:none}
 [hidden]{display:none}

@@ -89,5 +89,6 @@ def load_caps(path: str | Path) -> CapsNet:
         network.load_state_dict({name: value.float() if value.is_floating_point() else value
                                  for name, value in content['model'].items()})
     except (RuntimeError, KeyError, TypeError) as error:
-        raise CheckpointError(f'checkpoint {path} is of another network: {" ".join(str(error).split())[:200]}') from None
+        why = ' '.join(str(error).split())[:200]
+        raise CheckpointError(f'checkpoint {path} is of another network: {why}') from None
     return network.eval()

@@ -41,8 +41,8 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Drive:
-    """``pictures`` (N, 96, 128, 3) uint8 RGB, ``way`` (N,) metres driven, and ``map_T_base`` in two parts: ``positions``
-    (N, 3) metres, ``quaternions`` (N, 4) xyzw.
+    """``pictures`` (N, 96, 128, 3) uint8 RGB, ``way`` (N,) metres driven, and ``map_T_base`` in two parts:
+    ``positions`` (N, 3) metres, ``quaternions`` (N, 4) xyzw.
     """
 
     condition: str

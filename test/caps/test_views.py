@@ -6,6 +6,7 @@ import yaml
 
 from dejavu_ros.caps.settings import CapsConfig, CapsSource
 from dejavu_ros.caps.views import View, open_source
+from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
@@ -48,6 +49,33 @@ def test_pairs_need_a_baseline_and_the_same_way_to_look(drive):
     turned[4] = '1004.0 4 0 0 0 0 1 0'  # looks back
     (drive / 'poses.txt').write_text('\n'.join(turned))
     assert len(open_source(CapsSource(folders=str(drive)), CapsConfig(distance=1.5)).pairs) == 7
+
+
+def write_bag(path, mounted):
+    """Four frames half a metre apart."""
+    with BagWriter(path) as bag:
+        for index in range(4):
+            stamp, pose = 10**18 + index * 10**9, Pose.planar(0.5 * index, 0.0, 0.0)
+            if mounted:
+                bag.transforms(stamp, [('base_link', 'camera', camera_mount(pitch_deg=0.0))], static=True)
+            bag.odometry('/odom', stamp, 'map', 'base_link', pose)
+            bag.camera_info('/cam/camera_info', stamp, 'camera', 64, 48, intrinsics(64, 48, 80.0))
+            bag.image('/cam/image_raw', stamp, 'camera', np.full((48, 64, 3), 20 * index, np.uint8))
+    return str(path)
+
+
+def test_bags_of_one_frame(tmp_path):
+    bags = [write_bag(tmp_path / name, mounted=True) for name in 'ab']
+    config = CapsConfig(distance=0.7, width=32, height=32)
+    alone, both = (open_source(CapsSource(bags=' '.join(part)), config) for part in (bags[:1], bags))
+    assert (len(alone.views), len(alone.pairs)) == (4, 3)
+    assert (len(both.views), len(both.pairs)) == (8, 4 * 3)  # also with the neighbours of the other drive
+    np.testing.assert_allclose(alone.views[2].map_T_camera.position, [1.0, 0.0, 1.5])
+    picture, camera = alone.views[2].at(32, 32)
+    assert picture.shape == (32, 32, 3) and picture[0, 0, 0] == 40
+    np.testing.assert_allclose(camera[0], intrinsics(32, 24, 80.0)[0], atol=1e-9)
+    with pytest.raises(DataError, match='no transform from the base to the camera'):
+        open_source(CapsSource(bags=write_bag(tmp_path / 'c', mounted=False)), config)
 
 
 def test_a_scene(tmp_path):

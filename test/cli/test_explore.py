@@ -137,7 +137,7 @@ class Browser:
 
     def until(self, condition):
         self.run('new Promise((done, failed) => { let left = 600; const look = () => '
-                 f'({condition}) ? done() : left-- ? setTimeout(look, 50) : failed("never: " + document.title); look() }})')
+                 f'({condition}) ? done() : left-- ? setTimeout(look, 50) : failed("never"); look() }})')
 
     def click(self, x, y):
         for kind in ('mousePressed', 'mouseReleased'):

@@ -90,7 +90,7 @@ def test_matches_with_caps(place, capsys):
     ({}, ['--distance', '0.2'], 'min_distance 0.3 must be below distance 0.2'),
     ({'sources': []}, [], 'sources must list at least one'),
     ({'sources': [{'folders': 'gone'}]}, [], 'no such folder of images: gone/images'),
-    ({'sources': [{'folders': 'drive', 'bag': 'b'}]}, [], 'a source has folders, a bag or a scene'),
+    ({'sources': [{'folders': 'drive', 'bags': 'b'}]}, [], 'a source has folders, bags or a scene'),
     ({'extra': 1}, [], 'unknown part extra')])
 def test_what_is_wrong_is_one_line(place, capsys, change, flags, said):
     (place / 'caps.yaml').write_text(yaml.safe_dump({**SMALL, **change}))

@@ -17,7 +17,8 @@ def drive():
 
 
 def turned(quaternions, degrees):
-    return (Rotation.from_quat(quaternions) * Rotation.from_euler('z', np.asarray(degrees)[:, None], degrees=True)).as_quat()
+    turn = Rotation.from_euler('z', np.asarray(degrees)[:, None], degrees=True)
+    return (Rotation.from_quat(quaternions) * turn).as_quat()
 
 
 def test_the_truth_is_right(drive):

@@ -46,8 +46,8 @@ by('first').onclick = async event => {
   put(by('found'), by('second'), answer.x, answer.y)
   by('heat').src = answer.heat
   by('heat').hidden = !by('warm').checked
-  by('said').textContent = `(${x.toFixed(0)}, ${y.toFixed(0)}) is at (${answer.x.toFixed(0)}, ${answer.y.toFixed(0)}), ` +
-    `cosine ${answer.cosine.toFixed(3)}`
+  const point = (x, y) => `(${x.toFixed(0)}, ${y.toFixed(0)})`
+  by('said').textContent = `${point(x, y)} is at ${point(answer.x, answer.y)}, cosine ${answer.cosine.toFixed(3)}`
 }
 by('warm').onchange = () => { by('heat').hidden = !by('warm').checked || !by('heat').src }
 </script>

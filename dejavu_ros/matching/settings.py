@@ -20,8 +20,8 @@ class FeatureChoice:
     device: str = option('cpu', 'torch device of the network, e.g. cpu or cuda')
     input_side: int = option(224, 'dvf, caps: longer side of the image that the network sees', unit='px', low=64,
                              high=4096)
-    keypoints: str = option('corners', 'dvf, caps: at the corners of the image (Shi-Tomasi), or everywhere on a regular '
-                                       'grid',
+    keypoints: str = option('corners', 'dvf, caps: at the corners of the image (Shi-Tomasi), or everywhere on a '
+                                       'regular grid',
                             choices=('corners', 'grid'))
     count: int = option(1000, 'keypoints of an image, at most', low=8, high=20000)
     ratio: float = option(0.0, 'a match counts where its distance is below this share of that to the second nearest; '

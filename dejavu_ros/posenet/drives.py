@@ -3,12 +3,13 @@
 import dataclasses
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from dejavu_ros.errors import DataError
+from dejavu_ros.errors import DataError, RenderError
 from dejavu_ros.files import new_file
 from dejavu_ros.posenet.settings import PoseNetSettings
 from dejavu_ros.town.camera import camera_mount
@@ -79,7 +80,11 @@ def load_drives(plans: list[Plan], folder: Path) -> list[Drive]:
     missing = [plan for plan in plans if not drive_file(folder, plan).exists()]
     if missing:
         with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as process:
-            process.submit(render_drives, missing, folder).result()
+            try:
+                process.submit(render_drives, missing, folder).result()
+            except BrokenProcessPool:
+                raise RenderError(f'the process that rendered drives to {folder} was killed, perhaps for want of '
+                                  'memory: start again, what is there is kept') from None
     return [read_drive(drive_file(folder, plan)) for plan in plans]
 
 

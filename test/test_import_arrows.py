@@ -33,6 +33,8 @@ ALLOWED = {
     'mapping': CORE | {'data', 'localization'},
     'evaluation': CORE | {'localization', 'matching', 'data', 'mapping'},
     'training': CORE | {'localization', 'data', 'losses', 'evaluation', 'town'},
+    'posenet': CORE | {'data', 'evaluation', 'town', 'training'},
+    'caps': CORE | {'data', 'mapping', 'matching', 'losses', 'training'},
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},
     'doctor': CORE | {'ros', 'msg'},
     'bench': CORE | {'localization', 'ros'},

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dejavu_ros import __version__
 from dejavu_ros.errors import exit_status
 
-COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'evaluate', 'evaluate-matching',
-            'extract-triplets', 'train', 'calibrate', 'town', 'map', 'demo', 'bench', 'doctor')
+COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'explore', 'evaluate', 'evaluate-matching',
+            'evaluate-hpatches', 'extract-triplets', 'train', 'train-posenet', 'train-caps', 'calibrate', 'town', 'map',
+            'demo', 'bench', 'doctor')
 
 
 def load(command: str):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dejavu_ros.matching.caps_features import CapsFeatures
 from dejavu_ros.matching.dense_features import DenseFeatures
 from dejavu_ros.matching.features import Describe, LocalDescriptors
 from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
@@ -12,8 +13,9 @@ DENSE_RATIO = 0.8  # fewest wrong matches among 0.8, 0.9 and none on validation
 
 
 def make_features(features: str, choice: FeatureChoice) -> Describe:
-    """``dvf``, ``orb``, ``sift`` or ``rootsift`` as chosen. Raises CheckpointError, ConfigError."""
-    return DenseFeatures(choice) if features == 'dvf' else LocalFeatures(features, choice.count)
+    """``dvf``, ``orb``, ``sift``, ``rootsift`` or ``caps`` as chosen. Raises CheckpointError, ConfigError."""
+    learned = {'dvf': DenseFeatures, 'caps': CapsFeatures}
+    return learned[features](choice) if features in learned else LocalFeatures(features, choice.count)
 
 
 def match(a: LocalDescriptors, b: LocalDescriptors, features: str, ratio: float = 0.0) -> np.ndarray:

@@ -6,7 +6,9 @@ import math
 from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError
 
-FEATURES = ('dvf', 'orb', 'sift', 'rootsift')
+FEATURES = ('dvf', 'orb', 'sift', 'rootsift', 'caps')
+WITHOUT_CAPS = FEATURES[:-1]  # what needs no weights of a person's own
+DENSE = ('dvf', 'caps')  # these have descriptors everywhere
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,20 +16,29 @@ class FeatureChoice:
     """Which keypoints and descriptors."""
 
     checkpoint: str = option('', 'file of weights for dvf; empty is the shipped one, random are untrained weights')
+    caps: str = option('', 'file of weights for caps, as dejavu train-caps writes it')
     device: str = option('cpu', 'torch device of the network, e.g. cpu or cuda')
-    input_side: int = option(224, 'dvf: longer side of the image that the network sees', unit='px', low=64, high=4096)
-    keypoints: str = option('corners', 'dvf: at the corners of the image (Shi-Tomasi), or everywhere on a regular grid',
+    input_side: int = option(224, 'dvf, caps: longer side of the image that the network sees', unit='px', low=64,
+                             high=4096)
+    keypoints: str = option('corners', 'dvf, caps: at the corners of the image (Shi-Tomasi), or everywhere on a '
+                                       'regular grid',
                             choices=('corners', 'grid'))
     count: int = option(1000, 'keypoints of an image, at most', low=8, high=20000)
     ratio: float = option(0.0, 'a match counts where its distance is below this share of that to the second nearest; '
                                '0: as usual for the features, 1: always', low=0.0, high=1.0)
 
 
+def check_caps(weights: str, features: list[str]) -> None:
+    """Raises ConfigError where one of the two is without the other."""
+    if bool(weights) != ('caps' in features):
+        raise ConfigError('--caps FILE and caps among --features belong together, one is missing')
+
+
 @dataclasses.dataclass(frozen=True)
 class MatchSettings(FeatureChoice):
     """Which keypoints and descriptors, and what the matches must agree with."""
 
-    features: str = option('dvf', 'Deja-Vu features of a checkpoint, or a hand-made baseline', choices=FEATURES)
+    features: str = option('dvf', 'Deja-Vu features of a checkpoint, a hand-made baseline, or CAPS', choices=FEATURES)
     model: str = option('homography', 'what matches must agree with: a plane or a turned camera (homography), any '
                                       'rigid scene (fundamental), the same with a known camera (essential)',
                         choices=('homography', 'fundamental', 'essential'))
@@ -35,8 +46,9 @@ class MatchSettings(FeatureChoice):
     intrinsics: str = option('', 'for essential: FX,FY,CX,CY of the camera of both images in their pixels')
 
     def __post_init__(self) -> None:
-        if self.features != 'dvf' and (self.checkpoint or self.keypoints == 'grid'):
+        if self.features != 'dvf' and self.checkpoint or self.features not in DENSE and self.keypoints == 'grid':
             raise ConfigError(f'--checkpoint and --keypoints grid are for dvf features, not for {self.features}')
+        check_caps(self.caps, [self.features])
         if bool(self.intrinsics) != (self.model == 'essential'):
             raise ConfigError('--intrinsics FX,FY,CX,CY and --model essential belong together, one is missing')
         if self.intrinsics:
@@ -58,7 +70,7 @@ class MatchSettings(FeatureChoice):
 class AccuracySettings(FeatureChoice):
     """Which keypoints and descriptors are measured, and on what."""
 
-    features: str = option(','.join(FEATURES), 'what to measure, separated by commas')
+    features: str = option(','.join(WITHOUT_CAPS), 'what to measure, separated by commas')
     pairs: int = option(500, 'pairs of images of a place, at most, evenly chosen', low=1, high=1000000)
     shifts: str = option('', 'folder of location_N.txt (GRIEF): by how many pixels what is seen of place N in session '
                              'i lies further right in session j (row i, column j); empty: the cameras do not move')
@@ -67,6 +79,7 @@ class AccuracySettings(FeatureChoice):
         unknown = sorted(set(self.names) - set(FEATURES))
         if unknown:
             raise ConfigError(f'--features must be some of {", ".join(FEATURES)}, got {self.features!r}')
+        check_caps(self.caps, self.names)
 
     @property
     def names(self) -> list[str]:

@@ -78,7 +78,7 @@ def test_the_same_file_twice_is_no_pair(folder, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('arguments, message', [
-    (['fixed.csv', '--features', 'orb,surf'], '--features must be some of dvf, orb, sift, rootsift, got'),
+    (['fixed.csv', '--features', 'orb,surf'], '--features must be some of dvf, orb, sift, rootsift, caps, got'),
     (['fixed.csv', '--features', 'orb', '--shifts', 'none'], 'holds no location_N.txt'),
     (['more.csv', '--features', 'orb', '--shifts', '.'], 'no shift for place 01 from session 01 to summer'),
     (['sizes.csv', '--features', 'orb'], 'differ in size, 200x150 and 100x80'),

@@ -102,8 +102,7 @@ class Trainer:
     def learn(self) -> Iterator[StepResult]:
         """Take the remaining steps; gives what each came to."""
         config, device = self.recipe.train, self.processes.device
-        draws = [step * config.accumulate + batch for step in range(self.step, self.steps) for batch in self.share]
-        batches = load(self.batches, draws, config.workers, self.places_needed(), device)
+        batches = load(self.batches, self.draws(), config.workers, self.places_needed(), device)
         bad = 0
         while self.step < self.steps:
             for group in self.optimiser.param_groups:
@@ -168,6 +167,11 @@ class Trainer:
     def views(self) -> Views:
         """What is asked of the sources for a place."""
         return views_needed(self.recipe)
+
+    def draws(self) -> list[int]:
+        """Numbers of this process's batches in the steps that remain."""
+        total = self.recipe.train.accumulate
+        return [step * total + batch for step in range(self.step, self.steps) for batch in self.share]
 
     def places_needed(self) -> int:
         """The fewest places in a batch that something can be learned from."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from tqdm import tqdm
 
 from dejavu_ros.images import load_image
@@ -48,5 +49,6 @@ class Describer:
 
     @torch.inference_mode()
     def maps(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) in [0, 1] to the dense maps (B, n, h, w) below the pooling."""
-        return self.network.maps(images)
+        """(B, 3, H, W) in [0, 1], of any size, to the dense maps (B, n, h, w) below the pooling."""
+        size = self.settings.input_height, self.settings.input_width
+        return self.network.maps(F.interpolate(images, size, mode='bilinear', antialias=True))

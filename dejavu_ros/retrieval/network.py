@@ -36,8 +36,10 @@ class DescriberNet(nn.Module):
             return self.backbone(images)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        pooled = self.pooling(self.maps(images).float())
-        return pooled if self.whitening is None else F.normalize(self.whitening(pooled), dim=1)
+        maps = self.maps(images).float()
+        with torch.autocast(maps.device.type, enabled=False):  # sums of small residuals want all their digits
+            pooled = self.pooling(maps)
+            return pooled if self.whitening is None else F.normalize(self.whitening(pooled), dim=1)
 
 
 def to_input(images: Sequence[np.ndarray], settings: DescriberSettings) -> torch.Tensor:

@@ -128,8 +128,11 @@ class RankingTrainer(Trainer):
     @torch.inference_mode()
     def describe(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) in [0, 1] to (B, D) on the CPU, in eval mode."""
-        training = self.network.training
-        descriptors = self.network.eval()(images.to(self.processes.device)).cpu()
+        training, device = self.network.training, self.processes.device
+        images = images.to(device).contiguous(memory_format=torch.channels_last)
+        self.network.eval()
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.train.bfloat16):
+            descriptors = self.network(images).float().cpu()
         self.network.train(training)
         return descriptors
 

@@ -10,9 +10,8 @@ def configure(parser) -> None:
     parser.add_argument('--map', metavar='M.dvmap', help='instead of images: describe its keyframes, by their '
                                                          'thumbnails, for the localizer\'s --describer')
     parser.add_argument('--describer', default='', metavar='FILE.pt', help='made by dejavu train-netvlad; empty is the '
-                                                                           'shipped one')
-    parser.add_argument('--backbone', default='', metavar='MODULE:CALLABLE',
-                        help='of your own, where the describer was trained over it')
+                                                                           'shipped one; FILE.pt@MODULE:CALLABLE where '
+                                                                           'it was trained over a backbone of your own')
     parser.add_argument('--device', default='cpu', help='torch device, e.g. cpu or cuda (default: cpu)')
 
 
@@ -23,7 +22,7 @@ def run(arguments) -> int:
 
     if bool(arguments.images) != bool(arguments.output) or bool(arguments.images) == bool(arguments.map):
         raise ConfigError('give either images and -o FILE.npz, or --map M.dvmap')
-    describer = Describer(load_describer(arguments.describer, arguments.backbone), arguments.device)
+    describer = Describer(load_describer(arguments.describer), arguments.device)
     print(describe_map(describer, arguments.map) if arguments.map
           else describe_images(describer, arguments.images, arguments.output))
     return 0

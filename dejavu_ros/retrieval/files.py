@@ -43,13 +43,15 @@ def save_describer(path: str | Path, network: DescriberNet, card: dict[str, Any]
         file.write(buffer.getvalue())
 
 
-def load_describer(path: str | Path = '', backbone: str = '', frozen: bool = True) -> DescriberFile:
-    """Load a file; an empty path is the shipped one.
+def load_describer(name: str | Path = '', frozen: bool = True) -> DescriberFile:
+    """Load ``FILE``; an empty name is the shipped one.
 
-    A file made over a stranger's code names it, and is loaded only where the same ``backbone`` is given: importing it
-    runs that code. Raises CheckpointError for a missing, damaged or unsafe file.
+    A file made over a stranger's code names it, and importing it runs that code: it is loaded only as
+    ``FILE@MODULE:CALLABLE``, by who trusts it. Raises CheckpointError for a missing, damaged or unsafe file.
     """
-    path = Path(path) if str(path) else default_checkpoint_path().with_name(SHIPPED)
+    before, at, after = str(name).rpartition('@')
+    file, trusted = (before, after) if at and ':' in after else (str(name), '')
+    path = Path(file) if file else default_checkpoint_path().with_name(SHIPPED)
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
         record, state = content['describer'], content['model']
@@ -60,9 +62,9 @@ def load_describer(path: str | Path = '', backbone: str = '', frozen: bool = Tru
         raise CheckpointError(f'describer {path} was made by another version: {error}') from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError):
         raise CheckpointError(f'{path} is no describer: give a file of dejavu train-netvlad') from None
-    if ':' in settings.backbone and settings.backbone != backbone:
-        raise CheckpointError(f'describer {path} runs code of {settings.backbone}: give --backbone {settings.backbone} '
-                              'to say that it is trusted')
+    if ':' in settings.backbone and settings.backbone != trusted:
+        raise CheckpointError(f'describer {path} runs code of {settings.backbone}: give {path}@{settings.backbone} to say '
+                              'that it is trusted')
     network = DescriberNet(settings, empty_backbone(settings.backbone), frozen)
     try:
         network.load_state_dict({name: value.float() if value.is_floating_point() else value

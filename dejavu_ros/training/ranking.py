@@ -45,9 +45,8 @@ class RankingTrainer(Trainer):
 
     def finish(self) -> None:
         """Write ``netvlad.pt``: the best weights, else the last ones, with whitening learnt from the sources' images."""
-        best = self.folder / ('best.pt' if self.validation else 'last.pt')
         length = self.recipe.describer.whitening
-        file = load_describer(best, self.recipe.describer.backbone)
+        file = load_describer(self.trusted(self.folder / ('best.pt' if self.validation else 'last.pt')))
         self.network, card = file.network.to(self.processes.device), file.card
         if length:
             descriptors = np.concatenate([self.describe(scaled(images)).numpy()
@@ -76,13 +75,18 @@ class RankingTrainer(Trainer):
             network = DescriberNet(settings, open_backbone(settings.backbone, recipe.ranking.weights),
                                    recipe.ranking.frozen)
         if recipe.train.start_from:
-            start = load_describer(recipe.train.start_from, settings.backbone).network
+            start = load_describer(self.trusted(recipe.train.start_from)).network
             theirs = dataclasses.replace(start.settings, whitening=0)
             if theirs != settings:
                 raise CheckpointError(f'{recipe.train.start_from} is {theirs}, the recipe asks for {settings}')
             start.whitening = None
             network.load_state_dict(start.state_dict())
         return network
+
+    def trusted(self, path: str | Path) -> str:
+        """The name of a describer over the recipe's backbone, whose code is already running."""
+        backbone = self.recipe.describer.backbone
+        return f'{path}@{backbone}' if ':' in backbone else str(path)
 
     def prepare(self) -> None:
         """Place the centroids where k-means finds the backbone's vectors; the same in every process."""

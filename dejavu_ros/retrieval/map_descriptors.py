@@ -14,9 +14,8 @@ from dejavu_ros.errors import MapError
 from dejavu_ros.files import new_file
 from dejavu_ros.images import decode_image
 from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.keyframes.schema import DESCRIBERS
 from dejavu_ros.retrieval.describer import Describer
-
-FOLDER = 'describers'
 
 
 def describe_keyframes(keyframes: KeyframeMap, describer: Describer) -> tuple[Path, int]:
@@ -32,7 +31,7 @@ def describe_keyframes(keyframes: KeyframeMap, describer: Describer) -> tuple[Pa
         images = (decode_image(keyframes.thumbnail(row), f'thumbnail {row}') for row in rows)
         new = describer.describe_all(images, len(rows))
         content = {'descriptors': np.concatenate([known[:done], new]) if done else new,
-                   'stamps_ns': keyframes.keyframes.stamps_ns}
+                   'stamps_ns': np.ascontiguousarray(keyframes.keyframes.stamps_ns)}  # safetensors ignores strides
         with new_file(path, error=MapError) as file:
             file.write(save(content))
     return path, len(rows)
@@ -52,7 +51,7 @@ def keyframe_descriptors(keyframes: KeyframeMap, identity: str) -> np.ndarray:
 
 
 def descriptor_file(keyframes: KeyframeMap, identity: str) -> Path:
-    return keyframes.path / FOLDER / f'{identity}.safetensors'
+    return keyframes.path / DESCRIBERS / f'{identity}.safetensors'
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
 from dejavu_ros.images import encode_jpeg, load_image, resize
 from dejavu_ros.town.conditions import CONDITIONS, draw_look
 from dejavu_ros.town.dataset import draw_stray, is_hidden
-from dejavu_ros.town.mesh import MATERIAL, POSITION, SHAPE, TINT, UV, VERTEX_FLOATS, Kind, Mesh, Surface
+from dejavu_ros.town.mesh import MATERIAL, NORMAL, POSITION, TINT, UV, VERTEX_FLOATS, Kind, Mesh, Surface
 from dejavu_ros.town.render import LAMPS, Renderer
 from dejavu_ros.town.textures import SIZE, Textures
 from dejavu_ros.town.wavefront import Part, read_obj
@@ -71,10 +71,10 @@ def quads(part: Part, layer: int, axes: Rotation, scale: float) -> np.ndarray:
     made[:, :, POSITION] = corners[:, [0, 1, 2, 2]]
     made[:, :, UV] = part.uv[:, [0, 1, 2, 2]]
     made[:, :, MATERIAL] = layer, Kind.MATTE, 0.0, 0.0
-    made[:, :, TINT], made[:, :, SHAPE] = part.material.colour, 0.0
+    made[:, :, TINT] = np.square(part.material.colour)  # the shaders compute with light, files mean what a screen shows
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normals, axis=1)
-    made[:, :, 3:6] = (normals / np.maximum(length, 1e-12)[:, None])[:, None]
+    made[:, :, NORMAL] = (normals / np.maximum(length, 1e-12)[:, None])[:, None]
     return made[length > 0]
 
 

@@ -41,7 +41,8 @@ def main() -> None:
     queries = np.concatenate([evenly(np.flatnonzero(views.sources == source), arguments.queries) for source in sources])
     coarse_map = CoarseMap([views.descriptors], *views.descriptors.shape[:2], extractor.grid, 1000)
     exact = views.scores(queries, views.descriptors)
-    rough = {'cells': coarse_map.similarity(views.descriptors[queries]), 'describer': descriptors[queries] @ descriptors.T}
+    rough = {'cells': coarse_map.similarity(views.descriptors[queries]),
+             'describer': descriptors[queries] @ descriptors.T}
     rows = []
     for way, similarity in rough.items():
         masked = views.masked(queries, similarity.numpy())
@@ -52,8 +53,8 @@ def main() -> None:
                          *(f'{100 * good[views.sources[queries] == source].mean():.1f}' for source in sources)])
     print(tabulate(rows, ['coarse pass', f'first of {len(files)}', *sources]))
     image = load_image(files[0])
-    print(f'{describer.identity}: {descriptors.shape[1]} values, {2 * descriptors.shape[1]} bytes a keyframe; one image '
-          f'{1e3 * seconds(lambda: describer.describe([image])):.1f} ms, beside features '
+    print(f'{describer.identity}: {descriptors.shape[1]} values, {2 * descriptors.shape[1]} bytes a keyframe; one '
+          f'image {1e3 * seconds(lambda: describer.describe([image])):.1f} ms, beside features '
           f'{1e3 * seconds(lambda: extractor.extract([image])):.1f} ms; comparing '
           f'{1e3 * seconds(lambda: descriptors @ descriptors[0]):.2f} ms, cells '
           f'{1e3 * seconds(lambda: coarse_map.similarity(views.descriptors[:1])):.2f} ms')

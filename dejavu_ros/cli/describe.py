@@ -5,8 +5,8 @@ HELP = 'one vector an image (NetVLAD, GeM), for files of images or for the keyfr
 
 def configure(parser) -> None:
     parser.add_argument('images', nargs='*', metavar='IMAGE', help='image files, or folders of them')
-    parser.add_argument('-o', '--output', metavar='FILE.npz', help='gets images (B), descriptors (B, D) float16 of unit '
-                                                                   'length, describer (its identity)')
+    parser.add_argument('-o', '--output', metavar='FILE.npz',
+                        help='gets images (B), descriptors (B, D) float16 of unit length, describer (its identity)')
     parser.add_argument('--map', metavar='M.dvmap', help='instead of images: describe its keyframes, by their '
                                                          'thumbnails, for the localizer\'s --describer')
     parser.add_argument('--describer', default='', metavar='FILE.pt', help='made by dejavu train-netvlad; empty is the '

@@ -52,7 +52,7 @@ class Method:
             self.score = partial(match_similarity, ratio=RATIOS.get(settings.features))
 
     def _torch_features(self) -> None:
-        """Dense maps of a describer or of a stranger's callable; of a describer single vectors (D, 1) where asked for."""
+        """Dense maps of a describer or of a stranger's callable; of a describer also single vectors (D, 1)."""
         settings = self.settings
         if settings.features == 'netvlad':
             describer = Describer(load_describer(settings.checkpoint), settings.device)

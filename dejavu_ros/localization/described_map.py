@@ -13,7 +13,7 @@ class DescribedMap:
     """What :class:`dejavu_ros.localization.coarse_map.CoarseMap` is, of vectors that were made for it."""
 
     def __init__(self, keyframes: KeyframeMap, identity: str, memory_limit_mb: int):
-        """Raises MapError where the map has no descriptors of that describer, ConfigError where they need more memory."""
+        """Raises MapError where the map has no descriptors of that describer, ConfigError for too little memory."""
         vectors = keyframe_descriptors(keyframes, identity)
         needed = math.ceil(4e-6 * vectors.size)
         if needed > memory_limit_mb:

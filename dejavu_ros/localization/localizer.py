@@ -31,7 +31,9 @@ class Localizer:
                  config: LocalizerConfig = LocalizerConfig()):
         self.extractor, self.config = extractor, config
         self.calibration = Calibration.of(extractor.checkpoint.card)
-        self.describer = Describer(load_describer(config.describer), str(extractor.device)) if config.describer else None
+        self.describer = None
+        if config.describer:
+            self.describer = Describer(load_describer(config.describer), str(extractor.device))
         self.set_map(keyframes)
 
     def set_map(self, keyframes: KeyframeMap | None) -> None:

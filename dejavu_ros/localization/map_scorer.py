@@ -64,9 +64,9 @@ class MapScorer:
     def score(self, query: np.ndarray, shortlist: int = 0, descriptor: np.ndarray | None = None) -> np.ndarray:
         """CX of a query (n, N) float16 with all K keyframes: (K,).
 
-        A described map also needs the query's ``descriptor`` (D,), from :meth:`shortens` on. With a ``shortlist`` shorter than the map (-1: the usual one), only that many best of the coarse map are scored
+        With a ``shortlist`` shorter than the map (-1: the usual one), only that many best of the coarse map are scored
         exactly, and a sample that tells the scale; the others keep their coarse similarity, brought to that scale and
-        cut to no more than the shortlist's median.
+        cut to no more than the shortlist's median. A described map needs the query's ``descriptor`` (D,) for that.
         """
         query = torch.from_numpy(query)
         if not self.shortens(shortlist):

@@ -3,7 +3,8 @@
 import torch
 
 
-def ranking_loss(descriptors: torch.Tensor, margin: float = 0.1, negatives: int = 10) -> tuple[torch.Tensor, torch.Tensor]:
+def ranking_loss(descriptors: torch.Tensor, margin: float = 0.1,
+                 negatives: int = 10) -> tuple[torch.Tensor, torch.Tensor]:
     """Of unit descriptors (places, 2 * s, D), s views of each place in one session, then s in another.
 
     Every view q asks: sum over its ``negatives`` nearest views n of other places of

@@ -63,8 +63,8 @@ def load_describer(name: str | Path = '', frozen: bool = True) -> DescriberFile:
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError):
         raise CheckpointError(f'{path} is no describer: give a file of dejavu train-netvlad') from None
     if ':' in settings.backbone and settings.backbone != trusted:
-        raise CheckpointError(f'describer {path} runs code of {settings.backbone}: give {path}@{settings.backbone} to say '
-                              'that it is trusted')
+        raise CheckpointError(f'describer {path} runs code of {settings.backbone}: give {path}@{settings.backbone} to '
+                              'say that it is trusted')
     network = DescriberNet(settings, empty_backbone(settings.backbone), frozen)
     try:
         network.load_state_dict({name: value.float() if value.is_floating_point() else value

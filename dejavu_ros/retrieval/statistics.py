@@ -19,13 +19,14 @@ def clusters(vectors: np.ndarray, count: int, seed: int) -> tuple[torch.Tensor, 
     Raises DataError for fewer vectors than centroids.
     """
     if len(vectors) < count:
-        raise DataError(f'{count} clusters need as many vectors, the images gave {len(vectors)}: ask for fewer clusters '
-                        'or more images')
+        raise DataError(f'{count} clusters need as many vectors, the images gave {len(vectors)}: ask for fewer '
+                        'clusters or more images')
     found = KMeans(count, n_init=1, max_iter=50, random_state=seed).fit(vectors)
+    centroids = torch.from_numpy(found.cluster_centers_).float()
     if count == 1:
-        return torch.from_numpy(found.cluster_centers_).float(), 1.0
+        return centroids, 1.0
     nearest, second = np.partition(found.transform(vectors)**2, 1, axis=1)[:, :2].T
-    return torch.from_numpy(found.cluster_centers_).float(), math.log(RATIO) / max(float((second - nearest).mean()), 1e-6)
+    return centroids, math.log(RATIO) / max(float((second - nearest).mean()), 1e-6)
 
 
 def whitening(descriptors: np.ndarray, length: int, seed: int) -> nn.Linear:

@@ -33,7 +33,7 @@ EYE = Pose(np.zeros(3), Rotation.from_matrix(BASE_R_OPTICAL).as_quat())
 
 
 class MeshWorld:
-    """What :class:`dejavu_ros.town.scene.Town` is to the renderer, of a file: static, one texture or colour a material."""
+    """What :class:`dejavu_ros.town.scene.Town` is to the renderer, of a file: one texture or colour a material."""
 
     def __init__(self, path: str | Path, poses: Sequence[Pose], up: str = 'y', scale: float = 1.0):
         """``poses`` map_T_base of the camera; ``scale`` is metres for one unit of the file, ``up`` its axis.
@@ -101,14 +101,15 @@ def render_mesh(obj: str | Path, trajectory: str | Path, output: str | Path, *, 
                 height: int = 144, hfov_deg: float = 80.0, seed: int = 0) -> int:
     """Write JPEG pictures and ``manifest.csv`` to the new folder ``output``; return the number of pictures.
 
-    A place lies every ``spacing`` metres of the path; each condition is a session that strays from it by up to ``stray``
-    metres along, half of that aside, and 4 degrees. Raises DataError, ImageError, RenderError.
+    A place lies every ``spacing`` metres of the path; each condition is a session that strays from it by up to
+    ``stray`` metres along, half of that aside, and 4 degrees. Raises DataError, ImageError, RenderError.
     """
     track = read_tum(trajectory)
     poses = [track.at(stamp, 0)[0] for stamp in track.stamps_ns]
     places = along(poses, spacing)
     if len(places) < 2:
-        raise DataError(f'{trajectory} has {len(places)} places {spacing:g} m apart: give a longer path, or less spacing')
+        raise DataError(f'{trajectory} has {len(places)} places {spacing:g} m apart: give a longer path, or less '
+                        'spacing')
     world, rows = MeshWorld(obj, poses, up, scale), []
     with new_folder(output) as folder, Renderer(world, width, height, hfov_deg) as renderer:
         for condition in conditions:
@@ -141,7 +142,8 @@ def main() -> int:
     parser.add_argument('--height', type=int, default=144, help='of the pictures (default: 144)')
     arguments = parser.parse_args()
     count = render_mesh(arguments.obj, arguments.path, arguments.output, up=arguments.up, scale=arguments.scale,
-                        spacing=arguments.spacing, stray=arguments.stray, width=arguments.width, height=arguments.height)
+                        spacing=arguments.spacing, stray=arguments.stray, width=arguments.width,
+                        height=arguments.height)
     print(f'{arguments.output}: {count} pictures with manifest.csv')
     return 0
 

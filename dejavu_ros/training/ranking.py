@@ -31,7 +31,7 @@ VECTORS = 64  # of one image's map, from which k-means learns
 
 
 class RankingTrainer(Trainer):
-    """A :class:`Trainer` of a RankingRecipe; at the end ``netvlad.pt`` has the best weights, whitened where asked for."""
+    """A :class:`Trainer` of a RankingRecipe; at the end ``netvlad.pt`` has the best weights, whitened if asked for."""
 
     def __init__(self, recipe: RankingRecipe, folder: str | Path, processes: Processes = Processes()):
         """As :class:`Trainer`."""
@@ -44,13 +44,13 @@ class RankingTrainer(Trainer):
             self.finish()
 
     def finish(self) -> None:
-        """Write ``netvlad.pt``: the best weights, else the last ones, with whitening learnt from the sources' images."""
+        """Write ``netvlad.pt``: the best weights, else the last ones, with whitening learnt from other draws."""
         length = self.recipe.describer.whitening
         file = load_describer(self.trusted(self.folder / ('best.pt' if self.validation else 'last.pt')))
         self.network, card = file.network.to(self.processes.device), file.card
         if length:
-            descriptors = np.concatenate([self.describe(scaled(images)).numpy()
-                                          for images in self.samples(self.recipe.ranking.whitening_samples, 'whitening')])
+            samples = self.samples(self.recipe.ranking.whitening_samples, 'whitening')
+            descriptors = np.concatenate([self.describe(scaled(images)).numpy() for images in samples])
             network = DescriberNet(dataclasses.replace(self.network.settings, whitening=length), self.network.backbone)
             network.pooling = self.network.pooling
             network.whitening = whitening(descriptors, length, self.recipe.train.seed)
@@ -141,13 +141,14 @@ class RankingTrainer(Trainer):
         return descriptors
 
     def measure(self, part: ValidationSet) -> dict:
-        settings = self.network.settings
-        starts = tqdm(range(0, len(part.rows), BATCH), f'validation on {part.name}', leave=False, disable=None)
-        descriptors = torch.cat([self.describe(to_input([load_image(row.image) for row in part.rows[start:start + BATCH]],
-                                                        settings)) for start in starts])
+        found = []
+        for start in tqdm(range(0, len(part.rows), BATCH), f'validation on {part.name}', leave=False, disable=None):
+            images = [load_image(row.image) for row in part.rows[start:start + BATCH]]
+            found.append(self.describe(to_input(images, self.network.settings)))
+        descriptors = torch.cat(found)
         return part.figures((descriptors @ descriptors.T).numpy())
 
     def write(self, name: str, card: dict) -> None:
         train = {name: value for name, value in card['recipe']['train'].items() if name not in UNUSED}
-        card = {**card, 'recipe': {**card['recipe'], 'train': train, 'ranking': dataclasses.asdict(self.recipe.ranking)}}
-        save_describer(self.folder / name, self.network, card)
+        recipe = {**card['recipe'], 'train': train, 'ranking': dataclasses.asdict(self.recipe.ranking)}
+        save_describer(self.folder / name, self.network, {**card, 'recipe': recipe})

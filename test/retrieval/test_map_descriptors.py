@@ -77,7 +77,8 @@ def test_images_become_descriptors_in_a_file(tmp_path, describer_file):
     descriptors = content['descriptors']
     assert list(content['images']) == [*named[:2], f'{tmp_path}/more/1.jpg'] and descriptors.shape == (3, 8 * 48)
     assert str(content['describer']) == load_describer(describer_file).identity
-    np.testing.assert_allclose(descriptors.astype(float) @ descriptors[1], [descriptors[0] @ descriptors[1], 1, 1], atol=2e-2)
+    np.testing.assert_allclose(descriptors.astype(float) @ descriptors[1], [descriptors[0] @ descriptors[1], 1, 1],
+                               atol=2e-2)
 
 
 def test_only_new_keyframes_are_described(road, extractor, describer_file, capsys):
@@ -89,7 +90,7 @@ def test_only_new_keyframes_are_described(road, extractor, describer_file, capsy
     with MapWriter.append(road, extractor.record, extractor.checkpoint.identity) as writer:
         add_session(writer, extractor, 'two', range(3))
     with KeyframeMap.open(road) as content:
-        with pytest.raises(MapError, match=f'describes {PLACES} keyframes, not the {PLACES + 3} .* dejavu describe --map'):
+        with pytest.raises(MapError, match=f'describes {PLACES} keyframes, not the {PLACES + 3} .* dejavu describe'):
             keyframe_descriptors(content, describer.identity)
         path, new = describe_keyframes(content, describer)
         assert new == 3

@@ -39,7 +39,8 @@ def test_gem_lies_between_the_mean_and_the_maximum(maps):
     layer = GeM(6)
     for power, expected in ((1.0, positive.mean((2, 3))), (400.0, positive.amax((2, 3)))):
         layer.power.data.fill_(power)
-        torch.testing.assert_close(layer(positive.double()), F.normalize(expected, dim=1).double(), atol=0.01, rtol=0.02)
+        found = layer(positive.double())
+        torch.testing.assert_close(found, F.normalize(expected, dim=1).double(), atol=0.01, rtol=0.02)
 
 
 @pytest.mark.parametrize('layer', [NetVLAD(4, 3), GeM(4)])
@@ -70,7 +71,8 @@ def test_k_means_finds_the_groups_and_assigns_sharply():
 
 def test_whitening_leaves_uncorrelated_values_of_unit_variance():
     rng = np.random.default_rng(0)
-    descriptors = (rng.normal(size=(500, 20)) * np.linspace(0.1, 3, 20) @ rng.normal(size=(20, 20)) + 5).astype(np.float32)
+    descriptors = rng.normal(size=(500, 20)) * np.linspace(0.1, 3, 20) @ rng.normal(size=(20, 20)) + 5
+    descriptors = descriptors.astype(np.float32)
     white = whitening(descriptors, 6, 0)(torch.from_numpy(descriptors)).detach().numpy()
     np.testing.assert_allclose(np.cov(white.T), np.eye(6), atol=0.02)
     with pytest.raises(DataError, match='whitening to 20 needs more'):

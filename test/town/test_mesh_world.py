@@ -21,7 +21,7 @@ needs_egl = pytest.mark.skipif(find_library('EGL') is None, reason='no EGL here:
 
 @pytest.fixture
 def street(tmp_path):
-    """A lane along x between coloured blocks and a textured wall, y up as most files have it: (x, y, z) is (x, z, -y)."""
+    """A lane along x between coloured blocks and a textured wall; y is up, as most files have it."""
     rng = np.random.default_rng(0)
     lines = ['mtllib street.mtl', 'v -20 0 20', 'v 90 0 20', 'v 90 0 -20', 'v -20 0 -20', 'usemtl ground', 'f 1 2 3 4']
     materials = ['newmtl ground', 'Kd 0.4 0.4 0.42']
@@ -34,7 +34,8 @@ def street(tmp_path):
             lines += [f'v {" ".join(map(str, corner))}' for corner in corners]
             lines += [f'usemtl {name}', 'f -4 -3 -2 -1' if side > 0 else 'f -1 -2 -3 -4']
     materials += ['newmtl board', 'map_Kd -s 1 1 board.png']
-    cv2.imwrite(str(tmp_path / 'board.png'), np.kron(rng.integers(0, 255, (8, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8))
+    board = np.kron(rng.integers(0, 255, (8, 8, 3)), np.ones((8, 8, 1)))
+    cv2.imwrite(str(tmp_path / 'board.png'), board.astype(np.uint8))
     lines += ['vt 0 0', 'vt 1 0', 'vt 1 1', 'vt 0 1', 'v 85 0 7', 'v 85 0 -7', 'v 85 8 -7', 'v 85 8 7', 'usemtl board',
               'f -4/1 -3/2/ -2/3 -1/4  # across the end']
     (tmp_path / 'street.obj').write_text('\n'.join(lines) + '\n')

@@ -86,7 +86,8 @@ def test_a_run_leaves_a_describer_with_its_card(tmp_path, recipe_file, capsys):
     np.testing.assert_allclose(np.linalg.norm(descriptors.astype(float), axis=1), 1, atol=1e-3)
     evaluate = ['evaluate', '--manifest', 'set.csv', '-o', 'out', '--features', 'netvlad', '--similarity', 'descriptor']
     assert main([*evaluate, '--checkpoint', 'run/netvlad.pt']) == 1
-    assert 'runs code of fast_nets:Blocks: give run/netvlad.pt@fast_nets:Blocks' in capsys.readouterr().err, 'no code is run unasked'
+    error = capsys.readouterr().err
+    assert 'runs code of fast_nets:Blocks: give run/netvlad.pt@fast_nets:Blocks' in error, 'no code is run unasked'
     assert main([*evaluate, '--checkpoint', 'run/netvlad.pt@fast_nets:Blocks']) == 0
     metrics = json.loads((tmp_path / 'out/metrics.json').read_text())
     assert metrics['checkpoint'] == file.identity

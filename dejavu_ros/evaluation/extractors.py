@@ -1,59 +1,24 @@
-"""Features from anywhere: a torch callable named by its import path, such as ``mypackage.nets:extract``.
+"""Features from anywhere: a torch callable of dense maps, see :mod:`dejavu_ros.nn.foreign`."""
 
-It takes one image as a float tensor (1, 3, H, W), RGB in [0, 1], and returns a dense map (1, n, h, w). A class is made
-without arguments, once.
-"""
-
-import importlib
-import inspect
-import os
-import sys
-import traceback
 from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dejavu_ros.errors import ConfigError, DataError
+from dejavu_ros.errors import DataError
 from dejavu_ros.images import resize
-
-
-def load_extractor(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The callable that ``MODULE:NAME`` names, the module also sought in the current folder.
-
-    Raises ConfigError where it cannot be had.
-    """
-    module, _, attribute = name.partition(':')
-    if not module or not attribute:
-        raise ConfigError(f'features {name!r}: give dvf, orb, sift, rootsift, or MODULE:CALLABLE of your own')
-    sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-        found = found() if inspect.isclass(found) else found
-    except Exception as error:  # whatever a stranger's module raises
-        raise ConfigError(f'features {name!r} cannot be loaded: {failure(error)}') from None
-    finally:
-        sys.path.remove(os.getcwd())
-    if not callable(found):
-        raise ConfigError(f'features {name!r}: {module} has no {attribute} that can be called')
-    return found
-
-
-def failure(error: Exception) -> str:
-    """What was raised, and where, in one line."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return f'{type(error).__name__}: {" ".join(str(error).split())[:200]} ({where.filename} line {where.lineno})'
+from dejavu_ros.nn.foreign import failure
 
 
 class TorchFeatures:
     """Dense features of a callable, for images reduced to ``max_width``, in maps reduced to ``max_grid``."""
 
-    def __init__(self, name: str, max_width: int, max_grid: int, device: str):
-        """Raises ConfigError where ``name`` is no import path of a callable."""
+    def __init__(self, name: str, extract: Callable[[torch.Tensor], torch.Tensor], max_width: int, max_grid: int,
+                 device: str):
         self.name, self.max_width, self.max_grid, self.device = name, max_width, max_grid, device
         self.channels: int | None = None
-        self.extract = load_extractor(name)
+        self.extract = extract
         if isinstance(self.extract, torch.nn.Module):
             self.extract.eval().to(device)
 

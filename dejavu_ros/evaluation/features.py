@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from dejavu_ros.evaluation.extractors import TorchFeatures
@@ -16,7 +17,10 @@ from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.nn.foreign import load_extractor
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
+from dejavu_ros.retrieval.describer import Describer
+from dejavu_ros.retrieval.files import load_describer
 
 
 class Method:
@@ -37,14 +41,28 @@ class Method:
             self.describe: Callable[[np.ndarray], np.ndarray] = LocalFeatures(settings.features, settings.keypoints,
                                                                               settings.max_width).describe
         else:
-            foreign = TorchFeatures(settings.features, settings.max_width, settings.max_grid, settings.device)
-            self.dense, self.describe = foreign.dense, foreign.describe
-        if settings.similarity == 'cx':
+            self._torch_features()
+        if settings.similarity == 'descriptor':
+            self.symmetric, self.score = True, product
+        elif settings.similarity == 'cx':
             self.symmetric = contextual.symmetric
             self.score: Score = partial(contextual_similarity, settings=contextual)
         else:
             self.symmetric = True
             self.score = partial(match_similarity, ratio=RATIOS.get(settings.features))
+
+    def _torch_features(self) -> None:
+        """Dense maps of a describer or of a stranger's callable; of a describer also single vectors (D, 1)."""
+        settings = self.settings
+        if settings.features == 'netvlad':
+            describer = Describer(load_describer(settings.checkpoint), settings.device)
+            extract, self.checkpoint = describer.maps, describer.identity
+        else:
+            extract = load_extractor(settings.features)
+        maps = TorchFeatures(settings.features, extract, settings.max_width, settings.max_grid, settings.device)
+        self.dense, self.describe = maps.dense, maps.describe
+        if settings.similarity == 'descriptor':
+            self.describe = lambda image: describer.describe([image])[0][:, None]
 
     def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
         """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""
@@ -61,3 +79,8 @@ class Method:
         """(Q, K) similarity."""
         return similarity_matrix(self.descriptors(queries), self.descriptors(keyframes), self.score,
                                  self.settings.device)
+
+
+def product(query: torch.Tensor, keyframes: torch.Tensor) -> torch.Tensor:
+    """Of unit vectors (D, 1) and (K, D, 1): (K,)."""
+    return (keyframes.float() * query.float()).sum((1, 2))

@@ -30,7 +30,7 @@ def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> t
     metrics = retrieval_metrics(rows, similarity, settings.radius)
     metrics |= {'features': settings.features, 'similarity': settings.similarity, 'centre': settings.centre,
                 'checkpoint': method.checkpoint,
-                'checkpoint_file': settings.checkpoint or 'shipped' if settings.features == 'dvf' else None,
+                'checkpoint_file': settings.checkpoint or 'shipped' if method.checkpoint else None,
                 'radius': settings.radius or None, 'map': settings.map or None,
                 'recall_by_condition': recall_by_condition(rows, similarity, settings.map, settings.radius)
                 if settings.map else None,

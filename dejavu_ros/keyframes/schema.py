@@ -10,6 +10,7 @@ from dejavu_ros.errors import MapError
 
 DATABASE = 'map.sqlite'
 DESCRIPTORS = 'descriptors'
+DESCRIBERS = 'describers'  # made again at any time, see dejavu_ros.retrieval.map_descriptors
 APPLICATION_ID = 0x44764D70  # 'DvMp' in the file's header, so that `file` and readers tell it from other databases
 VERSION = 1
 

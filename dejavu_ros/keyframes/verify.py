@@ -10,7 +10,7 @@ import numpy as np
 from dejavu_ros.errors import MapError
 from dejavu_ros.files import leftovers
 from dejavu_ros.keyframes.keyframe_map import KeyframeMap
-from dejavu_ros.keyframes.schema import DATABASE, DESCRIPTORS, connect, map_folder
+from dejavu_ros.keyframes.schema import DATABASE, DESCRIBERS, DESCRIPTORS, connect, map_folder
 from dejavu_ros.keyframes.shards import Shard, checksum, open_shard
 
 
@@ -92,7 +92,7 @@ def _check_shard(content: KeyframeMap, shard: Shard) -> Iterator[Finding]:
 def _stray_files(content: KeyframeMap) -> Iterator[Finding]:
     known = {shard.file for shard in content.shard_table}
     stray = leftovers(content.path)
-    stray += [entry for entry in content.path.glob('*') if entry.name not in (DATABASE, DESCRIPTORS)]
+    stray += [entry for entry in content.path.glob('*') if entry.name not in (DATABASE, DESCRIPTORS, DESCRIBERS)]
     stray += [entry for entry in (content.path / DESCRIPTORS).glob('*') if entry.name not in known]
     for entry in sorted(stray):
         yield Finding(f'{entry} is not part of the map: left by an interrupted writer, unless one is running',

@@ -20,6 +20,8 @@ class LocalizerConfig:
     shortlist: int = option(-1, 'keyframes scored exactly after a coarse pass over the map (0: the whole map exactly; '
                                 '-1: a twentieth of it, 1000 at least)',
                             low=-1, high=1000000)
+    describer: str = option('', 'file of dejavu train-netvlad that makes the coarse pass, on a map that dejavu '
+                                'describe --map has seen (empty: the map\'s own features, averaged)')
     memory_limit_mb: int = option(256, 'memory for the coarse copy of the map, which gets coarser in a larger map; '
                                        'the rest stays on the disk',
                                   unit='MB', low=1, high=1000000)

@@ -18,6 +18,8 @@ from dejavu_ros.localization.places import Place, PlaceIndex
 from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
 from dejavu_ros.localization.verification import count_inliers
 from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.retrieval.describer import Describer
+from dejavu_ros.retrieval.files import load_describer
 
 AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes the frame ambiguous
 
@@ -29,6 +31,9 @@ class Localizer:
                  config: LocalizerConfig = LocalizerConfig()):
         self.extractor, self.config = extractor, config
         self.calibration = Calibration.of(extractor.checkpoint.card)
+        self.describer = None
+        if config.describer:
+            self.describer = Describer(load_describer(config.describer), str(extractor.device))
         self.set_map(keyframes)
 
     def set_map(self, keyframes: KeyframeMap | None) -> None:
@@ -37,7 +42,8 @@ class Localizer:
             raise MapError(f'map {keyframes.name} was made with checkpoint {keyframes.checkpoint_id}, this is '
                            f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
         if keyframes is not None and len(keyframes):
-            self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb)
+            self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb,
+                                    self.describer.identity if self.describer else '')
             self.places = PlaceIndex(keyframes, self.config)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
             self.filter = SequenceFilter(keyframes.positions, keyframes.quaternions, self.config)
@@ -71,13 +77,18 @@ class Localizer:
         except ImageError as error:
             return rejected(stamp_ns, outcome.BAD_IMAGE, str(error))
         query = self.extractor.extract([image])[0]
-        estimate = self.locate(query, stamp_ns, odometry)
+        described = self.describer and self.scorer.shortens(self.config.shortlist)
+        estimate = self.locate(query, stamp_ns, odometry, self.describer.describe([image])[0] if described else None)
         return dataclasses.replace(estimate, latency_ms=(time.perf_counter() - started) * 1e3)
 
-    def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> Estimate:
-        """As :meth:`process`, from the features (n, N) float16 of a frame on; there must be a map with keyframes."""
+    def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None,
+               descriptor: np.ndarray | None = None) -> Estimate:
+        """As :meth:`process`, from the features (n, N) float16 of a frame on; there must be a map with keyframes.
+
+        ``descriptor`` (D,) is needed with a describer where the map is longer than the shortlist.
+        """
         started = time.perf_counter()
-        scores = self.scorer.score(query, self.config.shortlist)
+        scores = self.scorer.score(query, self.config.shortlist, descriptor)
         if not np.isfinite(scores).all():
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
         alone, belief = self.beliefs(scores, stamp_ns, odometry)

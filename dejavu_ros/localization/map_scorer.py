@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.coarse_map import CoarseMap
+from dejavu_ros.localization.described_map import DescribedMap
 from dejavu_ros.localization.observation import Calibration, background
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import contextual_similarity
@@ -22,15 +23,17 @@ SHARE, SHORTEST = 20, 1000  # the usual shortlist: a twentieth of the map, but s
 class MapScorer:
     """The descriptors of one map, ready to be compared with queries."""
 
-    def __init__(self, keyframes: KeyframeMap, extractor: FeatureExtractor, memory_limit_mb: int):
+    def __init__(self, keyframes: KeyframeMap, extractor: FeatureExtractor, memory_limit_mb: int, describer: str = ''):
         """Take a map with keyframes; ``memory_limit_mb`` is for its coarse copy.
 
-        Raises ConfigError where the copy does not fit into that.
+        With the identity of a ``describer``, that is what it says of the keyframes. Raises ConfigError where the copy
+        does not fit into the memory, MapError where the map was not described.
         """
         self.settings = extractor.checkpoint.contextual
         self.shards = [mapped(shard) for _, shard in keyframes.shards()]
         self.starts = np.cumsum([0, *(len(shard) for shard in self.shards)])
-        self.coarse = CoarseMap(self.shards, len(self), extractor.channels, extractor.grid, memory_limit_mb)
+        self.coarse = (DescribedMap(keyframes, describer, memory_limit_mb) if describer else
+                       CoarseMap(self.shards, len(self), extractor.channels, extractor.grid, memory_limit_mb))
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -48,20 +51,29 @@ class MapScorer:
         """Rows of up to ``count`` keyframes, evenly over the map."""
         return np.unique(np.linspace(0, len(self) - 1, count).round().astype(int))
 
+    @property
+    def usual(self) -> int:
+        """Keyframes of the usual shortlist."""
+        return max(SHORTEST, len(self) // SHARE)
+
+    def shortens(self, shortlist: int) -> bool:
+        """Whether a ``shortlist`` (-1: the usual one) leaves out any keyframe."""
+        return 0 < (self.usual if shortlist < 0 else shortlist) < len(self)
+
     @torch.inference_mode()
-    def score(self, query: np.ndarray, shortlist: int = 0) -> np.ndarray:
+    def score(self, query: np.ndarray, shortlist: int = 0, descriptor: np.ndarray | None = None) -> np.ndarray:
         """CX of a query (n, N) float16 with all K keyframes: (K,).
 
         With a ``shortlist`` shorter than the map (-1: the usual one), only that many best of the coarse map are scored
         exactly, and a sample that tells the scale; the others keep their coarse similarity, brought to that scale and
-        cut to no more than the shortlist's median.
+        cut to no more than the shortlist's median. A described map needs the query's ``descriptor`` (D,) for that.
         """
-        if shortlist < 0:
-            shortlist = max(SHORTEST, len(self) // SHARE)
         query = torch.from_numpy(query)
-        if not 0 < shortlist < len(self):
+        if not self.shortens(shortlist):
             return np.concatenate([contextual_similarity(query, shard, self.settings).numpy() for shard in self.shards])
-        coarse = self.coarse.similarity(query[None])[0].numpy()
+        shortlist = self.usual if shortlist < 0 else shortlist
+        brief = query if descriptor is None else torch.from_numpy(descriptor)
+        coarse = self.coarse.similarity(brief[None])[0].numpy()
         best = np.argpartition(-coarse, shortlist)[:shortlist]
         sample = self.spread(sampled(shortlist))
         rows = np.concatenate([best, sample])
@@ -85,7 +97,7 @@ class MapScorer:
                            apart[:, learnt], calibration.mean)
         if len(learnt) == len(self):
             return exact
-        similarity = self.coarse.similarity(self[references]).numpy()
+        similarity = (self.coarse.vectors[references] @ self.coarse.vectors.T).numpy()
         coarse = background(similarity, apart, float(np.median(similarity)))
         deviation = coarse - coarse[learnt].mean()
         slope = (deviation[learnt] @ exact) / max(deviation[learnt] @ deviation[learnt], 1e-12)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from dejavu_ros.errors import CheckpointError, DataError
@@ -25,6 +26,7 @@ from dejavu_ros.training.sources import Batches, open_source
 from dejavu_ros.training.state import load_state, save_state
 from dejavu_ros.training.step import StepResult, train_step
 from dejavu_ros.training.validation import ValidationSet
+from dejavu_ros.training.views import Views
 
 
 class Trainer:
@@ -49,10 +51,9 @@ class Trainer:
         if config.epochs:
             samples = config.epochs * sum(source.n_places for source in sources)
             self.steps = math.ceil(samples / (config.places * config.accumulate))
-        self.batches = Batches(sources, config.places, views_needed(recipe), config.seed,
-                               self.steps * config.accumulate)
+        self.batches = Batches(sources, config.places, self.views(), config.seed, self.steps * config.accumulate)
         self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
-        self.network = initial_network(recipe).to(processes.device, memory_format=torch.channels_last)
+        self.network = self.initial_network().to(processes.device, memory_format=torch.channels_last)
         self.network.train(not config.frozen_norm)  # which is all that training mode changes in this network
         self.optimiser = make_optimiser(self.network, config)
         self.step, self.best, self.figures, self.seconds = 0, -math.inf, [], 0.0
@@ -63,6 +64,8 @@ class Trainer:
             self.optimiser.load_state_dict(state['optimiser'])
             self.step, self.best, self.figures = state['step'], state['best'], json.loads(state['figures'])
             self.seconds = state['seconds']
+        else:
+            self.prepare()
 
     def run(self) -> None:
         """Train to the recipe's last step, from wherever the folder's state stands.
@@ -99,15 +102,13 @@ class Trainer:
     def learn(self) -> Iterator[StepResult]:
         """Take the remaining steps; gives what each came to."""
         config, device = self.recipe.train, self.processes.device
-        draws = [step * config.accumulate + batch for step in range(self.step, self.steps) for batch in self.share]
-        batches = load(self.batches, draws, config.workers, places_needed(config), device)
+        batches = load(self.batches, self.draws(), config.workers, self.places_needed(), device)
         bad = 0
         while self.step < self.steps:
             for group in self.optimiser.param_groups:
                 group['lr'] = learning_rate(config, self.step, self.steps)
             result = train_step(self.network, self.optimiser, list(itertools.islice(batches, len(self.share))),
-                                lambda batch: cost(self.network, batch, self.recipe),
-                                self.processes)
+                                self.cost, self.processes)
             self.step += 1
             yield result
             bad = bad + 1 if result.bad else 0
@@ -135,9 +136,7 @@ class Trainer:
         """Measure on every validation manifest; the mean cross-season AUC chooses the best weights."""
         if not self.validation:
             return
-        features, contextual, device = self.recipe.features, self.recipe.contextual, self.processes.device
-        self.figures = [{'step': self.step, **part.measure(self.network, features, contextual, device)}
-                        for part in self.validation]
+        self.figures = [{'step': self.step, **self.measure(part)} for part in self.validation]
         log.write(self.step, validation=self.figures)
         for row in self.figures:
             log.curve(self.step, f'auc/{row["name"]}', row['cross_session_auc'])
@@ -157,11 +156,44 @@ class Trainer:
         self.export('last.pt')
 
     def export(self, name: str) -> None:
-        """The weights as a checkpoint, with the latest figures, the step they were measured at, and how it was made."""
-        card = {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
-                'made': provenance(self.processes, self.seconds),
-                'recipe': {'train': dataclasses.asdict(self.recipe.train),
-                           'sources': [dataclasses.asdict(source) for source in self.recipe.sources]}}
+        """The weights as a file, with the latest figures, the step they were measured at, and how it was made."""
+        self.write(name, {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
+                          'made': provenance(self.processes, self.seconds),
+                          'recipe': {'train': dataclasses.asdict(self.recipe.train),
+                                     'sources': [dataclasses.asdict(source) for source in self.recipe.sources]}})
+
+    # What is particular to features under contextual similarity; a training of something else has its own.
+
+    def views(self) -> Views:
+        """What is asked of the sources for a place."""
+        return views_needed(self.recipe)
+
+    def draws(self) -> list[int]:
+        """Numbers of this process's batches in the steps that remain."""
+        total = self.recipe.train.accumulate
+        return [step * total + batch for step in range(self.step, self.steps) for batch in self.share]
+
+    def places_needed(self) -> int:
+        """The fewest places in a batch that something can be learned from."""
+        return places_needed(self.recipe.train)
+
+    def initial_network(self) -> nn.Module:
+        """Random weights of the recipe's seed, or those of the checkpoint to start from."""
+        return initial_network(self.recipe)
+
+    def prepare(self) -> None:
+        """What a fresh network, already on its device, needs before the first step."""
+
+    def cost(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss of a batch with gradients, and the share of places told apart right."""
+        return cost(self.network, batch, self.recipe)
+
+    def measure(self, part: ValidationSet) -> dict:
+        """The figures of a validation set, its ``name`` among them."""
+        return part.measure(self.network, self.recipe.features, self.recipe.contextual, self.processes.device)
+
+    def write(self, name: str, card: dict) -> None:
+        """The network's weights as a file of the folder."""
         save_checkpoint(self.folder / name, self.network, self.recipe.features, self.recipe.contextual, card)
 
 

@@ -3,13 +3,15 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dejavu_ros.config import build, load_yaml
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.nn.features import FeatureSettings
 from dejavu_ros.ops.contextual import ContextualSettings
 from dejavu_ros.training.config import SourceConfig, TrainConfig
+
+R = TypeVar('R')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,13 +25,14 @@ class Recipe:
     validation: tuple[str, ...]
 
 
-def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
-    """Read a YAML recipe; ``overrides`` replace values of its ``train`` part, ``steps`` also its ``epochs``.
+def load_recipe(path: str | Path, kind: type[R] = Recipe, **overrides: Any) -> R:
+    """Read a YAML recipe of a ``kind``.
 
-    Relative manifests start at the current folder. Raises ConfigError naming what is unknown or missing.
+    ``overrides`` replace values of its ``train`` part, ``steps`` also its ``epochs``. Relative manifests start at the current folder. Raises ConfigError naming what is unknown or missing.
     """
     content = load_yaml(path)
-    unknown = set(content) - {'train', 'features', 'contextual', 'sources', 'validation'}
+    parts = {field.name: field.type for field in dataclasses.fields(kind)}
+    unknown = set(content) - set(parts)
     if unknown:
         raise ConfigError(f'{path}: unknown part {", ".join(sorted(unknown))}')
     sources = content.get('sources')
@@ -38,11 +41,10 @@ def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
     validation = content.get('validation') or []
     if not isinstance(validation, list):
         raise ConfigError(f'{path}: validation must be a list of manifests')
-    train = {**(content.get('train') or {}), **overrides}
+    content['train'] = {**(content.get('train') or {}), **overrides}
     if 'steps' in overrides and 'epochs' not in overrides:
-        train.pop('epochs', None)
-    return Recipe(build(TrainConfig, train),
-                  build(FeatureSettings, content.get('features') or {}),
-                  build(ContextualSettings, content.get('contextual') or {}),
-                  tuple(build(SourceConfig, source) for source in sources),
-                  tuple(str(manifest) for manifest in validation))
+        content['train'].pop('epochs', None)
+    return kind(**{name: build(part, content.get(name) or {}) for name, part in parts.items()
+                   if name not in ('sources', 'validation')},
+                sources=tuple(build(SourceConfig, source) for source in sources),
+                validation=tuple(str(manifest) for manifest in validation))

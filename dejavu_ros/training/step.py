@@ -55,7 +55,7 @@ def train_step(network: nn.Module, optimiser: torch.optim.Optimizer, batches: Se
     A step whose loss or gradient is not finite changes nothing.
     """
     total = len(batches) * processes.count
-    buffers = list(network.buffers())
+    buffers = [buffer for module in network.modules() if module.training for buffer in module.buffers(recurse=False)]
     before = [buffer.clone() for buffer in buffers]
     statistics = [torch.zeros_like(buffer) for buffer in buffers if buffer.is_floating_point()]
     optimiser.zero_grad(set_to_none=True)
@@ -67,7 +67,7 @@ def train_step(network: nn.Module, optimiser: torch.optim.Optimizer, batches: Se
         for mean, buffer in zip(statistics, (buffer for buffer in buffers if buffer.is_floating_point())):
             mean += buffer / total
         results.append(BatchResult(loss.item(), right.item(), batch['source'], tuple(batch['skipped'])))
-    gradients = [parameter.grad for parameter in network.parameters()]
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.requires_grad]
     processes.add(gradients + statistics)
     norm = torch.stack([gradient.norm() for gradient in gradients]).norm().item()
     result = StepResult(processes.gather(results), norm)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -40,8 +41,14 @@ class ValidationSet:
                 grids.append(to_grid(network, batch.contiguous(memory_format=torch.channels_last), features))
         network.train(training)
         vectors = torch.cat(grids).float().flatten(2)
-        similarity = contextual_similarity(vectors, vectors, contextual)
-        figures = retrieval_metrics(self.rows, similarity.cpu().numpy())
+        return self.figures(contextual_similarity(vectors, vectors, contextual).cpu().numpy())
+
+    def figures(self, similarity: np.ndarray) -> dict:
+        """``name`` and the :func:`retrieval_metrics` of a similarity (B, B) of the images.
+
+        Raises DataError where the set cannot say how well seasons are bridged.
+        """
+        figures = retrieval_metrics(self.rows, similarity)
         if figures['cross_session_auc'] is None:
             raise DataError(f'validation set {self.name} has no two sessions that share a place and hold another one: '
                             'there is nothing to choose weights by')

@@ -188,14 +188,16 @@ def test_an_extractor_of_ones_own(manifest, foreign, tmp_path, name, similarity)
 def test_fine_maps_are_averaged(manifest, foreign, tmp_path):
     """A map as large as the image would take forever to compare."""
     from dejavu_ros.evaluation.extractors import TorchFeatures
+    from dejavu_ros.nn.foreign import load_extractor
     image = np.random.default_rng(0).integers(0, 256, (48, 200, 3), np.uint8)
-    dense = TorchFeatures(f'{foreign}:fine', max_width=100, max_grid=32, device='cpu').dense(image)
+    fine = load_extractor(f'{foreign}:fine')
+    dense = TorchFeatures('fine', fine, max_width=100, max_grid=32, device='cpu').dense(image)
     assert dense.shape == (3, 24, 32)
     np.testing.assert_allclose(np.linalg.norm(dense.astype(np.float32), axis=0), 1, atol=1e-3)
 
 
 @pytest.mark.parametrize('name, message', [
-    ('surf', 'give dvf, orb, sift, rootsift, or MODULE:CALLABLE'), ('no_such_module:net', 'No module named'),
+    ('surf', 'give dvf, netvlad, orb, sift, rootsift, or MODULE:CALLABLE'), ('no_such_module:net', 'No module named'),
     ('{}:none', 'has no none that can be called'), ('{}:torch', 'has no torch that can be called'),
     ('{}:Unfinished', "no attribute 'layers'"), ('{}:Unfinished', '{}.py line 24)'),
     ('{}:fickle', 'n = 2 for one image and 1'), ('{}:flat', 'must return a dense map'),
@@ -245,8 +247,10 @@ def test_bad_input_is_one_line_and_writes_nothing(manifest, checkpoint, tmp_path
     assert 'no manifest' in failure(capsys, '--manifest', tmp_path / 'none.csv', '-o', target)
     assert 'no checkpoint' in failure(capsys, '--manifest', manifest, '-o', target, '--checkpoint',
                                       tmp_path / 'none.pt')
-    assert 'is for dvf features' in failure(capsys, '--manifest', manifest, '--features', 'orb', '--checkpoint',
-                                            checkpoint, '-o', target)
+    assert 'is for dvf or netvlad features' in failure(capsys, '--manifest', manifest, '--features', 'orb',
+                                                       '--checkpoint', checkpoint, '-o', target)
+    assert 'descriptor is for netvlad, not for dvf' in failure(capsys, '--manifest', manifest, '-o', target,
+                                                               '--similarity', 'descriptor')
     assert 'no session dusk to be the map; there are: evening, morning, noon' in failure(
         capsys, '--manifest', manifest, '--features', 'orb', '--map', 'dusk', '-o', target)
     assert 'radius must be' in failure(capsys, '--manifest', manifest, '--radius', -1, '-o', target)

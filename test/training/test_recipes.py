@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from dejavu_ros.config import markdown
+from dejavu_ros.retrieval.settings import DescriberSettings
 from dejavu_ros.training.config import TrainConfig
 from dejavu_ros.training.objective import views_needed
+from dejavu_ros.training.ranking_config import RankingConfig, RankingRecipe
 from dejavu_ros.training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -28,3 +30,10 @@ def test_the_papers_recipe_is_that_of_the_paper():
 
 def test_docs_list_the_options():
     assert markdown(TrainConfig) in (ROOT / 'docs/training.md').read_text()
+
+
+def test_the_describers_recipe_and_its_docs():
+    recipe = load_recipe(ROOT / 'config/netvlad.yaml', RankingRecipe)
+    assert recipe.train.margin == 0.1 and recipe.sources and recipe.validation
+    docs = (ROOT / 'docs/netvlad.md').read_text()
+    assert markdown(DescriberSettings) in docs and markdown(RankingConfig) in docs

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from dejavu_ros.errors import CheckpointError, DataError
 from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
+from dejavu_ros.nn.families import FAMILIES, family_of
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.logs import TrainingLog
 from dejavu_ros.training.objective import cost, places_needed, views_needed
@@ -24,6 +25,7 @@ from dejavu_ros.training.recipe import Recipe
 from dejavu_ros.training.sources import Batches, open_source
 from dejavu_ros.training.state import load_state, save_state
 from dejavu_ros.training.step import StepResult, train_step
+from dejavu_ros.training.teacher import Teacher
 from dejavu_ros.training.validation import ValidationSet
 
 
@@ -38,7 +40,7 @@ class Trainer:
         """Takes up ``folder/state.pt`` where there is one.
 
         Raises DataError for unusable sources or validation sets, or a state of another recipe; CheckpointError for
-        unusable weights to start from; ConfigError where the processes cannot share a step's batches evenly.
+        unusable weights to start or learn from; ConfigError where the processes cannot share a step's batches evenly.
         """
         self.recipe, self.folder, self.processes = recipe, Path(folder), processes
         config = recipe.train
@@ -54,6 +56,7 @@ class Trainer:
         self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
         self.network = initial_network(recipe).to(processes.device, memory_format=torch.channels_last)
         self.network.train(not config.frozen_norm)  # which is all that training mode changes in this network
+        self.teacher = Teacher(recipe, processes.device) if config.teacher else None
         self.optimiser = make_optimiser(self.network, config)
         self.step, self.best, self.figures, self.seconds = 0, -math.inf, [], 0.0
         state = load_state(self.folder / 'state.pt', recipe, processes.device)
@@ -106,7 +109,7 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group['lr'] = learning_rate(config, self.step, self.steps)
             result = train_step(self.network, self.optimiser, list(itertools.islice(batches, len(self.share))),
-                                lambda batch: cost(self.network, batch, self.recipe),
+                                lambda batch: cost(self.network, batch, self.recipe, self.teacher),
                                 self.processes)
             self.step += 1
             yield result
@@ -160,6 +163,7 @@ class Trainer:
         """The weights as a checkpoint, with the latest figures, the step they were measured at, and how it was made."""
         card = {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
                 'made': provenance(self.processes, self.seconds),
+                **({'teacher': self.teacher.identity} if self.teacher else {}),
                 'recipe': {'train': dataclasses.asdict(self.recipe.train),
                            'sources': [dataclasses.asdict(source) for source in self.recipe.sources]}}
         save_checkpoint(self.folder / name, self.network, self.recipe.features, self.recipe.contextual, card)
@@ -168,15 +172,18 @@ class Trainer:
 def initial_network(recipe: Recipe) -> DejavuNet:
     """Random weights of the recipe's seed, or those of the checkpoint to start from.
 
-    Raises CheckpointError where that cannot be loaded or has other channels.
+    Raises CheckpointError where that cannot be loaded or has other channels or sizes.
     """
     config = recipe.train
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = DejavuNet(config.channels, recipe.features.normalise)
+        network = DejavuNet(config.channels, recipe.features.normalise, FAMILIES[config.family])
     if config.start_from:
         start = load_checkpoint(config.start_from).network
         if start.channels != config.channels:
             raise CheckpointError(f'{config.start_from} has {start.channels} channels, the recipe {config.channels}')
+        if start.architecture != network.architecture:
+            raise CheckpointError(f'{config.start_from} is of family {family_of(start.architecture)}, the recipe '
+                                  f'{config.family}: they share no weights')
         network.load_state_dict(start.state_dict())
     return network

@@ -59,6 +59,14 @@ def test_pixels_and_random_vectors_do_not_go_together():
         recipe(pixel=0.1, vectors=100)
 
 
+@pytest.mark.parametrize('settings, said', [({'loss': 'none'}, 'name its checkpoint'),
+                                            ({'teacher': 'a.pt', 'vectors': 9}, 'set vectors to 0'),
+                                            ({'teacher': 'a.pt', 'imitation': 0.0}, 'need a weight')])
+def test_a_teacher_needs_its_checkpoint_a_weight_and_the_grid(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        recipe(**settings)
+
+
 def test_same_season_pairs_weigh_alpha():
     maps = torch.nn.functional.normalize(torch.randn(3, 4, 10, 20, generator=torch.Generator().manual_seed(0)), dim=2)
 

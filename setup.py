@@ -44,6 +44,7 @@ setup(
         'torch>=2.1',
         'tqdm>=4.57',
     ],
-    extras_require={'test': ['hypothesis', 'pytest>=7', 'pytest-timeout', 'triton; platform_system == "Linux"']},
+    extras_require={'onnx': ['onnx', 'onnxruntime', 'onnxscript'],  # dejavu export-onnx, docs/deployment.md
+                    'test': ['hypothesis', 'pytest>=7', 'pytest-timeout', 'triton; platform_system == "Linux"']},
     entry_points={'console_scripts': ['dejavu = dejavu_ros.cli:entry_point']},
 )

@@ -1,24 +1,181 @@
-"""Milliseconds a frame of the feature network: the plain eval-mode module beside the forms that are run.
+"""Milliseconds an image of the feature network: the plain eval-mode module beside every form that can run here.
 
-    python benchmarks/features.py [--device cuda] [--threads 1] [--json FILE]
+    python benchmarks/features.py [--device cuda] [--threads 1] [--batches 1 4] [--compile] [--json FILE]
+                                  [--calibration MANIFEST] [--accuracy MANIFEST]
 
-From a normalised image to the half-size map, one image at a time, medians of passes that take turns, so that what else
-the machine does meets all alike. With one thread on the CPU it is the thread's processor time that counts.
+From resized images (uint8) to the grid of vectors; medians of passes that take turns, so that what else the machine
+does meets all alike. Times are this process's processor time with one thread on the CPU, else the wall's. Rows: the
+checkpoint's network by PyTorch, as an ONNX file by onnxruntime and OpenVINO, in int8 where ``--calibration`` names
+images, and the other families (random weights). What cannot run here is named with the reason. ``--accuracy`` adds
+AUC, recall@1 and the cosine with the plain network's vectors on a manifest, at the checkpoint's own input.
 """
 
 import argparse
+import dataclasses
 import json
 import statistics
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import torch
 from tabulate import tabulate
 
+from dejavu_ros.data.layouts import read_places
+from dejavu_ros.errors import ConfigError
+from dejavu_ros.evaluation.metrics import retrieval_metrics
 from dejavu_ros.files import new_file
-from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.images import load_image, resize
+from dejavu_ros.nn.checkpoint import Checkpoint, load_checkpoint
+from dejavu_ros.nn.dejavu import DejavuNet
+from dejavu_ros.nn.families import FAMILIES
+from dejavu_ros.nn.features import by_own_maximum, to_grid
 from dejavu_ros.nn.folded import FoldedNet
+from dejavu_ros.nn.onnx_export import Difference, export, needed
+from dejavu_ros.nn.onnx_int8 import quantise
+from dejavu_ros.ops.contextual import contextual_similarity
 
-SIZES = ((512, 512), (640, 480), (320, 240))  # (w, h), beside the checkpoint's own
+SIZES = ((320, 240), (512, 512), (640, 480))  # (w, h), beside the checkpoint's own
+CALIBRATION = 100  # images
+
+Way = Callable[[np.ndarray], np.ndarray]  # (B, H, W, 3) uint8 to (B, n, N)
+
+
+def by_torch(network: torch.nn.Module, checkpoint: Checkpoint, device: str, graph: bool = False) -> Way:
+    """The network as it is called in a program, or, on CUDA, replayed as one graph for each shape."""
+    network = network.eval().to(device)
+
+    def grid(images: torch.Tensor) -> torch.Tensor:
+        return to_grid(network, by_own_maximum(images), checkpoint.settings).flatten(2)
+
+    graphs = {}
+
+    def replay(images: torch.Tensor) -> torch.Tensor:
+        if images.shape not in graphs:
+            inputs = images.clone()
+            for _ in range(3):
+                grid(inputs)
+            recorded = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(recorded):
+                output = grid(inputs)
+            graphs[images.shape] = inputs, recorded, output
+        inputs, recorded, output = graphs[images.shape]
+        inputs.copy_(images)
+        recorded.replay()
+        return output
+
+    @torch.inference_mode()
+    def run(images: np.ndarray) -> np.ndarray:
+        return (replay if graph else grid)(torch.from_numpy(images).to(device)).float().cpu().numpy()
+
+    return run
+
+
+def by_onnxruntime(path: Path, threads: int) -> Way:
+    runtime = needed('onnxruntime')
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = runtime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    return lambda images: session.run(None, {'images': images})[0]
+
+
+def by_openvino(path: Path, threads: int, precision: str) -> Way:
+    model = needed('openvino').Core().compile_model(str(path), 'CPU', {
+        'INFERENCE_NUM_THREADS': threads, 'INFERENCE_PRECISION_HINT': precision, 'ENABLE_CPU_PINNING': False})
+    request = model.create_infer_request()
+    return lambda images: request.infer({0: images})[0].copy()
+
+
+def torch_ways(checkpoint: Checkpoint, arguments, skipped: dict[str, str]) -> dict[str, Way]:
+    """Plain first, to which the others are compared."""
+    network, device = checkpoint.network, arguments.device
+    cuda = torch.device(device).type == 'cuda'
+    ways = {'plain': by_torch(network, checkpoint, device),
+            'float32': by_torch(FoldedNet(network), checkpoint, device)}
+    # without the processor's own instructions bfloat16 is emulated, and slower than float32
+    half = cuda or torch.backends.cpu.get_cpu_capability() == 'AVX512' and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    precisions = ['float32'] + ['bfloat16'] * half + ['float16'] * cuda
+    for precision in precisions[1:]:
+        ways[precision] = by_torch(FoldedNet(network, precision), checkpoint, device)
+    if not half:
+        skipped['bfloat16'] = 'this processor has no instructions for it'
+    if cuda:
+        ways['float16 graph'] = by_torch(FoldedNet(network, 'float16'), checkpoint, device, graph=True)
+    else:
+        skipped['float16, CUDA graph'] = 'they need --device cuda'
+    if arguments.compile:
+        for precision in precisions:
+            ways[f'{precision} compiled'] = by_torch(torch.compile(FoldedNet(network, precision)), checkpoint, device)
+    for name, architecture in FAMILIES.items():
+        if architecture != network.architecture:
+            other = DejavuNet(network.channels, network.normalise, architecture).eval()
+            ways |= {f'{name} {precision}': by_torch(FoldedNet(other, precision), checkpoint, device)
+                     for precision in precisions}
+    return ways
+
+
+def onnx_ways(checkpoint: Checkpoint, batch: int, arguments, folder: Path, skipped: dict[str, str]) -> dict[str, Way]:
+    """On the CPU, for one size and batch."""
+    ways = {}
+    path, int8 = folder / 'float32.onnx', folder / 'int8.onnx'
+    try:
+        export(checkpoint, path, batch)
+        ways['onnxruntime'] = by_onnxruntime(path, arguments.threads)
+    except ConfigError as error:
+        skipped['onnxruntime, openvino'] = str(error)
+        return ways
+    if arguments.calibration:
+        count = CALIBRATION // batch * batch
+        quantise(path, int8, pictures(arguments.calibration, checkpoint, count)[1])
+        ways['onnxruntime int8'] = by_onnxruntime(int8, arguments.threads)
+    else:
+        skipped['int8'] = 'it needs --calibration MANIFEST'
+    try:
+        ways['openvino'] = by_openvino(path, arguments.threads, 'f32')
+    except ConfigError:
+        skipped['openvino'] = 'not installed: pip install openvino'
+        return ways
+    if 'bfloat16' not in skipped:
+        ways['openvino bfloat16'] = by_openvino(path, arguments.threads, 'bf16')
+    if arguments.calibration:
+        ways['openvino int8'] = by_openvino(int8, arguments.threads, 'f32')
+    return ways
+
+
+def pictures(manifest: str, checkpoint: Checkpoint, count: int | None = None) -> tuple[list, np.ndarray]:
+    """Rows and images (B, H, W, 3), ``count`` of them evenly spread, or all."""
+    rows = read_places(manifest).rows
+    if count:
+        rows = [rows[row] for row in np.linspace(0, len(rows) - 1, count).astype(int)]
+    size = checkpoint.settings.input_width, checkpoint.settings.input_height
+    return rows, np.stack([resize(load_image(row.image), *size) for row in rows])
+
+
+def times(ways: dict[str, Way], images: np.ndarray, repeats: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Median milliseconds an image."""
+    taken = {name: [] for name in ways}
+    for _ in range(1 + repeats):
+        for name, way in ways.items():
+            began = clock()
+            way(images)
+            taken[name].append((clock() - began) * 1e3 / len(images))
+    return {name: statistics.median(spans[1:]) for name, spans in taken.items()}
+
+
+def accuracy(ways: dict[str, Way], checkpoint: Checkpoint, manifest: str) -> dict[str, dict[str, float]]:
+    """Of the checkpoint's own network in every form, on a manifest."""
+    rows, images = pictures(manifest, checkpoint)
+    own = {name: way for name, way in ways.items() if name.split()[0] not in FAMILIES}
+    vectors = {name: np.concatenate([way(image[None]) for image in images]) for name, way in own.items()}
+    found = {}
+    for name, these in vectors.items():
+        stored = torch.from_numpy(these).half()
+        figures = retrieval_metrics(rows, contextual_similarity(stored, stored, checkpoint.contextual).numpy())
+        found[name] = {'cross_session_auc': figures['cross_session_auc'], 'recall_at_1': figures['recall_at']['1'],
+                       'mean_cosine': Difference.between(these, vectors['plain']).mean_cosine}
+    return found
 
 
 def main() -> None:
@@ -27,40 +184,43 @@ def main() -> None:
     parser.add_argument('--device', default='cpu', help='cpu or cuda')
     parser.add_argument('--repeats', type=int, default=5, help='passes, of which the median counts')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
+    parser.add_argument('--batches', type=int, nargs='+', default=[1], help='images in one pass, such as 1 2 4')
+    parser.add_argument('--own-size', action='store_true', help='the checkpoint\'s own input size alone')
+    parser.add_argument('--compile', action='store_true', help='also by torch.compile, which takes minutes')
+    parser.add_argument('--calibration', metavar='MANIFEST', help='also in int8, with the ranges met on these images')
+    parser.add_argument('--accuracy', metavar='MANIFEST', help='also how well each form tells these places apart')
     parser.add_argument('--json', help='also write the figures here')
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     checkpoint = load_checkpoint(arguments.checkpoint)
     own = checkpoint.settings.input_width, checkpoint.settings.input_height
     cuda = torch.device(arguments.device).type == 'cuda'
-    clock = time.thread_time if arguments.threads == 1 and not cuda else time.perf_counter
-    ways = {'plain': checkpoint.network, 'float32': FoldedNet(checkpoint.network)}
-    # without the processor's own instructions bfloat16 is emulated, and slower than float32
-    if cuda or torch.backends.cpu.get_cpu_capability() == 'AVX512' and torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        ways['bfloat16'] = FoldedNet(checkpoint.network, 'bfloat16')
-    if cuda:
-        ways['float16'] = FoldedNet(checkpoint.network, 'float16')
-    ways = {name: network.to(arguments.device) for name, network in ways.items()}
-    figures = {}
-    with torch.inference_mode():
-        for width, height in (own, *SIZES):
-            image = torch.rand(1, 3, height, width, device=arguments.device)
-            taken = {name: [] for name in ways}
-            for _ in range(1 + arguments.repeats):
-                for name, network in ways.items():
-                    began = clock()
-                    network.half_size(image)
-                    if cuda:
-                        torch.cuda.synchronize()
-                    taken[name].append((clock() - began) * 1e3)
-            found = {name: statistics.median(times[1:]) for name, times in taken.items()}
-            figures[f'{width}x{height}'] = {f'{name}_ms': value for name, value in found.items()} | {
+    clock = time.process_time if arguments.threads == 1 and not cuda else time.perf_counter
+    skipped, figures, told = {}, {}, {}
+    by_name = torch_ways(checkpoint, arguments, skipped)
+    for width, height in (own,) if arguments.own_size else (own, *SIZES):
+        settings = dataclasses.replace(checkpoint.settings, input_width=width, input_height=height)
+        sized = dataclasses.replace(checkpoint, settings=settings)
+        for batch in arguments.batches:
+            with tempfile.TemporaryDirectory() as folder:
+                ways = by_name | ({} if cuda else onnx_ways(sized, batch, arguments, Path(folder), skipped))
+                images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3)).astype(np.uint8)
+                found = times(ways, images, arguments.repeats, clock)
+                if arguments.accuracy and (width, height) == own and batch == 1:
+                    told = accuracy(ways, checkpoint, arguments.accuracy)
+            figures[f'{width}x{height}' + (f' batch {batch}' if batch > 1 else '')] = {
+                f'{name}_ms': value for name, value in found.items()} | {
                 f'{name}_ratio_vs_plain': found['plain'] / value for name, value in found.items() if name != 'plain'}
-    print(tabulate([{'input': size, **row} for size, row in figures.items()], headers='keys', floatfmt='.3g'))
+    names = [name.removesuffix('_ms') for name in next(iter(figures.values())) if name.endswith('_ms')]
+    print(tabulate([[name, *(row[f'{name}_ms'] for row in figures.values()), *told.get(name, {}).values()]
+                    for name in names], ['ms an image', *figures, *next(iter(told.values()), {})], floatfmt='.4g'))
+    for name, reason in skipped.items():
+        print(f'left out: {name}: {reason}')
     if arguments.json:
         with new_file(arguments.json, 'w') as file:
             json.dump({'device': arguments.device, 'threads': arguments.threads, 'torch': torch.__version__,
-                       'features': figures}, file, indent=2)
+                       'checkpoint': checkpoint.identity, 'features': figures, 'accuracy': told,
+                       'left_out': skipped}, file, indent=2)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ from dejavu_ros.errors import exit_status
 
 COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'explore', 'evaluate', 'evaluate-matching',
             'evaluate-hpatches', 'extract-triplets', 'train', 'train-posenet', 'train-caps', 'train-netvlad',
-            'describe', 'calibrate', 'town', 'map', 'demo', 'bench', 'doctor')
+            'describe', 'calibrate', 'export-onnx', 'town', 'map', 'demo', 'bench', 'doctor')
 
 
 def load(command: str):

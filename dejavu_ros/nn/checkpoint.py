@@ -1,7 +1,7 @@
 """Checkpoint files: a dict whose ``model`` holds the state dict, as published, plus what we know of it.
 
-Our own files add ``dejavu``: plain numbers and strings with the feature settings, the form of the contextual
-similarity and the model card's facts. A published file has none, and the published defaults apply.
+Our own files add ``dejavu``: plain numbers and strings with the network's architecture, the feature settings, the form
+of the contextual similarity and the model card's facts. A published file has none, and the published defaults apply.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from dejavu_ros.config import build
 from dejavu_ros.errors import CheckpointError, ConfigError
 from dejavu_ros.files import new_file
 from dejavu_ros.nn.dejavu import DejavuNet
+from dejavu_ros.nn.families import Architecture
 from dejavu_ros.nn.features import FeatureSettings
 from dejavu_ros.ops.contextual import ContextualSettings
 
@@ -78,9 +79,10 @@ def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str
     try:
         settings = build(FeatureSettings, record.get('features', {}))
         contextual = build(ContextualSettings, record.get('contextual', {}))
+        architecture = build(Architecture, record.get('architecture', {}))
     except ConfigError as error:
         raise CheckpointError(f'checkpoint {name} was made by another version: {error}') from None
-    network = DejavuNet(channels=head.shape[0], normalise=settings.normalise)
+    network = DejavuNet(head.shape[0], settings.normalise, architecture)
     try:
         network.load_state_dict({key: value.float() if value.is_floating_point() else value
                                  for key, value in state.items()})
@@ -115,6 +117,8 @@ def hash_of(network: DejavuNet, settings: FeatureSettings, contextual: Contextua
         digest.update(name.encode())
         digest.update(value.contiguous().numpy().tobytes())
     digest.update(repr((dataclasses.astuple(settings), dataclasses.astuple(contextual))).encode())
+    if network.architecture != Architecture():  # maps made with the published network keep its identity
+        digest.update(repr(dataclasses.astuple(network.architecture)).encode())
     return digest.hexdigest()[:12]
 
 
@@ -123,8 +127,8 @@ def save_checkpoint(path: str | Path, network: DejavuNet, settings: FeatureSetti
     """Write a checkpoint in float16, whole or not at all. ``card`` holds plain numbers, strings, lists and dicts."""
     state = {name: value.half() if value.is_floating_point() else value
              for name, value in network.state_dict().items()}
-    record = {'features': dataclasses.asdict(settings), 'contextual': dataclasses.asdict(contextual),
-              'card': card or {}}
+    record = {'architecture': dataclasses.asdict(network.architecture), 'features': dataclasses.asdict(settings),
+              'contextual': dataclasses.asdict(contextual), 'card': card or {}}
     buffer = io.BytesIO()
     torch.save({'model': {name: value.cpu() for name, value in state.items()}, 'dejavu': record}, buffer)
     with new_file(path) as file:

@@ -49,10 +49,20 @@ def to_grid(network: DejavuNet | FoldedNet, batch: torch.Tensor, settings: Featu
     ``bilinear`` is the published example: the full-size unit-length map sampled with aligned corners, not
     renormalised. ``area`` averages the half-size map over each cell and normalises again.
     """
+    return reduce(network, dense_map(network, batch, settings), settings)
+
+
+def dense_map(network: DejavuNet | FoldedNet, batch: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
+    """(B, 3, H, W) to the map that the grid is made of: (B, n, H, W), or half that size where cells are averaged."""
+    return network(batch) if settings.reduction == 'bilinear' else network.half_size(batch)
+
+
+def reduce(network: DejavuNet | FoldedNet, dense: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
+    """A :func:`dense_map` to the grid (B, n, gh, gw)."""
     grid = settings.grid_height, settings.grid_width
     if settings.reduction == 'bilinear':
-        return resize(network(batch), grid)
-    return network.unit(F.adaptive_avg_pool2d(network.half_size(batch), grid))
+        return resize(dense, grid)
+    return network.unit(F.adaptive_avg_pool2d(dense, grid))
 
 
 class FeatureExtractor:

@@ -68,21 +68,21 @@ class ResizedConv(nn.Module):
         """``weight`` is (outputs, inputs, 3, 3)."""
         super().__init__()
         self.outputs = len(weight)
-        self.taps = pointwise(weight.permute(2, 3, 0, 1).flatten(0, 2)[..., None, None])
+        self.taps = pointwise(weight.permute(0, 2, 3, 1).flatten(0, 2)[..., None, None])
 
     def forward(self, x: torch.Tensor, between: torch.Size, size: torch.Size) -> torch.Tensor:
         """(B, inputs, h, w), resized to ``between`` and then to ``size``, to (B, outputs, *size), zeros around it."""
         rows, columns = (shifted_resize(*sizes).to(x) for sizes in zip(x.shape[2:], between, size))
-        taps = self.taps(x).unflatten(1, (3, 3, self.outputs))
-        return torch.einsum('bklohw,wxl,hyk->boyx', taps, columns, rows)
+        taps = self.taps(x).unflatten(1, (self.outputs, 3, 3)).permute(0, 1, 2, 4, 3, 5)
+        return rows.T @ taps.flatten(4).flatten(2, 3) @ columns  # matrix products: every ONNX runtime has them
 
 
 def shifted_resize(old: int, between: int, new: int) -> torch.Tensor:
-    """The linear map (old, new, 3) of a line to its resized form, seen from one place before, at, and one after."""
+    """The linear map (3 * old, new) of a line to its resized form, seen from one place before, at, and one after."""
     line = torch.eye(old)[None]
     for size in (between, new):
         line = F.interpolate(line, size=size, mode='linear', align_corners=True)
-    return F.pad(line[0], (1, 1)).unfold(1, 3, 1)
+    return F.pad(line[0], (1, 1)).unfold(1, 3, 1).permute(2, 0, 1).flatten(0, 1)
 
 
 def pointwise(weight: torch.Tensor) -> nn.Conv2d:

@@ -4,6 +4,7 @@ import dataclasses
 
 from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError
+from dejavu_ros.nn.families import NAMES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,8 +18,9 @@ class TrainConfig:
     accumulate: int = option(1, 'batches whose gradients are averaged into one step, shared out evenly among the '
                                 'processes of torchrun; a place is told from those of its own batch alone', low=1)
     loss: str = option('infonce', 'over the contextual similarities: contrast with all places of the batch, margin to '
-                                  'the hardest of them, margin to a random one (the paper), or -log of the right one',
-                       choices=('infonce', 'hardest', 'triplet', 'contextual'))
+                                  'the hardest of them, margin to a random one (the paper), -log of the right one, or '
+                                  'none: the teacher alone',
+                       choices=('infonce', 'hardest', 'triplet', 'contextual', 'none'))
     alpha: float = option(0.0, 'weight of the same-season term beside the cross-season term', low=0.0, high=1.0)
     temperature: float = option(0.05, 'of infonce', low=1e-3, high=10.0)
     margin: float = option(0.5, 'm, of triplet and hardest', low=0.0, high=1.0)
@@ -29,6 +31,9 @@ class TrainConfig:
     pixel: float = option(0.0, 'weight of pixel supervision beside the loss: each vector of A0 is contrasted with all '
                                'of P0, where a fixed camera or a rendered town says which shows the same point',
                           low=0.0, high=100.0)
+    teacher: str = option('', 'checkpoint whose maps are learnt too, those of the same pictures (empty: none)')
+    imitation: float = option(1.0, 'weight, beside the loss, of the teacher\'s maps: 1 - cosine of each vector with the '
+                                   'teacher\'s, of the dense map and of the grid', low=0.0, high=1000.0)
     optimiser: str = option('adamw', 'AdamW, or stochastic gradient descent with momentum', choices=('adamw', 'sgd'))
     learning_rate: float = option(1e-3, 'its peak', low=0.0, high=10.0)
     momentum: float = option(0.9, 'of sgd', low=0.0, high=1.0)
@@ -36,6 +41,8 @@ class TrainConfig:
     schedule: str = option('cosine', 'of the learning rate after the warm-up: down to zero, or constant',
                            choices=('cosine', 'constant'))
     warmup: int = option(50, 'steps of linear warm-up', low=0)
+    family: str = option('published', 'sizes of the network: the published ones, a small student, a stronger encoder',
+                         choices=NAMES)
     channels: int = option(10, 'n, vectors\' length', low=1, high=256)
     device: str = option('cpu', 'torch device: cpu, cuda, cuda:1; under torchrun, cuda is each process\'s own')
     bfloat16: bool = option(True, 'mixed precision: bfloat16 where it is safe; weights and loss stay float32')
@@ -54,6 +61,11 @@ class TrainConfig:
         if self.pixel and self.vectors:
             raise ConfigError('pixel supervision compares the vectors of the grid, but vectors draws them at random: '
                               'set one of the two to 0')
+        if self.loss == 'none' and not self.teacher:
+            raise ConfigError('loss none learns from a teacher alone: name its checkpoint, or choose another loss')
+        if self.teacher and (self.vectors or not self.imitation):
+            raise ConfigError('a teacher\'s maps are compared on the grid and need a weight: set vectors to 0 and '
+                              'imitation above it, or leave the teacher out')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from dejavu_ros.errors import CheckpointError, DataError
 from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
+from dejavu_ros.nn.families import FAMILIES, family_of
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.logs import TrainingLog
 from dejavu_ros.training.objective import cost, places_needed, views_needed
@@ -25,6 +26,7 @@ from dejavu_ros.training.recipe import Recipe
 from dejavu_ros.training.sources import Batches, open_source
 from dejavu_ros.training.state import load_state, save_state
 from dejavu_ros.training.step import StepResult, train_step
+from dejavu_ros.training.teacher import Teacher
 from dejavu_ros.training.validation import ValidationSet
 from dejavu_ros.training.views import Views
 
@@ -40,7 +42,7 @@ class Trainer:
         """Takes up ``folder/state.pt`` where there is one.
 
         Raises DataError for unusable sources or validation sets, or a state of another recipe; CheckpointError for
-        unusable weights to start from; ConfigError where the processes cannot share a step's batches evenly.
+        unusable weights to start or learn from; ConfigError where the processes cannot share a step's batches evenly.
         """
         self.recipe, self.folder, self.processes = recipe, Path(folder), processes
         config = recipe.train
@@ -55,6 +57,7 @@ class Trainer:
         self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
         self.network = self.initial_network().to(processes.device, memory_format=torch.channels_last)
         self.network.train(not config.frozen_norm)  # which is all that training mode changes in this network
+        self.teacher = Teacher(recipe, processes.device) if config.teacher else None
         self.optimiser = make_optimiser(self.network, config)
         self.step, self.best, self.figures, self.seconds = 0, -math.inf, [], 0.0
         state = load_state(self.folder / 'state.pt', recipe, processes.device)
@@ -159,6 +162,7 @@ class Trainer:
         """The weights as a file, with the latest figures, the step they were measured at, and how it was made."""
         self.write(name, {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
                           'made': provenance(self.processes, self.seconds),
+                          **({'teacher': self.teacher.identity} if self.teacher else {}),
                           'recipe': {'train': dataclasses.asdict(self.recipe.train),
                                      'sources': [dataclasses.asdict(source) for source in self.recipe.sources]}})
 
@@ -186,7 +190,7 @@ class Trainer:
 
     def cost(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss of a batch with gradients, and the share of places told apart right."""
-        return cost(self.network, batch, self.recipe)
+        return cost(self.network, batch, self.recipe, self.teacher)
 
     def measure(self, part: ValidationSet) -> dict:
         """The figures of a validation set, its ``name`` among them."""
@@ -200,15 +204,18 @@ class Trainer:
 def initial_network(recipe: Recipe) -> DejavuNet:
     """Random weights of the recipe's seed, or those of the checkpoint to start from.
 
-    Raises CheckpointError where that cannot be loaded or has other channels.
+    Raises CheckpointError where that cannot be loaded or has other channels or sizes.
     """
     config = recipe.train
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = DejavuNet(config.channels, recipe.features.normalise)
+        network = DejavuNet(config.channels, recipe.features.normalise, FAMILIES[config.family])
     if config.start_from:
         start = load_checkpoint(config.start_from).network
         if start.channels != config.channels:
             raise CheckpointError(f'{config.start_from} has {start.channels} channels, the recipe {config.channels}')
+        if start.architecture != network.architecture:
+            raise CheckpointError(f'{config.start_from} is of family {family_of(start.architecture)}, the recipe '
+                                  f'{config.family}: they share no weights')
         network.load_state_dict(start.state_dict())
     return network

@@ -10,10 +10,11 @@ from dejavu_ros.losses.pixel import pixel_contrast
 from dejavu_ros.losses.sampling import sample_vectors
 from dejavu_ros.losses.triplet import seasonal_triplet_loss
 from dejavu_ros.nn.dejavu import DejavuNet
-from dejavu_ros.nn.features import by_own_maximum, to_grid
+from dejavu_ros.nn.features import by_own_maximum, dense_map, reduce
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 from dejavu_ros.training.config import TrainConfig
 from dejavu_ros.training.recipe import Recipe
+from dejavu_ros.training.teacher import Teacher
 from dejavu_ros.training.views import Views
 
 
@@ -26,18 +27,21 @@ def views_needed(recipe: Recipe) -> Views:
 
 
 def places_needed(config: TrainConfig) -> int:
-    """The fewest places in a batch that can be told apart; a triplet brings its own negative."""
-    return 1 if config.loss == 'triplet' else 2
+    """The fewest places in a batch: two are told apart, a triplet brings its own negative, a teacher needs none."""
+    return 1 if config.loss in ('triplet', 'none') else 2
 
 
-def cost(network: DejavuNet, batch: dict, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+def cost(network: DejavuNet, batch: dict, recipe: Recipe,
+         teacher: Teacher | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """The loss of a batch with gradients, and the share of places told apart right.
 
     ``batch`` has ``images`` and ``matches`` of :class:`dejavu_ros.training.views.Drawn`, and its number ``draw``, which
     any random choice of vectors depends on, beside the recipe's seed.
     """
     config, images = recipe.train, batch['images']
-    maps = feature_maps(network, images.flatten(0, 1), recipe, batch['draw']).unflatten(0, images.shape[:2])
+    pictures = by_own_maximum(images.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
+    dense, grid = feature_maps(network, pictures, recipe)
+    maps = compared(grid, recipe, batch['draw']).unflatten(0, images.shape[:2])
     if config.loss == 'triplet':
         loss, right = seasonal_triplet_loss(maps, recipe.contextual, config.margin, config.alpha)
     else:
@@ -47,16 +51,28 @@ def cost(network: DejavuNet, batch: dict, recipe: Recipe) -> tuple[torch.Tensor,
         first, second = (maps[:, frame, :config.channels].unflatten(2, views.grid[::-1])
                          for frame in (0, views.positive))
         loss = loss + config.pixel * pixel_contrast(first, second, batch['matches'], config.temperature)
+    if teacher:
+        loss = loss + config.imitation * teacher.loss(pictures, dense, grid)
     return loss, right
 
 
-def feature_maps(network: DejavuNet, images: torch.Tensor, recipe: Recipe, draw: int) -> torch.Tensor:
-    """(B, H, W, 3) uint8 to the vectors (B, n, N) float32 that are compared, two longer with coordinates."""
+def feature_maps(network: DejavuNet, pictures: torch.Tensor, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, 3, H, W) to the dense maps and those that are compared, both (B, n, height, width) float32.
+
+    The latter are the grid, or, where random vectors are drawn, the former.
+    """
+    with torch.autocast(pictures.device.type, torch.bfloat16, enabled=recipe.train.bfloat16):
+        if recipe.train.vectors:
+            dense = grid = network(pictures)
+        else:
+            dense = dense_map(network, pictures, recipe.features)
+            grid = reduce(network, dense, recipe.features)
+    return dense.float(), grid.float()
+
+
+def compared(maps: torch.Tensor, recipe: Recipe, draw: int) -> torch.Tensor:
+    """Maps (B, n, H, W) to the vectors (B, n, N) that are compared, two longer with coordinates."""
     config = recipe.train
-    batch = by_own_maximum(images).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=config.bfloat16):
-        maps = network(batch) if config.vectors else to_grid(network, batch, recipe.features)
-    maps = maps.float()
     if config.spatial > 0:
         maps = with_coordinates(maps, config.spatial)
     if not config.vectors:
@@ -91,8 +107,10 @@ def in_batch(maps: torch.Tensor, settings: ContextualSettings,
             loss = infonce(similarity, config.temperature)
         elif config.loss == 'hardest':
             loss = hardest_margin(similarity, config.margin)
-        else:
+        elif config.loss == 'contextual':
             loss = contextual_loss(similarity.diagonal())
+        else:
+            loss = similarity.new_zeros(())
         own = torch.arange(len(similarity), device=similarity.device)
         return torch.stack([loss, (similarity.argmax(1) == own).float().mean()])
 

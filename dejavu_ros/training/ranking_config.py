@@ -8,7 +8,7 @@ from dejavu_ros.retrieval.settings import DescriberSettings
 from dejavu_ros.training.config import SourceConfig, TrainConfig
 
 # of every training, but without a meaning for this one
-UNUSED = 'loss', 'alpha', 'temperature', 'vectors', 'spatial', 'pixel', 'channels'
+UNUSED = 'loss', 'alpha', 'temperature', 'vectors', 'spatial', 'pixel', 'teacher', 'imitation', 'family', 'channels'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,5 +45,5 @@ class RankingRecipe:
         set_though = [row.name for row in options(TrainConfig)
                       if row.name in UNUSED and getattr(self.train, row.name) != row.default]
         if set_though:
-            raise ConfigError(f'train: {", ".join(set_though)} of contextual similarity mean nothing to a describer: '
+            raise ConfigError(f'train: {", ".join(set_though)} mean nothing to a describer: '
                               'leave them out')

@@ -28,7 +28,8 @@ class Recipe:
 def load_recipe(path: str | Path, kind: type[R] = Recipe, **overrides: Any) -> R:
     """Read a YAML recipe of a ``kind``.
 
-    ``overrides`` replace values of its ``train`` part, ``steps`` also its ``epochs``. Relative manifests start at the current folder. Raises ConfigError naming what is unknown or missing.
+    ``overrides`` replace values of its ``train`` part, ``steps`` also its ``epochs``. Relative manifests start at the
+    current folder. Raises ConfigError naming what is unknown or missing.
     """
     content = load_yaml(path)
     parts = {field.name: field.type for field in dataclasses.fields(kind)}

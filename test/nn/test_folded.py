@@ -7,14 +7,15 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.localization.config import PRECISIONS as CHOICES
 from dejavu_ros.nn.checkpoint import random_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
+from dejavu_ros.nn.families import FAMILIES
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.nn.folded import PRECISIONS, FoldedNet
 
 
-def used(normalise=True) -> DejavuNet:
+def used(normalise=True, family='published') -> DejavuNet:
     """Random weights whose batch norms are not the identity."""
     generator = torch.Generator().manual_seed(0)
-    network = DejavuNet(normalise=normalise).eval()
+    network = DejavuNet(normalise=normalise, architecture=FAMILIES[family]).eval()
     for name, value in network.state_dict().items():
         if 'bn' in name and value.is_floating_point():
             mean = 0.0 if name.endswith(('bias', 'running_mean')) else 1.0
@@ -22,10 +23,12 @@ def used(normalise=True) -> DejavuNet:
     return network
 
 
-@pytest.mark.parametrize('height, width', [(84, 112), (83, 113), (33, 47), (16, 16)])
+@pytest.mark.parametrize('family, height, width', [
+    ('published', 84, 112), ('published', 83, 113), ('published', 33, 47), ('published', 16, 16),
+    ('student', 84, 112), ('student', 33, 47), ('stronger', 33, 47), ('stronger', 16, 16)])
 @torch.inference_mode()
-def test_float32_equals_the_plain_network(height, width):
-    network, images = used(), torch.rand(2, 3, height, width)
+def test_float32_equals_the_plain_network(family, height, width):
+    network, images = used(family=family), torch.rand(2, 3, height, width)
     folded = FoldedNet(network)
     torch.testing.assert_close(folded.half_size(images), network.half_size(images), rtol=0, atol=1e-4)
     torch.testing.assert_close(folded(images), network(images), rtol=0, atol=1e-4)

@@ -12,7 +12,7 @@ from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 from dejavu_ros.ops.contextual.naive import contextual_pair
 from dejavu_ros.training.config import TrainConfig
 from dejavu_ros.training.correspondence import centres
-from dejavu_ros.training.objective import cost, feature_maps, in_batch, views_needed, with_coordinates
+from dejavu_ros.training.objective import compared, cost, in_batch, views_needed, with_coordinates
 from dejavu_ros.training.optimiser import learning_rate, make_optimiser
 from dejavu_ros.training.recipe import Recipe
 
@@ -59,6 +59,14 @@ def test_pixels_and_random_vectors_do_not_go_together():
         recipe(pixel=0.1, vectors=100)
 
 
+@pytest.mark.parametrize('settings, said', [({'loss': 'none'}, 'name its checkpoint'),
+                                            ({'teacher': 'a.pt', 'vectors': 9}, 'set vectors to 0'),
+                                            ({'teacher': 'a.pt', 'imitation': 0.0}, 'need a weight')])
+def test_a_teacher_needs_its_checkpoint_a_weight_and_the_grid(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        recipe(**settings)
+
+
 def test_same_season_pairs_weigh_alpha():
     maps = torch.nn.functional.normalize(torch.randn(3, 4, 10, 20, generator=torch.Generator().manual_seed(0)), dim=2)
 
@@ -79,10 +87,9 @@ def test_the_hardest_place_is_kept_at_a_distance():
     assert hardest_margin(similarity, 0.5).item() == pytest.approx(expected)
 
 
-def test_vectors_are_drawn_by_seed_and_number(network):
-    network.eval()
-    images = sample(2).flatten(0, 1)
-    drawn = [feature_maps(network, images, recipe(vectors=50, seed=seed), number)
+def test_vectors_are_drawn_by_seed_and_number():
+    maps = torch.randn(6, 10, 32, 32, generator=torch.Generator().manual_seed(0))
+    drawn = [compared(maps, recipe(vectors=50, seed=seed), number)
              for seed, number in ((0, 7), (0, 7), (0, 8), (1, 7))]
     assert drawn[0].shape == (6, 10, 50)
     assert torch.equal(drawn[0], drawn[1])

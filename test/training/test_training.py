@@ -23,6 +23,7 @@ from dejavu_ros.errors import CheckpointError, ConfigError, DataError, ImageErro
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
+from dejavu_ros.nn.families import FAMILIES
 from dejavu_ros.training.loop import Trainer
 from dejavu_ros.training.processes import Processes
 from dejavu_ros.training.recipe import load_recipe
@@ -257,10 +258,32 @@ def test_a_batch_without_negatives_is_refused(tmp_path, recipe_file):
         Trainer(load_recipe(recipe_file, places=1), tmp_path / 'run').run()
 
 
-def test_weights_of_another_width_are_no_start(tmp_path, recipe_file):
-    recipe = load_recipe(recipe_file, start_from=str(tmp_path / 'six.pt'))
+def test_a_student_comes_to_give_its_teachers_maps(tmp_path, recipe_file):
+    recipe = load_recipe(recipe_file)
+    save_checkpoint(tmp_path / 'teacher.pt', DejavuNet(), recipe.features, recipe.contextual)
+    taught = load_recipe(recipe_file, family='student', teacher=str(tmp_path / 'teacher.pt'), loss='none', steps=20,
+                         learning_rate=5e-3, validate_every=20)
+    Trainer(taught, tmp_path / 'run').run()
+    course = list(losses(tmp_path / 'run').values())
+    assert np.mean(course[-4:]) < 0.6 * np.mean(course[:2])
+    checkpoint = load_checkpoint(tmp_path / 'run' / 'last.pt')
+    assert checkpoint.network.architecture == FAMILIES['student']
+    assert checkpoint.card['teacher'] == load_checkpoint(tmp_path / 'teacher.pt').identity
+
+
+@pytest.mark.parametrize('part, said', [('teacher', '6 channels, the recipe 10'), ('start_from', '6 channels')])
+def test_a_teacher_or_start_of_another_width_is_refused(tmp_path, recipe_file, part, said):
+    recipe = load_recipe(recipe_file, **{part: str(tmp_path / 'six.pt')})
     save_checkpoint(tmp_path / 'six.pt', DejavuNet(6), recipe.features, recipe.contextual)
-    with pytest.raises(CheckpointError, match='6 channels, the recipe 10'):
+    with pytest.raises(CheckpointError, match=said):
+        Trainer(recipe, tmp_path / 'run')
+
+
+def test_weights_of_another_family_are_no_start(tmp_path, recipe_file):
+    recipe = load_recipe(recipe_file, start_from=str(tmp_path / 'small.pt'))
+    save_checkpoint(tmp_path / 'small.pt', DejavuNet(architecture=FAMILIES['student']), recipe.features,
+                    recipe.contextual)
+    with pytest.raises(CheckpointError, match='family student, the recipe published'):
         Trainer(recipe, tmp_path / 'run')
 
 

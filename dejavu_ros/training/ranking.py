@@ -1,7 +1,6 @@
 """Training a describer: NetVLAD or GeM over a backbone, by the loop that trains features."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -142,7 +142,7 @@ def test_it_goes_on_from_a_describer(tmp_path, recipe_file, capsys):
 
 
 @pytest.mark.parametrize('change, message', [
-    ({'train': {'alpha': 0.2}}, 'alpha of contextual similarity mean nothing to a describer'),
+    ({'train': {'alpha': 0.2}}, 'alpha mean nothing to a describer'),
     ({'ranking': {'cache': 2, 'frozen': False}}, 'set frozen, or cache 0'),
     ({'ranking': {'samples': 1}, 'describer': {'clusters': 4000}}, '4000 clusters need as many vectors'),
     ({'describer': {'backbone': 'vgg11'}}, "no backbone 'vgg11'")])

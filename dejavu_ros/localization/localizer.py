@@ -11,6 +11,7 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.images import check_informative
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import estimate as outcome
+from dejavu_ros.localization.arrivals import Arrivals
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
@@ -33,6 +34,7 @@ class Localizer:
         self.extractor, self.config = extractor, config
         self.calibration = Calibration.of(extractor.checkpoint.card)
         self.cameras: dict[str, Camera] = {}
+        self.arrivals = Arrivals()
         self.set_map(keyframes)
 
     def set_map(self, keyframes: KeyframeMap | None) -> None:
@@ -101,6 +103,9 @@ class Localizer:
         started = time.perf_counter()
         if self.map is None or not len(self.map):
             return rejected(stamp_ns, outcome.NO_MAP, 'no map is loaded' if self.map is None else 'the map is empty')
+        if late_ns := self.arrivals.lateness_ns(camera, stamp_ns):
+            return rejected(stamp_ns, outcome.BAD_IMAGE, f'the frame is {late_ns * 1e-9:.1f} s older than those of other '
+                                                         'cameras: are their clocks one, and the link fast enough?')
         try:
             image, cells = self.look(image, camera)
         except ImageError as error:

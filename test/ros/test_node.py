@@ -32,9 +32,10 @@ def test_life_cycle(bench):
     assert running.user.count_subscribers('image') == 0
     assert running.change('activate') and running.state == 'active'
     running.until(lambda: running.user.count_subscribers('image'), 'the subscription')
+    camera = running.node.cameras.inputs['camera']
     assert running.change('deactivate') and running.state == 'inactive'
     running.until(lambda: not running.user.count_subscribers('image'), 'the subscription to end')
-    inputs.on_image(Image())  # one that arrived a moment ago
+    camera.on_image(Image())  # one that arrived a moment ago
     assert running.change('activate') and running.change('deactivate')
     assert running.change('cleanup') and running.state == 'unconfigured'
     assert running.node.localizer is None

@@ -12,7 +12,7 @@ from dejavu_ros.cli import COMMANDS
 
 PACKAGE = Path(dejavu_ros.__file__).parent
 
-GROUND = {'errors', 'config', 'geometry', 'files', 'images', 'image_messages'}
+GROUND = {'errors', 'config', 'geometry', 'files', 'images', 'image_messages', 'lens'}
 CORE = GROUND | {'ops', 'nn', 'keyframes'}
 ALLOWED = {
     'errors': set(),
@@ -21,17 +21,19 @@ ALLOWED = {
     'files': {'errors'},
     'images': {'errors'},
     'image_messages': {'errors', 'images'},
+    'lens': {'errors'},
     'ops': {'errors', 'config'},
     'nn': GROUND | {'ops'},
     'matching': GROUND | {'ops', 'nn'},
+    'sixdof': CORE | {'matching'},
     'losses': GROUND | {'ops'},
     'keyframes': GROUND | {'ops', 'nn'},
-    'localization': CORE | {'matching'},
+    'localization': CORE | {'matching', 'sixdof'},
     'ros': CORE | {'localization', 'msg'},
     'data': GROUND,
     'town': GROUND | {'data'},
-    'mapping': CORE | {'data', 'localization'},
-    'evaluation': CORE | {'localization', 'matching', 'data', 'mapping'},
+    'mapping': CORE | {'data', 'localization', 'sixdof'},
+    'evaluation': CORE | {'localization', 'matching', 'sixdof', 'data', 'mapping', 'town'},
     'training': CORE | {'localization', 'data', 'losses', 'evaluation', 'town'},
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},
     'doctor': CORE | {'ros', 'msg'},

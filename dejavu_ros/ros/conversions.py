@@ -9,10 +9,10 @@ from std_msgs.msg import Header
 
 from dejavu_ros.geometry import Pose
 from dejavu_ros.image_messages import image_from_message as image_from_message
+from dejavu_ros.lens import Lens
 from dejavu_ros.localization import Estimate, Hypothesis
 from dejavu_ros.msg import Hypothesis as HypothesisMessage
 from dejavu_ros.msg import HypothesisArray
-from dejavu_ros.ros.view import Lens
 
 
 def stamp_to_message(stamp_ns: int) -> Time:

@@ -8,11 +8,12 @@ from sensor_msgs.msg import CameraInfo
 from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.lens import Lens
 from dejavu_ros.ros.config import NodeConfig, parse_mounting
 from dejavu_ros.ros.conversions import lens_from_message, pose_from_message, stamp_from_message
 from dejavu_ros.ros.odometry import OdometryBuffer
 from dejavu_ros.ros.transforms import Transforms, tf2_ros
-from dejavu_ros.ros.view import Lens, View, lens_of_map
+from dejavu_ros.ros.view import View, lens_of_map
 
 
 class Frames:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.ros.view import Lens, View, lens_of_map
+from dejavu_ros.lens import Lens
+from dejavu_ros.ros.view import View, lens_of_map
 
 
 def lens(width=320, height=240, focal=250.0, D=(0.0,) * 5, model='plumb_bob'):

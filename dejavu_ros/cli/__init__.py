@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dejavu_ros import __version__
 from dejavu_ros.errors import exit_status
 
-COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'evaluate', 'evaluate-matching',
+COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'evaluate', 'evaluate-matching', 'evaluate-pose',
             'extract-triplets', 'train', 'calibrate', 'town', 'map', 'demo', 'bench', 'doctor')
 
 

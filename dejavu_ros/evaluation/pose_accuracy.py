@@ -95,7 +95,7 @@ class MappedDrive:
         fits = [locator.locate(found, lens, base_T_camera,
                                [self.views[i] for i in neighbours(row, self.positions, self.quaternions)])
                 for row in rows]
-        return max((fit for fit in fits if fit), key=lambda fit: fit.inliers.sum(), default=None)
+        return max((fit for fit in fits if fit), key=lambda fit: fit.inliers, default=None)
 
 
 def measure_poses(drives: Iterable[PosedDrive], extractor: FeatureExtractor,
@@ -123,7 +123,7 @@ def judge(mapped: MappedDrive, drive: PosedDrive, frame: PosedFrame, features: P
     off = np.concatenate([fit.map_T_base.position - frame.map_T_base.position,
                           (fit.map_T_base.rotation * frame.map_T_base.rotation.inv()).as_rotvec()])
     return Row(drive.world, drive.condition, nearest, errors(fit.map_T_base, frame.map_T_base),
-               int(fit.inliers.sum()), float(off @ np.linalg.solve(fit.covariance, off)))
+               fit.inliers, float(off @ np.linalg.solve(fit.covariance, off)))
 
 
 def errors(found: Pose, truth: Pose) -> tuple[float, float]:

@@ -18,12 +18,12 @@ NEAREST = 0.1       # metres ahead of the camera
 class PoseFit:
     """``map_T_base`` with ``covariance`` (6, 6) of x, y, z and rotation about x, y, z of the map (m, rad).
 
-    ``inliers`` (M,) bool are the matches that agree.
+    ``inliers`` keypoints of the frame agree with it that were not sought around it.
     """
 
     map_T_base: Pose
     covariance: np.ndarray
-    inliers: np.ndarray
+    inliers: int
 
 
 def robust_pose(points: np.ndarray, rays: np.ndarray, tolerance: float) -> Pose | None:

@@ -13,8 +13,9 @@ def windowed_matches(points: np.ndarray, point_descriptors: np.ndarray, keypoint
     """
     if not len(points) or not len(keypoints):
         return np.zeros((0, 2), int)
-    near = np.square(points[:, None] - keypoints[None]).sum(2) < radius**2
-    distance = np.where(near, 2 - 2 * (point_descriptors.T @ keypoint_descriptors), np.inf)
+    x, y = (points[:, None, axis].astype(np.float32) - keypoints[None, :, axis] for axis in (0, 1))
+    near = x * x + y * y < radius**2
+    distance = np.where(near, 2 - 2 * (point_descriptors.T @ keypoint_descriptors), np.float32(np.inf))
     forth, back = distance.argmin(1), distance.argmin(0)
     rows = np.arange(len(points))
     kept = (back[forth] == rows) & near[rows, forth]

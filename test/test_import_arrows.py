@@ -12,8 +12,8 @@ from dejavu_ros.cli import COMMANDS
 
 PACKAGE = Path(dejavu_ros.__file__).parent
 
-GROUND = {'errors', 'config', 'geometry', 'files', 'images', 'image_messages', 'lens'}
-CORE = GROUND | {'ops', 'nn', 'keyframes'}
+GROUND = {'errors', 'config', 'geometry', 'files', 'images', 'image_messages'}
+CORE = GROUND | {'optics', 'ops', 'nn', 'keyframes'}
 ALLOWED = {
     'errors': set(),
     'config': {'errors'},
@@ -21,7 +21,7 @@ ALLOWED = {
     'files': {'errors'},
     'images': {'errors'},
     'image_messages': {'errors', 'images'},
-    'lens': {'errors'},
+    'optics': {'errors', 'geometry', 'images'},
     'ops': {'errors', 'config'},
     'nn': GROUND | {'ops'},
     'matching': GROUND | {'ops', 'nn'},

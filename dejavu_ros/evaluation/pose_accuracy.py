@@ -14,7 +14,7 @@ from dejavu_ros.errors import DataError
 from dejavu_ros.evaluation.pose_drives import PosedDrive, PosedFrame
 from dejavu_ros.files import new_file
 from dejavu_ros.geometry import Pose
-from dejavu_ros.lens import Lens
+from dejavu_ros.optics.lens import Lens
 from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import contextual_similarity

@@ -10,7 +10,7 @@ from dejavu_ros.data.folders import list_images
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import load_image
-from dejavu_ros.lens import Lens
+from dejavu_ros.optics.lens import Lens
 
 APART, STRAY = 12.0, (1.0, 0.5, np.radians(4.0))  # of queries: metres; metres along and aside, radians
 KEYFRAMES_APART = 2.0  # metres
@@ -47,7 +47,7 @@ def town_drives(seed: int, map_condition: str, conditions: Sequence[str], width:
 
     town, mount = Town(seed), camera_mount()
     with Renderer(town, width, height) as renderer:
-        lens = Lens.pinhole(renderer.intrinsics, width, height)
+        lens = pinhole(renderer.intrinsics, width, height)
 
         def frames(condition: str, drive: int, step: float, stray: Sequence[float]) -> Iterator[PosedFrame]:
             traversal = Traversal(town, condition, drive)
@@ -80,7 +80,7 @@ def kitti_drives(folder: str | Path) -> tuple[PosedDrive, PosedDrive]:
     if len(poses) != len(images):
         raise DataError(f'{folder} has {len(images)} images and {len(poses)} poses: there must be one each')
     height, width, _ = load_image(images[0]).shape
-    lens = Lens.pinhole(calibration[0, :, :3], width, height)
+    lens = pinhole(calibration[0, :, :3], width, height)
 
     def half(first: int) -> PosedDrive:
         frames = (PosedFrame(load_image(images[index]), Pose.from_matrix(poses[index]))
@@ -89,6 +89,11 @@ def kitti_drives(folder: str | Path) -> tuple[PosedDrive, PosedDrive]:
                           Pose.make((0.0, 0.0, 0.0)), frames)
 
     return half(0), half(1)
+
+
+def pinhole(matrix: np.ndarray, width: int, height: int) -> Lens:
+    """A camera without distortion, with intrinsics (3, 3)."""
+    return Lens(width, height, tuple(map(float, np.ravel(matrix))), (), '')
 
 
 def _numbers(path: Path) -> np.ndarray:

@@ -65,7 +65,7 @@ class Keyframes(Sequence):
         self.positions = np.stack([columns[name] for name in ('x', 'y', 'z')], axis=1)
         self.quaternions = np.stack([columns[name] for name in ('qx', 'qy', 'qz', 'qw')], axis=1)
         self.covariances = covariances
-        self._camera = columns['camera']
+        self.camera_index = columns['camera']
         self._cameras = cameras
         self._conditions = conditions
 
@@ -76,7 +76,7 @@ class Keyframes(Sequence):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         row = range(len(self))[index]
-        camera = self._cameras[self._camera[row]]
+        camera = self._cameras[self.camera_index[row]]
         return Keyframe(row, camera.session, self._conditions[camera.session], camera.name, int(self.stamps_ns[row]),
                         Pose(self.positions[row], self.quaternions[row]), self.covariances[row])
 
@@ -86,7 +86,7 @@ class KeyframeMap:
 
     ``path`` of the folder, ``name``, ``format`` (version), ``revision`` (grows with every commit), ``checkpoint_id``,
     ``settings``, ``keyframes`` (a sequence of :class:`Keyframe`), ``sessions``, ``cameras``; ``positions`` (K, 3) metres and
-    ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` (K,) into ``sessions``.
+    ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` and ``camera_index`` (K,) into ``sessions``, ``cameras``.
     It may be used from several threads, and stays as it is while others append to the map.
     """
 
@@ -145,6 +145,10 @@ class KeyframeMap:
     @property
     def quaternions(self) -> np.ndarray:
         return self.keyframes.quaternions
+
+    @property
+    def camera_index(self) -> np.ndarray:
+        return self.keyframes.camera_index
 
     def shards(self) -> Iterator[tuple[int, np.ndarray]]:
         """First keyframe and (k, n, N) float16 memory map of each shard, in order."""

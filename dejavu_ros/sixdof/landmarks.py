@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from dejavu_ros.geometry import Pose
-from dejavu_ros.lens import Lens
+from dejavu_ros.optics.lens import Lens
 from dejavu_ros.matching.features import LocalDescriptors
 
 EDGE = 0.1  # a point is left out where the depth around it differs by more than this share: whose is it?
@@ -44,11 +44,12 @@ def landmarks_from_depth(found: LocalDescriptors, depth: np.ndarray, lens: Lens,
     scale = np.array([depth.shape[1] / lens.width, depth.shape[0] / lens.height])
     x, y = ((found.points + 0.5) * scale - 0.5).round().astype(int).clip(0, np.array(depth.shape[::-1]) - 1).T
     usable = (low[y, x] > 0) & (high[y, x] <= max_depth) & (high[y, x] - low[y, x] <= EDGE * high[y, x])
-    chosen = np.flatnonzero(usable)[:count]
-    return at_depth(found, chosen, known[y, x][chosen], lens)
+    rays = lens.rays_of(found.points.astype(float))
+    chosen = np.flatnonzero(usable & np.isfinite(rays).all(1))[:count]
+    return at_depth(found, chosen, rays[chosen], known[y, x][chosen])
 
 
-def at_depth(found: LocalDescriptors, chosen: np.ndarray, depth: np.ndarray, lens: Lens) -> Landmarks:
-    """Landmarks of the keypoints ``chosen`` (N,) with their depth (N,) in metres."""
-    rays = np.insert(lens.rays_at(found.points[chosen]), 2, 1.0, axis=1)
-    return Landmarks((rays * depth[:, None]).astype(np.float32), found.descriptors[:, chosen])
+def at_depth(found: LocalDescriptors, chosen: np.ndarray, rays: np.ndarray, depth: np.ndarray) -> Landmarks:
+    """Landmarks of the keypoints ``chosen`` (N,), on their rays (N, 2) at their depth (N,) in metres."""
+    points = np.insert(rays, 2, 1.0, axis=1) * depth[:, None]
+    return Landmarks(points.astype(np.float32), found.descriptors[:, chosen])

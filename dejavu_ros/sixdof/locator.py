@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dejavu_ros.geometry import Pose
-from dejavu_ros.lens import Lens
+from dejavu_ros.optics.lens import Lens
 from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.sixdof.landmarks import View
 from dejavu_ros.sixdof.pnp import PoseFit, pose_covariance, project, refine_pose, reprojection, robust_pose
@@ -41,7 +41,9 @@ class Locator:
         """
         focal = (lens.K[0] + lens.K[4]) / 2
         tolerance = self.settings.tolerance * lens.width / REFERENCE_WIDTH / focal
-        seen = LocalDescriptors(lens.rays_at(found.points).astype(np.float32), found.descriptors)
+        rays = lens.rays_of(found.points.astype(float))
+        known = np.isfinite(rays).all(1)
+        seen = LocalDescriptors(rays[known], found.descriptors[:, known])
         first = match_views(views, seen, views[0].map_T_camera, self.settings.window, RATIO)
         pose = robust_pose(first.points, first.rays, tolerance)
         if pose is None:
@@ -73,7 +75,7 @@ def match_views(views: Sequence[View], seen: LocalDescriptors, map_T_camera: Pos
         expected, ahead = project(points, map_T_camera)
         pairs = windowed_matches(expected[ahead], view.landmarks.descriptors[:, ahead], seen.points,
                                  seen.descriptors, radius, ratio)
-        found.append(Matches(points[ahead][pairs[:, 0]], seen.points[pairs[:, 1]].astype(float), pairs[:, 1]))
+        found.append(Matches(points[ahead][pairs[:, 0]], seen.points[pairs[:, 1]], pairs[:, 1]))
     return Matches(*map(np.concatenate, zip(*found)))
 
 

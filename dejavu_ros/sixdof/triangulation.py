@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dejavu_ros.geometry import Pose
-from dejavu_ros.lens import Lens
+from dejavu_ros.optics.lens import Lens
 from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.matching.neighbours import mutual_matches
 from dejavu_ros.sixdof.landmarks import Landmarks, at_depth
@@ -26,13 +26,13 @@ def landmarks_from_motion(found: LocalDescriptors, map_T_camera: Pose,
     the depth is sought, the one that fits all frames that see the point best.
     """
     focal = (lens.K[0] + lens.K[4]) / 2
-    rays = np.insert(lens.rays_at(found.points), 2, 1.0, axis=1)
+    rays = np.insert(lens.rays_of(found.points.astype(float)), 2, 1.0, axis=1)
     information, product = np.zeros(len(rays)), np.zeros(len(rays))
     sightings = []
     for other, pose in others:
         pairs = mutual_matches(found.descriptors, other.descriptors, RATIO)
         other_T_this = pose.inverse @ map_T_camera
-        seen = lens.rays_at(other.points[pairs[:, 1]])
+        seen = lens.rays_of(other.points[pairs[:, 1]].astype(float))
         turned = other_T_this.rotation.apply(rays[pairs[:, 0]])
         slope, offset = equations(turned, other_T_this.position, seen)
         depth = -np.sum(slope * offset, 1) / np.square(slope).sum(1).clip(min=1e-12)
@@ -48,7 +48,7 @@ def landmarks_from_motion(found: LocalDescriptors, map_T_camera: Pose,
     for which, turned, shift, seen in sightings:
         usable[which[off(turned, shift, seen, depth[which]) > AGREE / focal]] = False
     chosen = np.flatnonzero(usable)[:count]
-    return at_depth(found, chosen, depth[chosen], lens)
+    return at_depth(found, chosen, rays[chosen, :2], depth[chosen])
 
 
 def equations(turned: np.ndarray, shift: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

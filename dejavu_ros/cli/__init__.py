@@ -12,8 +12,8 @@ from dejavu_ros import __version__
 from dejavu_ros.errors import exit_status
 
 COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'explore', 'evaluate', 'evaluate-matching',
-            'evaluate-hpatches', 'extract-triplets', 'train', 'train-posenet', 'train-caps', 'train-netvlad',
-            'describe', 'calibrate', 'export-onnx', 'town', 'map', 'demo', 'bench', 'doctor')
+            'evaluate-hpatches', 'evaluate-pose', 'extract-triplets', 'train', 'train-posenet', 'train-caps',
+            'train-netvlad', 'describe', 'calibrate', 'export-onnx', 'town', 'map', 'demo', 'bench', 'doctor')
 
 
 def load(command: str):

@@ -22,7 +22,17 @@ def configure(parser) -> None:
     parser.add_argument('--session', default='', metavar='NAME', help='name of this traversal (default: the bag\'s)')
     parser.add_argument('--condition', default='', metavar='LABEL', help='such as snow or night')
     parser.add_argument('--append', action='store_true', help='add the session to an existing map')
+    points = parser.add_argument_group('points in 3-D', 'for poses in six degrees of freedom (docs/six_dof.md)')
+    depth = points.add_mutually_exclusive_group()
+    depth.add_argument('--depth-topic', default='', metavar='T', help='depth registered to the images: 16UC1, 32FC1 or '
+                                                                      'compressedDepth')
+    depth.add_argument('--depth-images', default='', metavar='DIR', help='16-bit PNG in millimetres, named by their '
+                                                                         'stamps')
+    depth.add_argument('--triangulate', action='store_true', help='from the keyframes around each and their poses')
+    points.add_argument('--camera-info', default='', metavar='YAML', help='calibration of the camera of --images, as '
+                                                                          'camera_calibration writes it')
     add_arguments(parser, MappingConfig)
+    add_arguments(parser, PointSettings)
 
 
 def run(arguments) -> int:
@@ -39,6 +49,12 @@ def run(arguments) -> int:
     from dejavu_ros.nn.features import FeatureExtractor
 
     config = from_arguments(MappingConfig, arguments)
+    wanted = arguments.depth_topic or arguments.depth_images or arguments.triangulate
+    points = from_arguments(PointSettings, arguments) if wanted else None
+    if arguments.bag and (arguments.depth_images or arguments.camera_info):
+        raise ConfigError('--depth-images and --camera-info go with --images; a bag has topics for them')
+    if arguments.images and arguments.depth_topic:
+        raise ConfigError('--depth-topic goes with --bag; depth of a folder comes from --depth-images')
     if arguments.images and not arguments.poses:
         raise ConfigError('--images needs --poses, a TUM file: stamp x y z qx qy qz qw')
     if arguments.bag and arguments.poses:
@@ -48,9 +64,10 @@ def run(arguments) -> int:
     with contextlib.ExitStack() as stack:
         if arguments.bag:
             recording = stack.enter_context(
-                bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config))
+                bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config, arguments.depth_topic))
         else:
-            recording = folder_recording(arguments.images, arguments.poses)
+            recording = folder_recording(arguments.images, arguments.poses, arguments.camera_info,
+                                         arguments.depth_images)
         origin = getattr(recording.poses, 'origin', None)
         if origin and arguments.append and not config.gps_origin:
             raise ConfigError('appending by NavSatFix needs --gps-origin, as it was printed when the map was made; '
@@ -62,7 +79,7 @@ def run(arguments) -> int:
         started = time.monotonic()
         with writer.session(name, arguments.condition) as session:
             frames = tqdm(recording.frames, desc=name, total=recording.count, unit='frame', disable=None)
-            report = MapBuilder(extractor, config).add(session, recording, frames)
+            report = MapBuilder(extractor, config, points).add(session, recording, frames)
         seconds = time.monotonic() - started
         _tell(writer.path, name, arguments.condition, recording, report, seconds, config)
     return 0
@@ -80,6 +97,8 @@ def _tell(path, name, condition, recording, report, seconds, config) -> None:
     for count, why in left_out:
         if count:
             print(f'  left out: {count} {why}')
+    if report.with_points:
+        print(f'  {report.with_points} keyframes carry points in 3-D')
     origin = getattr(recording.poses, 'origin', None)
     if origin:
         print(f'  the map frame is east, north, up of --gps-origin "{" ".join(map(str, origin))}"')

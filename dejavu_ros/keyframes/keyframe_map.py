@@ -12,6 +12,7 @@ import numpy as np
 
 from dejavu_ros.errors import MapError
 from dejavu_ros.geometry import Pose
+from dejavu_ros.keyframes.points import have_points
 from dejavu_ros.keyframes.schema import connect, format_of, map_folder, reading
 from dejavu_ros.keyframes.shards import Shard, open_shard
 
@@ -173,6 +174,20 @@ class KeyframeMap:
         if row is None:
             raise MapError(f'{self.path} has no thumbnail of keyframe {keyframe}; it has {len(self)} keyframes')
         return row[0]
+
+    @property
+    def has_points(self) -> bool:
+        """Whether any keyframe carries points in 3-D."""
+        with reading(self.path):
+            return have_points(self._connection) and \
+                self._connection.execute('SELECT 1 FROM points LIMIT 1').fetchone() is not None
+
+    def points(self, keyframe: int) -> bytes | None:
+        """The points of a keyframe, by its id, as :meth:`Points.from_bytes` takes them; None where it has none."""
+        with reading(self.path):
+            row = have_points(self._connection) and self._connection.execute(
+                'SELECT tensors FROM points WHERE keyframe = ?', (int(keyframe),)).fetchone()
+        return row[0] if row else None
 
     def _read_map(self) -> None:
         self.format = format_of(self._connection)

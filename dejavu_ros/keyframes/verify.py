@@ -10,6 +10,7 @@ import numpy as np
 from dejavu_ros.errors import MapError
 from dejavu_ros.files import leftovers
 from dejavu_ros.keyframes.keyframe_map import KeyframeMap
+from dejavu_ros.keyframes.points import Points, have_points
 from dejavu_ros.keyframes.schema import DATABASE, DESCRIBERS, DESCRIPTORS, connect, map_folder
 from dejavu_ros.keyframes.shards import Shard, checksum, open_shard
 
@@ -71,8 +72,21 @@ def _check_rows(content: KeyframeMap, connection: sqlite3.Connection) -> Iterato
     except sqlite3.Error as error:
         yield Finding(f'{content.path / DATABASE}: thumbnails cannot be read: {error}')
         return
+    yield from _check_points(content, connection)
     for keyframe in sorted(set(range(len(content))) - pictured):
         yield Finding(f'keyframe {keyframe}: it has no thumbnail')
+
+
+def _check_points(content: KeyframeMap, connection: sqlite3.Connection) -> Iterator[Finding]:
+    try:
+        rows = connection.execute('SELECT keyframe, tensors FROM points') if have_points(connection) else ()
+        for keyframe, tensors in rows:
+            try:
+                Points.from_bytes(tensors)
+            except MapError as error:
+                yield Finding(f'keyframe {keyframe}: {error}')
+    except sqlite3.Error as error:
+        yield Finding(f'{content.path / DATABASE}: points cannot be read: {error}')
 
 
 def _check_shard(content: KeyframeMap, shard: Shard) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from dejavu_ros.errors import MapError
 from dejavu_ros.files import leftovers, new_folder, new_path
 from dejavu_ros.geometry import Pose
 from dejavu_ros.keyframes.keyframe_map import KeyframeMap, descriptor_shape
+from dejavu_ros.keyframes.points import TABLE as POINTS_TABLE
 from dejavu_ros.keyframes.schema import APPLICATION_ID, DATABASE, DESCRIPTORS, TABLES, VERSION, map_folder, migrate
 from dejavu_ros.keyframes.shards import FILE_NAME, Shard, write_shard
 
@@ -207,6 +208,14 @@ class SessionWriter:
             if self._count % len(self._buffer) == 0:
                 self._flush(len(self._buffer))
         return number
+
+    def add_points(self, keyframe: int, points: bytes) -> None:
+        """Give a keyframe of this session its points in 3-D (:meth:`dejavu_ros.keyframes.points.Points.to_bytes`)."""
+        if not self._first <= keyframe < self._first + self._count:
+            raise MapError(f'points for keyframe {keyframe}, which is not of this session')
+        with self._writer._reported():
+            self._connection.execute(POINTS_TABLE)
+            self._connection.execute('INSERT INTO points VALUES (?, ?)', (keyframe, points))
 
     def _flush(self, rows: int) -> None:
         start = self._first + self._count - rows

@@ -17,6 +17,7 @@ from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
 from dejavu_ros.localization.observation import Calibration, evidence
 from dejavu_ros.localization.places import Place, PlaceIndex
+from dejavu_ros.localization.pose_refiner import PoseRefiner
 from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
 from dejavu_ros.localization.states import States
 from dejavu_ros.localization.verification import count_inliers
@@ -43,7 +44,11 @@ class Localizer:
         self.set_map(keyframes)
 
     def set_map(self, keyframes: KeyframeMap | None) -> None:
-        """Localize in another map, or in none. Raises MapError where it was made with another checkpoint."""
+        """Localize in another map, or in none.
+
+        Raises MapError where it was made with another checkpoint, ConfigError where six_dof is asked of a map that
+        has no points.
+        """
         if keyframes is not None and keyframes.checkpoint_id != self.extractor.checkpoint.identity:
             raise MapError(f'map {keyframes.name} was made with checkpoint {keyframes.checkpoint_id}, this is '
                            f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
@@ -51,6 +56,7 @@ class Localizer:
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb,
                                     self.describer.identity if self.describer else '')
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
+            self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
         self.map = keyframes
         self.sights: dict[str, Sight] = {}
         self.states: States | None = None
@@ -122,6 +128,10 @@ class Localizer:
         described = self.describer and self.scorer.shortens(self.config.shortlist)
         descriptor = self.describer.describe([image])[0] if described else None
         estimate = self.locate(query, stamp_ns, odometry, camera, descriptor)
+        if estimate.accepted and self.refine is not None:
+            best, how = self.refine(image, estimate.hypotheses[0], self.sights.get(camera))
+            estimate = dataclasses.replace(estimate, hypotheses=[best, *estimate.hypotheses[1:]],
+                                           detail=f'{estimate.detail}; {how}')
         return dataclasses.replace(estimate, latency_ms=(time.perf_counter() - started) * 1e3)
 
     def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None, camera: str = 'camera',

@@ -12,10 +12,14 @@ from dejavu_ros.errors import DataError, ImageError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import check_informative, encode_jpeg, resize
 from dejavu_ros.keyframes import SessionWriter
+from dejavu_ros.keyframes.points import Points
 from dejavu_ros.mapping.config import MappingConfig
 from dejavu_ros.mapping.recordings import Recording
 from dejavu_ros.optics.camera import LOOKING_AHEAD, Camera, Sight
+from dejavu_ros.optics.lens import Lens
 from dejavu_ros.optics.mask import mask_of, mask_to_png
+from dejavu_ros.sixdof.map_points import PointMaker
+from dejavu_ros.sixdof.settings import PointSettings
 
 BATCH = 8
 
@@ -29,6 +33,7 @@ class MappingReport:
     near: int = 0
     without_pose: int = 0
     bad_images: int = 0
+    with_points: int = 0
     first_bad_image: str = ''
     metres: float = 0.0
 
@@ -39,6 +44,7 @@ class _Candidate:
     stamp_ns: int
     map_T_base: Pose
     covariance: np.ndarray
+    depth: np.ndarray | None
 
 
 class MapBuilder:
@@ -48,9 +54,10 @@ class MapBuilder:
     :class:`dejavu_ros.nn.features.FeatureExtractor`.
     """
 
-    def __init__(self, extractor, config: MappingConfig):
+    def __init__(self, extractor, config: MappingConfig, points: PointSettings | None = None):
+        """With ``points``, keyframes carry such points in 3-D, by the recording's depth, else triangulated."""
         self.extractor = extractor
-        self.config = config
+        self.config, self.point_settings, self.maker = config, points, None
         self.mask = mask_of(config.mask, config.camera)
         self.sight = Sight(Camera(config.camera, mask=self.mask), None, extractor.grid)
 
@@ -64,6 +71,8 @@ class MapBuilder:
         max_gap_ns = round(config.max_pose_gap * 1e9)
         unknown = np.diag([config.position_sigma**2] * 3 + [math.radians(config.angle_sigma)**2] * 3)
         before, span = None, None
+        if self.point_settings:
+            self.maker = self._point_maker(recording)
         for frame in frames:
             report.frames += 1
             span = (min(span[0], frame.stamp_ns), max(span[1], frame.stamp_ns)) if span else (frame.stamp_ns,) * 2
@@ -91,16 +100,19 @@ class MapBuilder:
                                recording.base_T_camera or LOOKING_AHEAD,
                                None if self.mask is None else mask_to_png(self.mask))
             report.keyframes += 1
-            batch.append(_Candidate(image, frame.stamp_ns, pose, unknown if covariance is None else covariance))
+            batch.append(_Candidate(image, frame.stamp_ns, pose, unknown if covariance is None else covariance,
+                                    recording.depth.at(frame.stamp_ns) if self.maker and recording.depth else None))
             if len(batch) == BATCH:
-                self._write(session, batch)
+                self._write(session, batch, report)
                 batch = []
-        self._write(session, batch)
+        self._write(session, batch, report)
+        if self.maker:
+            report.with_points += self._add_points(session, self.maker.rest())
         if not report.keyframes:
             raise DataError(_why_empty(report, recording, span, config))
         return report
 
-    def _write(self, session: SessionWriter, batch: list[_Candidate]) -> None:
+    def _write(self, session: SessionWriter, batch: list[_Candidate], report: MappingReport) -> None:
         looks = [self.sight(item.image) for item in batch]
         descriptors = self.extractor.extract([image for image, _ in looks]) if batch else ()
         for item, grid, (_, cells) in zip(batch, descriptors, looks):
@@ -109,7 +121,27 @@ class MapBuilder:
             height, width, _ = item.image.shape
             shown = min(width, self.config.thumbnail_width)
             thumbnail = encode_jpeg(resize(item.image, shown, max(1, round(height * shown / width))))
-            session.add(grid, self.config.camera, item.stamp_ns, item.map_T_base, item.covariance, thumbnail)
+            number = session.add(grid, self.config.camera, item.stamp_ns, item.map_T_base, item.covariance, thumbnail)
+            if self.maker:
+                report.with_points += self._add_points(
+                    session, self.maker.add(number, item.image, item.map_T_base, item.depth))
+
+    def _point_maker(self, recording: Recording) -> PointMaker:
+        if recording.intrinsics is None:
+            raise DataError(f'points in 3-D need a calibrated camera, and nothing says how that of {recording.source} '
+                            'sees: record its camera_info, or give --camera-info')
+        return PointMaker(self.point_settings, self.extractor, Lens.of(recording.intrinsics),
+                          recording.base_T_camera or LOOKING_AHEAD, self.mask)
+
+    @staticmethod
+    def _add_points(session: SessionWriter, ready: Iterable[tuple[int, Points]]) -> int:
+        """Write the points that are ready; how many keyframes have some."""
+        some = 0
+        for number, points in ready:
+            if len(points):
+                session.add_points(number, points.to_bytes())
+                some += 1
+        return some
 
 
 def _why_empty(report: MappingReport, recording: Recording, span: tuple[int, int] | None, config: MappingConfig) -> str:

@@ -61,9 +61,12 @@ def copy_session(source: KeyframeMap, name: str, writer: MapWriter, rows: Sequen
         for index, row in enumerate(progress(rows)):
             row = int(row)
             frame = source.keyframes[row]
-            session.add(source.descriptors(row, row + 1)[0], frame.camera, frame.stamp_ns,
-                        frame.map_T_base if poses is None else poses[index],
-                        frame.covariance if spread is None else frame.covariance + spread, source.thumbnail(row))
+            number = session.add(source.descriptors(row, row + 1)[0], frame.camera, frame.stamp_ns,
+                                 frame.map_T_base if poses is None else poses[index],
+                                 frame.covariance if spread is None else frame.covariance + spread,
+                                 source.thumbnail(row))
+            if points := source.points(row):
+                session.add_points(number, points)
 
 
 def session_rows(source: KeyframeMap, name: str) -> np.ndarray:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dejavu_ros.data.bags import open_bag
+from dejavu_ros.data.camera_file import read_camera
+from dejavu_ros.data.depth import DepthTrack, bag_depth, folder_depth
 from dejavu_ros.data.fixes import parse_origin
 from dejavu_ros.data.folders import folder_stamps, list_images, read_tum
 from dejavu_ros.data.frames import Frame, bag_frames, find_image_topic, folder_frames, intrinsics
@@ -28,10 +30,12 @@ class Recording:
     intrinsics: dict | None = None
     base_T_camera: Pose | None = None
     base_frame: str = ''
+    depth: DepthTrack | None = None
 
 
 @contextlib.contextmanager
-def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: MappingConfig) -> Iterator[Recording]:
+def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: MappingConfig,
+                  depth_topic: str = '') -> Iterator[Recording]:
     """Open a bag; an empty topic is the only one of its kind. Poses are read at once, images as they are asked for."""
     with open_bag(path) as bag:
         images = find_image_topic(bag, image_topic)
@@ -44,14 +48,18 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
         path = path.parent if path.name == 'metadata.yaml' else path
         yield Recording(path.name if path.is_dir() else path.stem, f'{images.name} of {bag.path}',
                         bag_frames(bag, images.name), images.count, poses, intrinsics(bag, images.name),
-                        mounting(bag, base_frame, camera_frame), base_frame)
+                        mounting(bag, base_frame, camera_frame), base_frame,
+                        bag_depth(bag, depth_topic) if depth_topic else None)
 
 
-def folder_recording(folder: str | Path, poses: str | Path) -> Recording:
-    """A folder of images with a TUM trajectory of the base."""
+def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path = '',
+                     depth: str | Path = '') -> Recording:
+    """A folder of images with a TUM trajectory of the base; perhaps a camera file, and a folder of depth pictures."""
     images, track = list_images(folder), read_tum(poses)
     stamps = folder_stamps(images, track)
     path = Path(folder).resolve()
     # every drive has a folder called images, so that one says nothing
     name = path.parent.name if path.name == 'images' else path.name
-    return Recording(name, str(folder), folder_frames(images, stamps), len(images), track)
+    intrinsics, base_T_camera = read_camera(camera) if camera else (None, None)
+    return Recording(name, str(folder), folder_frames(images, stamps), len(images), track, intrinsics, base_T_camera,
+                     depth=folder_depth(depth) if depth else None)

@@ -6,6 +6,7 @@ import numpy as np
 from dejavu_ros.images import resize
 from dejavu_ros.matching.features import LocalDescriptors
 
+SIFT_CONTRAST = 0.04  # below which SIFT passes over an extremum (Lowe 2004)
 # L2 ratio of nearest to second nearest below which a match is distinctive (Lowe 2004). ORB's is 0.8 of Hamming
 # distances, whose roots are the L2 distances of its vectors here.
 RATIOS = {'orb': 0.8**0.5, 'sift': 0.8, 'rootsift': 0.8}
@@ -14,11 +15,11 @@ RATIOS = {'orb': 0.8**0.5, 'sift': 0.8, 'rootsift': 0.8}
 class LocalFeatures:
     """``orb``, ``sift`` or ``rootsift`` (Arandjelovic and Zisserman 2012): descriptors of the strongest keypoints."""
 
-    def __init__(self, kind: str, keypoints: int = 500, max_width: int | None = None):
-        """Wider images are reduced to ``max_width``, if any."""
+    def __init__(self, kind: str, keypoints: int = 500, max_width: int | None = None, contrast: float = SIFT_CONTRAST):
+        """Wider images are reduced to ``max_width``, if any; SIFT passes over what is below ``contrast``."""
         self.kind, self.keypoints, self.max_width = kind, keypoints, max_width
-        make = cv2.ORB_create if kind == 'orb' else cv2.SIFT_create
-        self.detector = make(nfeatures=keypoints)
+        self.detector = (cv2.ORB_create(nfeatures=keypoints) if kind == 'orb' else
+                         cv2.SIFT_create(nfeatures=keypoints, contrastThreshold=contrast))
 
     def __call__(self, image: np.ndarray) -> LocalDescriptors:
         """Keypoints and descriptors of (H, W, 3) uint8 RGB, at most ``keypoints`` and perhaps 0.

@@ -1,0 +1,49 @@
+"""What is remembered of a point: a hand-made descriptor, which is exact, a learned one, which survives night, or both."""
+
+import numpy as np
+
+from dejavu_ros.images import resize
+from dejavu_ros.matching.dense_features import sample
+from dejavu_ros.matching.features import LocalDescriptors
+from dejavu_ros.matching.local_features import LocalFeatures
+from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.sixdof.settings import PointSettings
+
+CONTRAST = 0.01      # of SIFT: at night and in snow the usual 0.04 leaves too few keypoints
+LONGER_SIDE = 640    # px; larger images are reduced
+SIFT = 128           # numbers of its descriptor
+LEARNED_SHARE = 0.3  # of the squared distance between two joined descriptors
+
+
+class PointFeatures:
+    """SIFT's keypoints with the descriptors that were chosen; ``extractor`` is not asked for RootSIFT alone."""
+
+    def __init__(self, settings: PointSettings, extractor: FeatureExtractor | None = None):
+        self.kind = settings.point_features
+        self.sift = LocalFeatures('rootsift', settings.keypoints, contrast=CONTRAST)
+        self.extractor = extractor
+
+    def __call__(self, image: np.ndarray) -> LocalDescriptors:
+        """Of (H, W, 3) uint8 RGB; points in its pixels, descriptors (n, N) of unit length."""
+        height, width = image.shape[:2]
+        scale = min(1.0, LONGER_SIDE / max(height, width))
+        small = resize(image, round(width * scale), round(height * scale))
+        found = self.sift(small)
+        learned = None if self.kind == 'rootsift' else sample(self.extractor.dense(image), found.points, small.shape[:2])
+        descriptors = joined(None if self.kind == 'dvf' else found.descriptors, learned)
+        back = np.float32([width / small.shape[1], height / small.shape[0]])
+        return LocalDescriptors((found.points + 0.5) * back - 0.5, descriptors)
+
+
+def joined(rootsift: np.ndarray | None, learned: np.ndarray | None) -> np.ndarray:
+    """One descriptor (n, N) of unit length of the one or the two that there are."""
+    if rootsift is None or learned is None:
+        return learned if rootsift is None else rootsift
+    return np.concatenate([rootsift * (1 - LEARNED_SHARE)**0.5, learned * LEARNED_SHARE**0.5])
+
+
+def parted(descriptors: np.ndarray, kind: str) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """RootSIFT and learned part of joined descriptors, the inverse of :func:`joined`; ``kind`` as in the settings."""
+    if kind == 'both':
+        return descriptors[:SIFT] / (1 - LEARNED_SHARE)**0.5, descriptors[SIFT:] / LEARNED_SHARE**0.5
+    return (None, descriptors) if kind == 'dvf' else (descriptors, None)

@@ -1,0 +1,84 @@
+"""A frame and the keyframes it may be near to its pose."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from dejavu_ros.geometry import Pose
+from dejavu_ros.optics.lens import Lens
+from dejavu_ros.matching.features import LocalDescriptors
+from dejavu_ros.sixdof.landmarks import View
+from dejavu_ros.sixdof.pnp import PoseFit, pose_covariance, project, refine_pose, reprojection, robust_pose
+from dejavu_ros.sixdof.settings import SixDofSettings
+from dejavu_ros.sixdof.windowed import windowed_matches
+
+RATIO = 0.9             # of the first search; within the small windows that follow nearest is enough
+REFERENCE_WIDTH = 320   # px of the image that tolerances are meant for
+NARROWING = (4.0, 1.0)  # windows of the searches around the pose found so far, in tolerances
+
+
+class Matches(NamedTuple):
+    """``points`` (M, 3) of the map, ``rays`` (M, 2) where they are seen, by which ``keypoints`` (M,) of the frame."""
+
+    points: np.ndarray
+    rays: np.ndarray
+    keypoints: np.ndarray
+
+
+class Locator:
+    """Match, solve, match again around the solution."""
+
+    def __init__(self, settings: SixDofSettings = SixDofSettings()):
+        self.settings = settings
+
+    def locate(self, found: LocalDescriptors, lens: Lens, base_T_camera: Pose, views: Sequence[View]) -> PoseFit | None:
+        """``map_T_base`` of a frame with keypoints ``found``, from keyframes that may show the same; None without one.
+
+        Points are looked for where a camera at the first view would see them, within the window of the settings, and
+        matched with each view for itself. A pose counts only if keypoints enough of this first search agree with it:
+        in the small windows that follow, some point always does.
+        """
+        focal = (lens.K[0] + lens.K[4]) / 2
+        tolerance = self.settings.tolerance * lens.width / REFERENCE_WIDTH / focal
+        rays = lens.rays_of(found.points.astype(float))
+        known = np.isfinite(rays).all(1)
+        seen = LocalDescriptors(rays[known], found.descriptors[:, known])
+        first = match_views(views, seen, views[0].map_T_camera, self.settings.window, RATIO)
+        pose = robust_pose(first.points, first.rays, tolerance)
+        if pose is None:
+            return None
+        for windows in NARROWING:
+            matches = match_views(views, seen, pose, windows * tolerance)
+            refined = refine_pose(matches.points, matches.rays, pose, windows * tolerance)
+            if refined is None:
+                return None
+            pose, inliers = refined
+        support = distinct(first, reprojection(first.points, first.rays, pose) < tolerance)
+        if support < self.settings.min_points:
+            return None
+        # one keypoint that points of several views agree with is one observation
+        covariance = pose_covariance(matches.points[inliers], matches.rays[inliers], pose, base_T_camera, focal)
+        covariance *= inliers.sum() / distinct(matches, inliers)
+        return PoseFit(pose @ base_T_camera.inverse, covariance, support)
+
+
+def match_views(views: Sequence[View], seen: LocalDescriptors, map_T_camera: Pose, radius: float,
+                ratio: float | None = None) -> Matches:
+    """Matches of a frame with all views together. ``seen`` has rays for points.
+
+    A camera at ``map_T_camera`` would see each match within ``radius``.
+    """
+    found = [Matches(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros(0, int))]
+    for view in views:
+        points = view.map_T_camera.rotation.apply(view.landmarks.points) + view.map_T_camera.position
+        expected, ahead = project(points, map_T_camera)
+        pairs = windowed_matches(expected[ahead], view.landmarks.descriptors[:, ahead], seen.points,
+                                 seen.descriptors, radius, ratio)
+        found.append(Matches(points[ahead][pairs[:, 0]], seen.points[pairs[:, 1]], pairs[:, 1]))
+    return Matches(*map(np.concatenate, zip(*found)))
+
+
+def distinct(matches: Matches, chosen: np.ndarray) -> int:
+    """How many keypoints of the frame the ``chosen`` (M,) bool matches use."""
+    return len(np.unique(matches.keypoints[chosen]))

@@ -1,0 +1,107 @@
+"""Points of keyframes on their way into a map and out of it."""
+
+import functools
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from dejavu_ros.geometry import Pose
+from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.keyframes.points import Points
+from dejavu_ros.matching.features import LocalDescriptors
+from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.optics.lens import Lens
+from dejavu_ros.sixdof.features import PointFeatures, joined, parted
+from dejavu_ros.sixdof.landmarks import Landmarks, View, landmarks_from_depth
+from dejavu_ros.sixdof.neighbourhood import neighbours
+from dejavu_ros.sixdof.settings import PointSettings
+from dejavu_ros.sixdof.triangulation import landmarks_from_motion
+
+AROUND = 2    # keyframes before and after one that its points are triangulated with
+KEPT = 256    # keyframes whose points stay in memory
+
+
+class PointMaker:
+    """Points of one camera's keyframes, each as soon as enough is known: at once with depth, else AROUND later."""
+
+    def __init__(self, settings: PointSettings, extractor: FeatureExtractor, lens: Lens, base_T_camera: Pose,
+                 mask: np.ndarray | None = None):
+        """``mask`` (H, W) bool is False where no points shall be."""
+        self.settings, self.features, self.mask = settings, PointFeatures(settings, extractor), mask
+        self.lens, self.base_T_camera = lens, base_T_camera
+        self.recent: deque[tuple[int, LocalDescriptors, Pose]] = deque(maxlen=2 * AROUND + 1)
+        self.waiting: deque[int] = deque()  # keyframes of ``recent`` that have no points yet
+
+    def add(self, keyframe: int, image: np.ndarray, map_T_base: Pose,
+            depth: np.ndarray | None) -> Iterator[tuple[int, Points]]:
+        """Keyframes that are ready, with their points. ``image`` (H, W, 3) uint8 RGB, ``depth`` (h, w) metres."""
+        found = self.features(image)
+        if self.mask is not None:
+            x, y = found.points.round().astype(int).T
+            shown = self.mask[y.clip(0, self.mask.shape[0] - 1), x.clip(0, self.mask.shape[1] - 1)]
+            found = LocalDescriptors(found.points[shown], found.descriptors[:, shown])
+        if depth is not None:
+            yield keyframe, self.stored(landmarks_from_depth(found, depth, self.lens, self.settings.points,
+                                                             self.settings.max_depth))
+            return
+        self.recent.append((keyframe, found, map_T_base @ self.base_T_camera))
+        self.waiting.append(keyframe)
+        if len(self.waiting) > AROUND:
+            yield self.from_motion()
+
+    def rest(self) -> Iterator[tuple[int, Points]]:
+        """The keyframes at the end, which none follow."""
+        while self.waiting:
+            yield self.from_motion()
+
+    def from_motion(self) -> tuple[int, Points]:
+        keyframe = self.waiting.popleft()
+        index = next(i for i, (number, _, _) in enumerate(self.recent) if number == keyframe)
+        around = [(found, camera) for i, (_, found, camera) in enumerate(self.recent)
+                  if i != index and abs(i - index) <= AROUND]
+        _, found, camera = self.recent[index]
+        return keyframe, self.stored(landmarks_from_motion(found, camera, around, self.lens, self.settings.points,
+                                                           self.settings.max_depth))
+
+    def stored(self, landmarks: Landmarks) -> Points:
+        return Points(landmarks.points, *parted(landmarks.descriptors, self.settings.point_features))
+
+
+class MapPoints:
+    """The points of a map with its cameras; ``kind`` is which descriptors they have, None where there are none."""
+
+    def __init__(self, keyframes: KeyframeMap):
+        """Raises MapError where the points cannot be read."""
+        self.map = keyframes
+        self.cameras = {(camera.session, camera.name): camera for camera in keyframes.cameras}
+        self.view = functools.lru_cache(KEPT)(self._view)
+        self.kind = next((kind_of(Points.from_bytes(content)) for content in map(keyframes.points, range(len(keyframes)))
+                          if content), None) if keyframes.has_points else None
+
+    def around(self, row: int) -> list[View]:
+        """The views that speak for the place of a keyframe, its own first; those without points are left out."""
+        rows = neighbours(row, self.map.positions, self.map.quaternions)
+        return [view for view in map(self.view, rows.tolist()) if view is not None]
+
+    def lens(self, row: int) -> Lens | None:
+        """The lens of the camera that a keyframe was seen by. Raises ConfigError where it is none."""
+        camera = self.camera(row)
+        return Lens.of(camera.intrinsics) if camera.intrinsics else None
+
+    def camera(self, row: int):
+        frame = self.map.keyframes[row]
+        return self.cameras[frame.session, frame.camera]
+
+    def _view(self, row: int) -> View | None:
+        content, camera = self.map.points(row), self.camera(row)
+        if content is None or camera.base_T_camera is None:
+            return None
+        points = Points.from_bytes(content)
+        descriptors = joined(points.rootsift, points.learned)
+        return View(self.map.keyframes[row].map_T_base @ camera.base_T_camera, Landmarks(points.points, descriptors))
+
+
+def kind_of(points: Points) -> str:
+    """As in the settings."""
+    return 'dvf' if points.rootsift is None else 'rootsift' if points.learned is None else 'both'

@@ -71,28 +71,30 @@ class Localizer:
         except ImageError as error:
             return rejected(stamp_ns, outcome.BAD_IMAGE, str(error))
         query = self.extractor.extract([image])[0]
-        estimate = self.locate(query, stamp_ns, odometry)
+        estimate = self.locate(query, stamp_ns, odometry, camera)
         return dataclasses.replace(estimate, latency_ms=(time.perf_counter() - started) * 1e3)
 
-    def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> Estimate:
+    def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None,
+               camera: str = 'camera') -> Estimate:
         """As :meth:`process`, from the features (n, N) float16 of a frame on; there must be a map with keyframes."""
         started = time.perf_counter()
         scores = self.scorer.score(query, self.config.shortlist)
         if not np.isfinite(scores).all():
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
-        alone, belief = self.beliefs(scores, stamp_ns, odometry)
+        alone, belief = self.beliefs(scores, stamp_ns, odometry, camera)
         places = self.places.rank(belief)
         hypotheses = [self.hypothesis(place, scores, query) for place in places]
         reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map=float(belief[:-1].sum()))
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
-    def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None) -> tuple[np.ndarray, np.ndarray]:
+    def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None,
+                camera: str) -> tuple[np.ndarray, np.ndarray]:
         """(K + 1,) probabilities from this frame alone, and with the frames before it."""
         log_odds = evidence(scores, self.hubs, self.places.far_from, self.calibration)
         alone = posterior(self.filter.start, np.append(log_odds, 0.0))
         if not self.config.use_filter:
             return alone, alone
-        return alone, self.filter.update(log_odds, stamp_ns, odometry)
+        return alone, self.filter.update(log_odds, stamp_ns, odometry, camera)
 
     def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray) -> Hypothesis:
         frame = self.map.keyframes[place.row]

@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 
 from dejavu_ros.geometry import Pose
-
-FOUND_METRES, FOUND_RADIANS = 5.0, np.radians(30.0)
+from dejavu_ros.localization.estimate import is_found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +31,7 @@ class Answer:
     @property
     def right(self) -> bool:
         """Within 5 m and 30 degrees of the truth."""
-        if self.truth is None or self.found is None:
-            return False
-        metres, radians = self.truth.distance(self.found)
-        return metres <= FOUND_METRES and radians <= FOUND_RADIANS
+        return self.truth is not None and self.found is not None and is_found(self.found, self.truth)
 
 
 def summarise(answers: list[Answer]) -> dict:

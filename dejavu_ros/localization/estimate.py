@@ -13,6 +13,13 @@ TOO_FEW_INLIERS = 'too_few_inliers'
 INCONSISTENT_MOTION = 'inconsistent_motion'
 BAD_IMAGE = 'bad_image'
 REJECT_REASONS = (NO_MAP, UNKNOWN_PLACE, AMBIGUOUS, TOO_FEW_INLIERS, INCONSISTENT_MOTION, BAD_IMAGE)
+FOUND_METRES, FOUND_RADIANS = 5.0, np.radians(30.0)
+
+
+def is_found(found: Pose, truth: Pose) -> bool:
+    """Whether a pose is right: within 5 m and 30 degrees of the truth."""
+    metres, radians = found.distance(truth)
+    return metres <= FOUND_METRES and radians <= FOUND_RADIANS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,4 +61,5 @@ class Estimate:
                 'hypotheses': [{'keyframe': h.keyframe, 'session': h.session, 'similarity': h.similarity,
                                 'probability': h.probability, 'inliers': h.inliers,
                                 'position': h.map_T_base.position.tolist(),
-                                'quaternion': h.map_T_base.quaternion.tolist()} for h in self.hypotheses]}
+                                'quaternion': h.map_T_base.quaternion.tolist(),
+                                'covariance': h.covariance.ravel().tolist()} for h in self.hypotheses]}

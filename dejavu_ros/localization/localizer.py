@@ -160,7 +160,7 @@ class Localizer:
         alone = posterior(self.filter.start, np.append(log_odds, 0.0))
         if not self.config.use_filter:
             return alone, alone
-        return alone, self.filter.update(log_odds, stamp_ns, odometry)
+        return alone, self.filter.update(log_odds, stamp_ns, odometry, camera)
 
     def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray, camera: str) -> Hypothesis:
         row, inliers = self.comparable(place, scores, camera), 0

@@ -1,7 +1,7 @@
 """A discrete Bayes filter: where on the map, or on none of it."""
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
@@ -9,16 +9,28 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.localization.config import LocalizerConfig
 
 SURPRISE = 12.0  # log of how unlikely a frame can make a place: it may be hidden, blurred or deceived
-LATE = 0.5  # seconds by which a frame of one camera may be older than the last one of another
-MIN_STEP = 1.0  # metres of spread between two frames, however short the time: keyframes are that far apart
+MIN_STEP = 1.0   # metres of spread between two frames, however short the time: keyframes are that far apart
+MIN_TURN = np.radians(10.0)
+TURN_ERROR = np.radians(30.0)  # between the headings of two keyframes and what odometry says of them
+LATE = 0.5       # seconds: a frame that comes so much out of order is late, with an earlier stamp the clock has jumped
+SAME_VIEW, OTHER_VIEW = 0.1, 0.85  # novelty up to which a camera has not moved, and from which it shows another place
+CONTRADICTION = 3.0  # log of how much likelier than the robot's place a frame must find another one to speak against it,
+CONTRADICTED = 0.5   # and how new it is then at least, though the robot may stand
+FEW = 10         # keyframes below which a correlation over them says nothing
+MOVED = 1000     # keyframes that are moved one by one; what is left of the belief is spread over the map
 
 
 class SequenceFilter:
-    """Belief over K keyframes and, last, "nowhere on the map"."""
+    """Belief over K keyframes and, last, "nowhere on the map".
+
+    Frames of one camera resemble each other, and the same view seen again proves nothing new: a frame counts by how
+    little what it says correlates with what that camera's last one said. Frames of several cameras update one belief.
+    """
 
     def __init__(self, positions: np.ndarray, quaternions: np.ndarray, config: LocalizerConfig):
         """``positions`` (K, 3) metres and ``quaternions`` (K, 4) xyzw of map_T_base."""
-        self.config, self.positions, self.rotations = config, positions, Rotation.from_quat(quaternions)
+        self.config, self.positions, self.quaternions = config, positions, quaternions
+        self.rotations = Rotation.from_quat(quaternions)
         self.tree = cKDTree(positions)
         self.reset()
 
@@ -26,8 +38,13 @@ class SequenceFilter:
         """Forget all frames: half of the belief is nowhere, half evenly on the map."""
         self.start = even(len(self.positions))
         self.belief = self.start
-        self.stamp_ns: int | None = None
-        self.odometry: Pose | None = None
+        self.forget_views()
+
+    def forget_views(self) -> None:
+        self.stamp_ns: int | None = None       # of the last frame, and of the last one that counted
+        self.counted_ns: int | None = None
+        self.odometry: Pose | None = None      # of the last frame that counted
+        self.views: dict[str, np.ndarray] = {}  # what each camera's last one said
 
     def expect(self, position: np.ndarray, covariance: np.ndarray) -> None:
         """Begin anew from a prior: ``position`` (3,) m in the map, ``covariance`` (3, 3) m^2.
@@ -41,49 +58,109 @@ class SequenceFilter:
         near = np.exp(-(distance - distance.min()) / 2)
         self.belief = 0.1 * self.start + 0.9 * np.append(near / near.sum(), 0.0)
 
-    def predict(self, stamp_ns: int, odometry: Pose | None) -> np.ndarray:
-        """The belief (K + 1,) before the frame's own evidence."""
-        config = self.config
-        elapsed = None if self.stamp_ns is None else (stamp_ns - self.stamp_ns) * 1e-9
-        if elapsed is None:
-            return self.belief
-        if not -LATE <= elapsed <= config.max_gap:
-            return self.start
-        if odometry is not None and self.odometry is not None:
-            step = self.odometry.inverse @ odometry
-            transition = self.moved_by(step.position)
-        else:
-            transition = self.within(config.max_speed * abs(elapsed) + MIN_STEP)
-        moved = transition @ self.belief[:-1]
-        moved = np.append(moved, 1 - moved.sum())  # who drove off the mapped road is nowhere
-        return (1 - config.kidnap_rate) * moved + config.kidnap_rate * self.start
-
-    def within(self, reach: float) -> csr_matrix:
-        """(K, K): from each keyframe evenly to all those within ``reach`` metres; columns sum to 1."""
-        neighbours = self.tree.sparse_distance_matrix(self.tree, reach, output_type='coo_matrix')
-        return normalised(np.ones(neighbours.nnz), neighbours.row, neighbours.col, len(self.positions))
-
-    def moved_by(self, step: np.ndarray) -> csr_matrix:
-        """(K, K): from each keyframe to those where ``step`` (3,), metres in its base frame, leads to.
-
-        Columns sum to 1, or to 0 where no keyframe is near.
-        """
-        sigma = self.config.odometry_error * float(np.linalg.norm(step)) + MIN_STEP
-        targets = cKDTree(self.positions + self.rotations.apply(step))
-        near = self.tree.sparse_distance_matrix(targets, 3 * sigma, output_type='coo_matrix')
-        return normalised(np.exp(-(near.data / sigma)**2 / 2), near.row, near.col, len(self.positions))
-
-    def update(self, log_odds: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
+    def update(self, log_odds: np.ndarray, stamp_ns: int, odometry: Pose | None = None,
+               camera: str = 'camera') -> np.ndarray:
         """Take in a frame's (K,) log-odds against "nowhere"; returns the belief (K + 1,).
 
-        The first frame, and one after a gap, counts in full; a later one by ``frame_weight``.
+        The first frame, and one after a gap, counts in full; a later one by ``frame_weight`` and by what is new in it.
         """
-        prior = self.predict(stamp_ns, odometry)
-        is_first = self.stamp_ns is None or prior is self.start
-        weight = 1.0 if is_first else self.config.frame_weight
-        self.belief = posterior(prior, np.append(log_odds, 0.0), weight)
-        self.stamp_ns, self.odometry = stamp_ns, odometry
+        if self.has_lost_track(stamp_ns, odometry):
+            self.reset()
+        news = novelty(log_odds, self.views.get(camera))
+        if self.is_contradicted(log_odds):
+            news = max(news, CONTRADICTED)
+        elif self.stands(news, self.step(stamp_ns, odometry)):
+            self.stamp_ns = max(stamp_ns, self.stamp_ns)
+            return self.belief
+        weight = self.config.frame_weight * news if self.views else 1.0
+        self.belief = posterior(self.predict(stamp_ns, odometry, news), np.append(log_odds, 0.0), weight)
+        self.counted_ns = self.stamp_ns = max(stamp_ns, self.stamp_ns or stamp_ns)
+        self.odometry, self.views[camera] = odometry, log_odds
         return self.belief
+
+    def is_contradicted(self, log_odds: np.ndarray) -> bool:
+        """Whether the robot is held to be somewhere, and a frame shows another place: it may have been carried."""
+        best = int(self.belief.argmax())
+        return best < len(log_odds) and bool(log_odds[best] < log_odds.max() - CONTRADICTION)
+
+    def stands(self, news: float, step: Pose | None) -> bool:
+        """Whether a frame is the one that counted again: the view says so, or odometry and roughly the view."""
+        return news < SAME_VIEW and step is None or step is not None and not moves(step) and news < OTHER_VIEW
+
+    def has_lost_track(self, stamp_ns: int, odometry: Pose | None) -> bool:
+        """Whether the clock has jumped back, or no frame and no odometry says what happened for too long."""
+        if self.stamp_ns is None:
+            return False
+        elapsed = (stamp_ns - self.stamp_ns) * 1e-9
+        bridged = odometry is not None and self.odometry is not None
+        return elapsed < -LATE or (elapsed > self.config.max_gap and not bridged)
+
+    def step(self, stamp_ns: int, odometry: Pose | None) -> Pose | None:
+        """The motion since the last frame that counted, in its base frame; None where odometry does not say, or jumps.
+        """
+        if odometry is None or self.odometry is None:
+            return None
+        step = self.odometry.inverse @ odometry
+        return step if np.linalg.norm(step.position) <= self.reach(stamp_ns) else None
+
+    def reach(self, stamp_ns: int) -> float:
+        """Metres that the robot can have moved since the last frame that counted."""
+        return self.config.max_speed * abs(stamp_ns - self.counted_ns) * 1e-9 + MIN_STEP
+
+    def predict(self, stamp_ns: int, odometry: Pose | None = None, news: float = 1.0) -> np.ndarray:
+        """The belief (K + 1,) before the frame's own evidence; ``news`` in [0, 1] is how much the view has changed.
+
+        Without odometry a view that has not changed was not left either.
+        """
+        if self.counted_ns is None:
+            return self.belief
+        step = self.step(stamp_ns, odometry)
+        on_map = self.belief[:-1]
+        if step is not None:
+            moved = self.spread(on_map, step=step) if moves(step) else on_map
+        else:
+            moved = (1 - news) * on_map + news * self.spread(on_map, reach=self.reach(stamp_ns))
+        prior = np.append(moved, 1 - moved.sum())  # who drove off the mapped road is nowhere
+        kidnapped = self.config.kidnap_rate * news
+        return (1 - kidnapped) * prior.clip(min=0) + kidnapped * self.start
+
+    def spread(self, on_map: np.ndarray, *, step: Pose | None = None, reach: float = 0.0) -> np.ndarray:
+        """(K,) belief after a known ``step``, or a move of up to ``reach`` metres any way.
+
+        What a step leads to where no keyframe is gets lost.
+        """
+        count = len(on_map)
+        sources = np.argpartition(-on_map, MOVED)[:MOVED] if count > MOVED else np.arange(count)
+        if step is None:
+            pairs = self.tree.sparse_distance_matrix(cKDTree(self.positions[sources]), reach, output_type='coo_matrix')
+            weights = np.ones(pairs.nnz)
+        else:
+            sigma = self.config.odometry_error * float(np.linalg.norm(step.position)) + MIN_STEP
+            targets = self.positions[sources] + self.rotations[sources].apply(step.position)
+            pairs = self.tree.sparse_distance_matrix(cKDTree(targets), 3 * sigma, output_type='coo_matrix')
+            headings = (self.rotations[sources] * step.rotation).as_quat()
+            cosine = np.abs((self.quaternions[pairs.row] * headings[pairs.col]).sum(1)).clip(max=1)
+            weights = np.exp(-((pairs.data / sigma)**2 + (2 * np.arccos(cosine) / TURN_ERROR)**2) / 2)
+        moved = coo_matrix((weights, (pairs.row, pairs.col)), (count, len(sources))).tocsr()
+        sums = np.asarray(moved.sum(0)).ravel()
+        rest = max(float(on_map.sum() - on_map[sources].sum()), 0.0)
+        return moved @ (on_map[sources] / np.where(sums > 1e-12, sums, np.inf)) + rest / count
+
+
+def moves(step: Pose) -> bool:
+    """Whether a step is long enough to be told apart by keyframes."""
+    return bool(np.linalg.norm(step.position) >= MIN_STEP or step.rotation.magnitude() >= MIN_TURN)
+
+
+def novelty(log_odds: np.ndarray, before: np.ndarray | None) -> float:
+    """How new (K,) log-odds are after those ``before``: the share of their deviation that these do not explain.
+
+    From 0 (the same again) to 1 (nothing in common).
+    """
+    if before is None or len(log_odds) < FEW or not log_odds.std() or not before.std():
+        return 1.0
+    correlation = np.corrcoef(log_odds, before)[0, 1]
+    return float(np.sqrt(1 - correlation.clip(0, 1)**2))
 
 
 def even(count: int) -> np.ndarray:
@@ -95,10 +172,3 @@ def posterior(prior: np.ndarray, log_likelihood: np.ndarray, weight: float = 1.0
     """Bayes' rule on (K + 1,) states; no state is excluded by more than SURPRISE, and ``weight`` tempers it all."""
     weights = prior * np.exp(weight * (log_likelihood - log_likelihood.max()).clip(min=-SURPRISE))
     return weights / weights.sum()
-
-
-def normalised(weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, count: int) -> csr_matrix:
-    """(count, count) with columns that sum to 1, or to 0 where they are empty."""
-    matrix = csr_matrix((weights, (rows, columns)), (count, count))
-    sums = np.asarray(matrix.sum(0)).ravel()
-    return matrix.multiply(1 / np.where(sums > 0, sums, 1)).tocsr()

@@ -20,7 +20,8 @@ from dejavu_ros.ops.contextual import ContextualSettings
 SECOND = 10**9
 pytestmark = pytest.mark.usefixtures('quick')
 KEYS = ['image', 'stamp_ns', 'accepted', 'reject_reason', 'latency_ms', 'hypotheses']
-HYPOTHESIS = ['keyframe', 'session', 'similarity', 'probability', 'inliers', 'position', 'quaternion']
+HYPOTHESIS = ['keyframe', 'session', 'similarity', 'probability', 'inliers', 'position', 'quaternion',
+              'covariance']
 # a tiny untrained network cannot be asked for much: what is checked is that answers reach the file
 LENIENT = ['--min-inliers', '0', '--min-probability', '0.3', '--no-use-filter']
 

@@ -12,7 +12,7 @@ from dejavu_ros import __version__
 from dejavu_ros.errors import exit_status
 
 COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'evaluate', 'evaluate-matching',
-            'extract-triplets', 'train', 'calibrate', 'town', 'map', 'demo', 'bench', 'doctor')
+            'extract-triplets', 'train', 'calibrate', 'town', 'map', 'demo', 'bench', 'doctor', 'soak')
 
 
 def load(command: str):

@@ -1,0 +1,64 @@
+"""The phases of a soak, one after another, and what they found."""
+
+from pathlib import Path
+
+from dejavu_ros import __version__
+from dejavu_ros.errors import ConfigError
+from dejavu_ros.files import new_file
+from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.soak.config import SoakConfig
+from dejavu_ros.soak.drives import Studio
+from dejavu_ros.soak.parts import Folder, write
+from dejavu_ros.soak.summary import summarise, table
+
+BEGIN, END = '<!-- soak -->\n', '<!-- end of soak -->'
+
+
+def soak(path: Path, config: SoakConfig, document: Path | None = None) -> dict:
+    """Run what is left of a soak in the folder ``path``; returns the summary, which ``summary.json`` there holds too.
+
+    ``document`` is a Markdown file whose part between two marks is replaced by the figures. Raises DejavuError.
+    """
+    try:
+        from dejavu_ros.soak.fuzz import Fuzz
+        from dejavu_ros.soak.kills import Kills
+        from dejavu_ros.soak.memory import Memory
+        from dejavu_ros.soak.traversals import Traversals
+        import hypothesis  # noqa: F401  (of the programs that are started; better missed now than in an hour)
+    except ImportError as error:
+        raise ConfigError(f'the soak needs ROS, the town and hypothesis ({error}): run `make soak`') from None
+    checkpoint = load_checkpoint(config.checkpoint).identity
+    folder = Folder(path, {'scale': config.scale, 'checkpoint': checkpoint, 'version': __version__})
+    with Studio() as studio:
+        drives = Traversals(path, config, studio)
+        phases = [Kills(path, config), Fuzz(path, config), drives, Memory(path, config, studio, drives)]
+        found = {phase.title: folder.finish(phase.title, phase.unit, phase.parts()) for phase in phases}
+    summary = summarise(found['drives'], found['memory'], found['fuzz'], found['kills'])
+    write(path / 'summary.json', summary)
+    figures = report(summary, table(found['drives']), config)
+    print(figures)
+    for reason in [reason for part in found['fuzz'] for reason in part['reasons']]:
+        print(f'crash: {reason}')
+    if document:
+        fill(document, figures)
+    return summary
+
+
+def report(summary: dict, conditions: str, config: SoakConfig) -> str:
+    """Markdown: the summary in a sentence or two each, and the table of conditions."""
+    rest = {name: value for name, value in summary.items() if name != 'recall_at_5m'}
+    lines = [f'`SOAK_SCALE={config.scale:g}`:', '', conditions, '', '| | |', '|---|---|']
+    lines += [f'| `{name}` | {"-" if value is None else f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"} |'
+              for name, value in rest.items()]
+    return '\n'.join(lines)
+
+
+def fill(document: Path, figures: str) -> None:
+    """Replace what stands between the marks. Raises ConfigError where there are none."""
+    text = document.read_text()
+    if BEGIN not in text or END not in text:
+        raise ConfigError(f'{document} has no lines {BEGIN.strip()} and {END} between which the figures belong')
+    before, rest = text.split(BEGIN, 1)
+    with new_file(document, 'w') as file:
+        file.write(f'{before}{BEGIN}{figures}\n{END}{rest.split(END, 1)[1]}')
+

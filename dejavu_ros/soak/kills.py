@@ -27,8 +27,8 @@ from dejavu_ros.soak.config import KILLS, SoakConfig
 from dejavu_ros.soak.parts import Part
 
 BLOCK = 10  # kills of one part, which share a map
-PATIENCE = 60.0  # seconds in which a writer has to be ready
-LONGEST = 0.4  # seconds from its readiness to its death, at most
+SESSIONS = 2  # that it commits before its end is near, at most,
+LONGEST = 0.25  # and seconds from then to its death, at most
 SHAPE = 8, 24 * 32  # of a descriptor
 SETTINGS = {'input_size': [64, 48], 'grid': [24, 32], 'channels': SHAPE[0], 'contextual': {}}
 CHECKPOINT = 'soak'
@@ -78,9 +78,12 @@ def run_and_kill(path: Path, rng: random.Random) -> int:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as writer:
         if writer.stdout.readline().strip() != 'ready':
             raise MapError(f'the writer of {path} ended before it began: run {" ".join(command)} to see why')
+        waited = rng.randint(0, SESSIONS)
+        for _ in range(waited):
+            writer.stdout.readline()
         time.sleep(rng.uniform(0.0, LONGEST))
         writer.send_signal(signal.SIGKILL)
-        return sum(line.startswith('committed') and line.endswith('\n') for line in writer.stdout)
+        return waited + sum(line.endswith('\n') for line in writer.stdout)
 
 
 def sessions_of(path: Path) -> int:

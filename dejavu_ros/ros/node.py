@@ -246,8 +246,10 @@ class RelocalizeNode(LifecycleNode):
 
     def publish_diagnostics(self) -> None:
         config, localizer, worker = self.config, self.localizer, self.worker
-        warning = ' '.join(list(self.frames.warnings.values())) if self.frames else ''
-        condition = Condition(active=worker is not None, problem=self.problem, warning=warning,
+        warnings = list(self.frames.warnings.values()) if self.frames else []
+        if localizer is not None and localizer.extractor.problem:
+            warnings.append(localizer.extractor.problem)
+        condition = Condition(active=worker is not None, problem=self.problem, warning=' '.join(warnings),
                               image_topic=self.resolve_topic_name(config.image_topic), pose_timeout=config.pose_timeout,
                               dropped=worker.dropped if worker else 0)
         extra = {'map': config.map, 'device': config.device, 'memory [MiB]': f'{memory(config.device):.0f}'}

@@ -117,7 +117,7 @@ class Traversals:
 
 def record(answer: Answer, reason: str) -> dict:
     """One answer as it is kept; errors and NEES of x, y and yaw only where it was accepted on the map."""
-    kept = {'accepted': answer.accepted, 'right': answer.is_right, 'reason': reason}
+    kept = {'accepted': bool(answer.accepted), 'right': bool(answer.is_right), 'reason': reason}
     if answer.accepted and answer.truth is not None:
         metres, radians = answer.found.distance(answer.truth)
         value, = nees([answer.found], answer.covariance[None], [answer.truth])

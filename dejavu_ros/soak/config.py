@@ -8,6 +8,7 @@ MAPPED_FRAMES, UNMAPPED_FRAMES = 20_000, 5_000
 SECONDS = 1800.0  # of the node over DDS
 MESSAGES = 10_000
 KILLS = 200
+PHASES = 'kills', 'fuzz', 'drives', 'memory'
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The phases of a soak, one after another, and what they found."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from dejavu_ros import __version__
@@ -14,9 +15,10 @@ from dejavu_ros.soak.summary import summarise, table
 BEGIN, END = '<!-- soak -->\n', '<!-- end of soak -->'
 
 
-def soak(path: Path, config: SoakConfig, document: Path | None = None) -> dict:
-    """Run what is left of a soak in the folder ``path``; returns the summary, which ``summary.json`` there holds too.
+def soak(path: Path, config: SoakConfig, only: Sequence[str] = (), document: Path | None = None) -> dict | None:
+    """Run what is left of a soak in the folder ``path``, or of its phases ``only``.
 
+    Returns the summary, which ``summary.json`` there holds too, or None while other phases are not finished.
     ``document`` is a Markdown file whose part between two marks is replaced by the figures. Raises DejavuError.
     """
     try:
@@ -32,7 +34,14 @@ def soak(path: Path, config: SoakConfig, document: Path | None = None) -> dict:
     with Studio() as studio:
         drives = Traversals(path, config, studio)
         phases = [Kills(path, config), Fuzz(path, config), drives, Memory(path, config, studio, drives)]
-        found = {phase.title: folder.finish(phase.title, phase.unit, phase.parts()) for phase in phases}
+        for phase in phases:
+            if not only or phase.title in only:
+                folder.finish(phase.title, phase.unit, phase.parts())
+        found = {phase.title: [folder.result(part) for part in phase.parts()] for phase in phases}
+    left = [title for title, results in found.items() if None in results]
+    if left:
+        print(f'{", ".join(only)} done; the summary is written when the rest is: {", ".join(left)}')
+        return None
     summary = summarise(found['drives'], found['memory'], found['fuzz'], found['kills'])
     write(path / 'summary.json', summary)
     figures = report(summary, table(found['drives']), config)

@@ -44,7 +44,7 @@ def soak(path: Path, config: SoakConfig, only: Sequence[str] = (), document: Pat
         return None
     summary = summarise(found['drives'], found['memory'], found['fuzz'], found['kills'])
     write(path / 'summary.json', summary)
-    figures = report(summary, table(found['drives']), config)
+    figures = report(summary, table(found['drives']), found['memory'][0], config)
     print(figures)
     for reason in [reason for part in found['fuzz'] for reason in part['reasons']]:
         print(f'crash: {reason}')
@@ -53,12 +53,14 @@ def soak(path: Path, config: SoakConfig, only: Sequence[str] = (), document: Pat
     return summary
 
 
-def report(summary: dict, conditions: str, config: SoakConfig) -> str:
-    """Markdown: the summary in a sentence or two each, and the table of conditions."""
+def report(summary: dict, conditions: str, memory: dict, config: SoakConfig) -> str:
+    """Markdown: the table of conditions, and the rest of the summary."""
     rest = {name: value for name, value in summary.items() if name != 'recall_at_5m'}
     lines = [f'`SOAK_SCALE={config.scale:g}`:', '', conditions, '', '| | |', '|---|---|']
     lines += [f'| `{name}` | {"-" if value is None else f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"} |'
               for name, value in rest.items()]
+    lines += ['', f'Memory: {memory["sent"]:,} frames sent in {memory["seconds"]:,} s, {memory["answered"]:,} answered (the '
+              f'newest wins), {memory["resident_mb"][-1]:,.0f} MB resident at the end.']
     return '\n'.join(lines)
 
 

@@ -53,11 +53,13 @@ def test_the_table_says_both_ways_and_the_first_accepted_pose():
 def test_figures_go_between_the_marks(tmp_path):
     page = tmp_path / 'page.md'
     page.write_text(f'# Before\n{BEGIN}old\n{END}\nAfter\n')
-    figures = report(summarise(DRIVES, *OTHERS), table(DRIVES), SoakConfig(scale=0.05))
+    memory = {'sent': 5400, 'answered': 1300, 'seconds': 90, 'resident_mb': [400.0, 512.3]}
+    figures = report(summarise(DRIVES, *OTHERS), table(DRIVES), memory, SoakConfig(scale=0.05))
     fill(page, figures)
     text = page.read_text()
     assert text.startswith('# Before\n') and text.endswith('\nAfter\n') and 'old' not in text
     assert 'SOAK_SCALE=0.05' in text and '| `lost_keyframes` | 3 |' in text
+    assert '5,400 frames sent in 90 s, 1,300 answered' in text and '512 MB' in text
     fill(page, figures)
     assert page.read_text() == text
     page.write_text('nothing')

@@ -16,10 +16,10 @@ MAX_PIXELS = 1 << 26  # of an image; a few bytes can claim to be any number, and
 
 
 def decode_image(data: bytes, name: str = 'image') -> np.ndarray:
-    """Decode one of FORMATS to (H, W, 3) uint8 RGB.
+    """Decode data in one of FORMATS to (H, W, 3) uint8 RGB.
 
-    Raises ImageError for data that is empty, not an image, larger than MAX_PIXELS or cut short. OpenCV fills the missing part of a
-    cut JPEG with grey and says nothing, hence the look for its end marker.
+    Raises ImageError for data that is empty, not an image, larger than MAX_PIXELS or cut short. OpenCV fills the
+    missing part of a cut JPEG with grey and says nothing, hence the look for its end marker.
     """
     if not len(data):
         raise ImageError(f'{name} is empty')

@@ -43,7 +43,8 @@ def test_what_is_no_image_is_refused(tmp_path, data):
 
 def png(width, height):
     """A few bytes that claim a size."""
-    parts = [b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0), b'IDAT' + zlib.compress(bytes(99)), b'IEND']
+    header = b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
+    parts = [header, b'IDAT' + zlib.compress(bytes(99)), b'IEND']
     return b'\x89PNG\r\n\x1a\n' + b''.join(struct.pack('>I', len(part) - 4) + part
                                            + struct.pack('>I', zlib.crc32(part)) for part in parts)
 

@@ -73,7 +73,7 @@ def resident(pid: int) -> float:
 
 
 def growth(samples: list[float]) -> float:
-    """Percent from the time when memory has settled to the end: medians of one twentieth of ``samples`` (1 a second)."""
+    """Percent from when memory has settled to the end: medians of a twentieth of the ``samples``, one a second."""
     settled = min(int(SETTLED), len(samples) // 3)
     few = max(1, len(samples) // 20)
     before, after = np.median(samples[settled:settled + few]), np.median(samples[-few:])

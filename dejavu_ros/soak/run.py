@@ -57,10 +57,11 @@ def report(summary: dict, conditions: str, memory: dict, config: SoakConfig) -> 
     """Markdown: the table of conditions, and the rest of the summary."""
     rest = {name: value for name, value in summary.items() if name != 'recall_at_5m'}
     lines = [f'`SOAK_SCALE={config.scale:g}`:', '', conditions, '', '| | |', '|---|---|']
-    lines += [f'| `{name}` | {"-" if value is None else f"{value:,.3f}" if isinstance(value, float) else f"{value:,}"} |'
-              for name, value in rest.items()]
-    lines += ['', f'Memory: {memory["sent"]:,} frames sent in {memory["seconds"]:,} s, {memory["answered"]:,} answered (the '
-              f'newest wins), {memory["resident_mb"][-1]:,.0f} MB resident at the end.']
+    for name, value in rest.items():
+        text = '-' if value is None else f'{value:,.3f}' if isinstance(value, float) else f'{value:,}'
+        lines.append(f'| `{name}` | {text} |')
+    lines += ['', f'Memory: {memory["sent"]:,} frames sent in {memory["seconds"]:,} s, {memory["answered"]:,} answered '
+              f'(the newest wins), {memory["resident_mb"][-1]:,.0f} MB resident at the end.']
     return '\n'.join(lines)
 
 

@@ -77,8 +77,8 @@ def check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-    except (OSError, zipfile.BadZipFile):
-        return  # missing, or of the older format without an archive
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return  # missing, or of the older format without an archive: torch has more to say
     if size > path.stat().st_size:
         raise CheckpointError(f'checkpoint {path} is refused: {path.stat().st_size:,} bytes that unpack to {size:,}; '
                               'save it again as a state dict')

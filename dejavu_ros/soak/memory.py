@@ -33,6 +33,7 @@ class Memory:
         return [Part('memory/node', self.seconds, self.work)]
 
     def work(self, advance: Callable[[int], object]) -> dict:
+        """Play a drive at night over and over. A node that ends is one crash, and ends the phase."""
         town = TOWNS[0]
         map_path = self.traversals.map_of(town).resolve()
         frames = list(self.studio.drive(Drive(town, town, 'night', FRAMES)))
@@ -53,7 +54,7 @@ class Memory:
                 player.send_odometry(frame.odom_T_base, stamp_ns)
                 player.send(frame.image, stamp_ns)
                 sent += 1
-                answers += len(player.collect(max(0.0, started + sent / rate - time.monotonic())))
+                answers += len(player.collect(max(0.001, started + sent / rate - time.monotonic())))
                 player.sent = {stamp: at for stamp, at in player.sent.items() if stamp > stamp_ns - 10**10}
                 if elapsed >= told:
                     samples.append(resident(node.pid))
@@ -72,8 +73,10 @@ def resident(pid: int) -> float:
     raise DejavuError(f'/proc/{pid}/status has no VmRSS: this needs Linux')
 
 
-def growth(samples: list[float]) -> float:
-    """Percent from when memory has settled to the end: medians of a twentieth of the ``samples``, one a second."""
+def growth(samples: list[float]) -> float | None:
+    """Percent from when memory has settled to the end: medians of a twentieth of ``samples``, one a second; None without any."""
+    if not samples:
+        return None
     settled = min(int(SETTLED), len(samples) // 3)
     few = max(1, len(samples) // 20)
     before, after = np.median(samples[settled:settled + few]), np.median(samples[-few:])

@@ -74,7 +74,7 @@ def resident(pid: int) -> float:
 
 
 def growth(samples: list[float]) -> float | None:
-    """Percent from when memory has settled to the end: medians of a twentieth of ``samples``, one a second; None without any."""
+    """Percent from when memory has settled to the end: medians of a twentieth of ``samples``, one a second."""
     if not samples:
         return None
     settled = min(int(SETTLED), len(samples) // 3)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from geometry_msgs.msg import PoseWithCovariance, PoseWithCovarianceStamped
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from nav_msgs.msg import Odometry
@@ -20,6 +21,7 @@ from dejavu_ros.ros.conversions import header_to_message, image_to_message, pose
 WIDTH, HEIGHT = 64, 48  # of the pictures
 MODELS = '', 'plumb_bob', 'rational_polynomial', 'equidistant', 'fisheye', 'thin_prism', 'none'
 UINT32, INT32 = 2**32 - 1, 2**31
+MOMENTS = range(10**9, 14 * 10**8, 10**8)  # so near each other that odometry belongs to images
 
 texts = st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=12)
 numbers = st.floats(width=64) | st.sampled_from([0.0, -0.0, 1e308, -1e308, 1e-308, float('nan'), float('inf')])
@@ -31,8 +33,8 @@ stamps = st.builds(lambda sec, nanosec: (sec, nanosec),
 
 @st.composite
 def headers(draw, frame: str) -> Header:
-    header = header_to_message(draw(st.integers(0, 10**11)), frame)
-    if draw(st.booleans()):
+    header = header_to_message(draw(st.sampled_from(MOMENTS)), frame)
+    if draw(st.integers(0, 3)) == 0:
         header.stamp.sec, header.stamp.nanosec = draw(stamps)
         header.frame_id = draw(texts)
     return header
@@ -50,9 +52,9 @@ def some_of(draw, message, changes: dict):
 def spoilt(draw, values: list[float]) -> list[float]:
     """``values``, up to two of which may be anything."""
     values = list(values)
-    for place, value in draw(st.lists(st.tuples(st.integers(0, 20), numbers | st.floats(-200, 200)), max_size=2)):
-        if place < len(values):
-            values[place] = value
+    for value in draw(st.lists(numbers | st.floats(-200, 200), max_size=2)):
+        if values:
+            values[draw(st.integers(0, len(values) - 1))] = value
     return values
 
 
@@ -105,12 +107,23 @@ def camera_infos(draw) -> CameraInfo:
 @st.composite
 def odometry(draw) -> Odometry:
     message = Odometry(header=draw(headers('odom')), child_frame_id=draw(st.just('base_link') | texts))
-    message.pose.pose = pose_to_message(Pose.planar(draw(st.floats(-100, 100)), 0.0, 0.3))
-    for part, names in ((message.pose.pose.position, 'xyz'), (message.pose.pose.orientation, 'xyzw')):
-        draw(some_of(part, dict.fromkeys(names, numbers)))
-    if draw(st.booleans()):
-        message.pose.covariance = draw(st.lists(numbers, min_size=36, max_size=36).map(np.array))
+    message.pose = draw(uncertain_poses())
     return message
+
+
+@st.composite
+def uncertain_poses(draw) -> PoseWithCovariance:
+    message = PoseWithCovariance(pose=pose_to_message(Pose.planar(draw(st.floats(-100, 100)), 0.0, 0.3)),
+                                 covariance=np.array(draw(spoilt(np.eye(6).ravel().tolist()))))
+    if draw(st.booleans()):
+        for part, names in ((message.pose.position, 'xyz'), (message.pose.orientation, 'xyzw')):
+            draw(some_of(part, dict.fromkeys(names, numbers)))
+    return message
+
+
+@st.composite
+def priors(draw) -> PoseWithCovarianceStamped:
+    return PoseWithCovarianceStamped(header=draw(headers('map')), pose=draw(uncertain_poses()))
 
 
 def draw_messages(count: int, number: int, pictures: Sequence[np.ndarray]) -> list[tuple[str, object]]:
@@ -123,7 +136,7 @@ def draw_messages(count: int, number: int, pictures: Sequence[np.ndarray]) -> li
     @seed(number)
     @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))
-    @given(images(pictures) | compressed(pictures) | camera_infos() | odometry())
+    @given(images(pictures) | compressed(pictures) | camera_infos() | odometry() | priors())
     def collect(message):
         found.append((type(message).__name__, message))
 

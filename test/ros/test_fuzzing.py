@@ -39,7 +39,8 @@ def test_messages_are_of_all_kinds_and_some_reach_the_localizer(handle, images, 
     monkeypatch.setattr(Localizer, 'process', lambda self, *arguments: reached.append(1) or process(self, *arguments))
     drawn = draw_messages(COUNT, 3, images)
     kinds = collections.Counter(kind for kind, _ in drawn)
-    assert len(drawn) == COUNT and set(kinds) == {'Image', 'CompressedImage', 'CameraInfo', 'Odometry'}
+    assert len(drawn) == COUNT and set(kinds) == {'Image', 'CompressedImage', 'CameraInfo', 'Odometry',
+                                                   'PoseWithCovarianceStamped'}
     assert min(kinds.values()) > COUNT / 20
     assert [handle(message) for _, message in drawn] == [''] * COUNT
     assert len(reached) > COUNT / 20

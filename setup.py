@@ -32,6 +32,7 @@ setup(
         'moderngl>=5.8',
         'numpy>=1.26',
         'opencv-python-headless>=4.5',
+        'pillow>=9.0',
         'pymap3d>=2.7',
         'pyyaml>=5.4',
         'rosbags>=0.10',

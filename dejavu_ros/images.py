@@ -1,26 +1,32 @@
 """Images as arrays: (H, W, 3) uint8 RGB everywhere in this package."""
 
+import io
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image as Header
 
 from dejavu_ros.errors import ImageError
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.tif', '.tiff', '.webp')
+FORMATS = 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'PPM', 'SUN', 'TIFF', 'WEBP'
+MAX_PIXELS = 1 << 26  # of an image; a few bytes can claim to be any number, and would fill the memory
 
 
 def decode_image(data: bytes, name: str = 'image') -> np.ndarray:
-    """Decode JPEG, PNG or whatever else OpenCV reads to (H, W, 3) uint8 RGB.
+    """Decode data in one of FORMATS to (H, W, 3) uint8 RGB.
 
-    Raises ImageError for data that is empty, not an image or cut short. OpenCV fills the missing part of a
-    cut JPEG with grey and says nothing, hence the look for its end marker.
+    Raises ImageError for data that is empty, not an image, larger than MAX_PIXELS or cut short. OpenCV fills the
+    missing part of a cut JPEG with grey and says nothing, hence the look for its end marker.
     """
     if not len(data):
         raise ImageError(f'{name} is empty')
     data = bytes(data)
     if data[:2] == b'\xff\xd8' and data.rfind(b'\xff\xd9') <= data.rfind(b'\xff\xda'):  # end and start of the scan
         raise ImageError(f'{name} is a JPEG cut short: its end marker is missing after {len(data)} bytes')
+    check_size(data, name)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -28,6 +34,21 @@ def decode_image(data: bytes, name: str = 'image') -> np.ndarray:
     if image is None:
         raise ImageError(f'{name} is no image that can be decoded ({len(data)} bytes, begins with {data[:8]!r})')
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def check_size(data: bytes, name: str) -> None:
+    """Raise ImageError for what is no image, or says that it has over MAX_PIXELS; reads its header only."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', Header.DecompressionBombWarning)
+            width, height = Header.open(io.BytesIO(data), formats=FORMATS).size
+    except Header.DecompressionBombError:
+        raise ImageError(f'{name} is refused: it claims to be larger than {MAX_PIXELS:,} pixels') from None
+    except Exception:  # its readers of headers raise whatever they stumble over
+        raise ImageError(f'{name} is no image that can be decoded ({len(data)} bytes, begins with {data[:8]!r})'
+                         ) from None
+    if width * height > MAX_PIXELS:
+        raise ImageError(f'{name} is refused: it claims to be {width}x{height}, more than {MAX_PIXELS:,} pixels')
 
 
 def load_image(path: str | Path) -> np.ndarray:

@@ -1,5 +1,9 @@
 """Images as files and bytes: whole ones are read, damaged ones are named."""
 
+import struct
+import zlib
+
+import cv2
 import numpy as np
 import pytest
 
@@ -35,6 +39,26 @@ def test_what_is_no_image_is_refused(tmp_path, data):
     (tmp_path / 'x.jpg').write_bytes(data)
     with pytest.raises(ImageError, match='x.jpg'):
         load_image(tmp_path / 'x.jpg')
+
+
+def png(width, height):
+    """A few bytes that claim a size."""
+    header = b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
+    parts = [header, b'IDAT' + zlib.compress(bytes(99)), b'IEND']
+    return b'\x89PNG\r\n\x1a\n' + b''.join(struct.pack('>I', len(part) - 4) + part
+                                           + struct.pack('>I', zlib.crc32(part)) for part in parts)
+
+
+@pytest.mark.parametrize('width, height', [(60000, 60000), (10000, 10000), (1 << 30, 1)])
+def test_a_few_bytes_that_would_fill_the_memory_are_refused_unread(monkeypatch, width, height):
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    with pytest.raises(ImageError, match='thumbnail is refused: it claims'):
+        decode_image(png(width, height), 'thumbnail')
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.bmp', '.ppm', '.tiff', '.webp'])
+def test_other_formats_come_back(picture, suffix):
+    assert decode_image(cv2.imencode(suffix, picture[:, :, ::-1])[1].tobytes()).shape == picture.shape
 
 
 def test_a_missing_file_is_named(tmp_path):

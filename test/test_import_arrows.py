@@ -41,6 +41,7 @@ ALLOWED = {
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},
     'doctor': CORE | {'ros', 'msg'},
     'bench': CORE | {'localization', 'ros'},
+    'soak': CORE | {'localization', 'data', 'mapping', 'evaluation', 'town', 'ros', 'bench'},
 }
 ROS_MODULES = {'rclpy', 'tf2_ros', 'tf2_msgs', 'rcl_interfaces', 'builtin_interfaces', 'std_msgs', 'std_srvs',
                'sensor_msgs', 'geometry_msgs', 'nav_msgs', 'diagnostic_msgs', 'visualization_msgs', 'lifecycle_msgs'}

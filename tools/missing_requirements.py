@@ -17,6 +17,7 @@ MODULES = {  # requirement: module
     'moderngl': 'moderngl',
     'numpy': 'numpy',
     'opencv-python-headless': 'cv2',
+    'pillow': 'PIL',
     'pymap3d': 'pymap3d',
     'pytest': 'pytest',
     'pytest-timeout': 'pytest_timeout',

@@ -105,6 +105,12 @@ def _check_version(connection: sqlite3.Connection, folder: Path) -> None:
     if version != VERSION and version not in MIGRATIONS:
         raise MapError(f'{folder} has map format {version}, this version reads {min(MIGRATIONS)} to {VERSION}: '
                        'build the map again')
+    # what is computed as it is read could go on for ever; a map has tables and their indices only
+    odd = connection.execute("SELECT type, name FROM sqlite_schema WHERE type NOT IN ('table', 'index') "
+                             "OR sql LIKE 'CREATE VIRTUAL%'").fetchone()
+    if odd:
+        raise MapError(f'{folder / DATABASE} is refused: it holds the {odd[0]} {odd[1]!r}, which no map has; '
+                       'restore it from a copy, or build the map again')
 
 
 def format_of(connection: sqlite3.Connection) -> int:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def load_checkpoint(path: str | Path = '') -> Checkpoint:
     if str(path) == 'random':
         return random_checkpoint()
     path = Path(path) if str(path) else default_checkpoint_path()
+    check_archive(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except OSError as error:
@@ -71,11 +73,30 @@ def load_checkpoint(path: str | Path = '') -> Checkpoint:
     return from_state(state, content.get('dejavu') or {}, str(path))
 
 
+def check_archive(path: Path) -> None:
+    """Raise CheckpointError for an archive that would be larger in memory: torch stores, it never compresses."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return  # missing, or of the older format without an archive: torch has more to say
+    if size > path.stat().st_size:
+        raise CheckpointError(f'checkpoint {path} is refused: {path.stat().st_size:,} bytes that unpack to {size:,}; '
+                              'save it again as a state dict')
+
+
+def is_inflated(value: object) -> bool:
+    """Whether a tensor claims more numbers than were stored for it."""
+    return isinstance(value, torch.Tensor) and value.numel() * value.element_size() > value.untyped_storage().nbytes()
+
+
 def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str) -> Checkpoint:
     """Build the network that a state dict describes. Raises CheckpointError where it does not fit."""
     head = state.get('final.weight')
     if not isinstance(head, torch.Tensor) or head.ndim != 4:
         raise CheckpointError(f'checkpoint {name} is of another network: it has no final.weight')
+    if any(map(is_inflated, state.values())):
+        raise CheckpointError(f'checkpoint {name} is refused: it has tensors larger than what is stored of them')
     try:
         settings = build(FeatureSettings, record.get('features', {}))
         contextual = build(ContextualSettings, record.get('contextual', {}))

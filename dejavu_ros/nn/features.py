@@ -1,7 +1,7 @@
 """From images to the grid of vectors that is scored and stored."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +66,11 @@ def reduce(network: DejavuNet | FoldedNet, dense: torch.Tensor, settings: Featur
 
 
 class FeatureExtractor:
-    """A checkpoint's network on a device: images to stored grids."""
+    """A checkpoint's network on a device: images to stored grids.
+
+    Where a GPU has no memory left or is lost, the CPU computes instead and ``problem`` says so in words; every image
+    tries the GPU again.
+    """
 
     def __init__(self, checkpoint, device: str = 'cpu', batch_size: int = 16, precision: str = 'float32'):
         """Take a :class:`dejavu_ros.nn.checkpoint.Checkpoint`, which is left as it is.
@@ -75,6 +79,7 @@ class FeatureExtractor:
         to the rounding of the stored float16. Raises ConfigError for another one, or a device that is not there.
         """
         self.checkpoint, self.settings, self.batch_size = checkpoint, checkpoint.settings, batch_size
+        self.problem, self._substitute = '', None
         try:
             self.device = torch.device(device)
             self.network = FoldedNet(checkpoint.network, precision).to(self.device)
@@ -101,14 +106,28 @@ class FeatureExtractor:
         """(H, W, 3) uint8 RGB images to (B, n, gh * gw) float16, row by row of the grid."""
         grids = []
         for start in range(0, len(images), self.batch_size):
-            batch = to_input(images[start:start + self.batch_size], self.settings).to(self.device)
-            grids.append(to_grid(self.network, batch, self.settings).flatten(2).half().cpu().numpy())
+            batch = to_input(images[start:start + self.batch_size], self.settings)
+            grids.append(self._run(lambda network, images: to_grid(network, images, self.settings).flatten(2).half(),
+                                   batch))
         return np.concatenate(grids)
 
     @torch.inference_mode()
     def dense(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 RGB to the network's whole map (n, height, width of its input) float32."""
-        return self.network(to_input([image], self.settings).to(self.device))[0].cpu().numpy()
+        return self._run(lambda network, images: network(images)[0], to_input([image], self.settings))
+
+    def _run(self, work: Callable[[FoldedNet, torch.Tensor], torch.Tensor], batch: torch.Tensor) -> np.ndarray:
+        """``work(network, batch)`` on the device, or on the CPU where a GPU fails."""
+        if self.device.type != 'cpu':
+            try:
+                result = work(self.network, batch.to(self.device)).cpu().numpy()
+                self.problem = ''
+                return result
+            except RuntimeError as error:  # CUDA's own are of this kind: out of memory, illegal access, device lost
+                self.problem = f'{self.device} failed and the CPU computes instead: {str(error).splitlines()[0]}.'
+            self._substitute = self._substitute or FoldedNet(self.checkpoint.network)
+            return work(self._substitute, batch).cpu().numpy()
+        return work(self.network, batch).cpu().numpy()
 
     def extract_files(self, paths: Sequence[str | Path]) -> np.ndarray:
         """Image files to (B, n, gh * gw) float16, a batch of images in memory at a time. Raises ImageError."""

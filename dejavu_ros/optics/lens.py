@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.images import resize
+from dejavu_ros.images import MAX_PIXELS, resize
 
 PINHOLE, FISHEYE = ('', 'plumb_bob', 'rational_polynomial'), ('equidistant', 'fisheye')
 REFINEMENTS = 5  # of OpenCV's inverse, which alone may miss by pixels
@@ -32,6 +32,8 @@ class Lens:
             raise ConfigError(f'the distortion model {self.model!r} is none of {", ".join(PINHOLE[1:] + FISHEYE)}')
         if len(self.K) != 9 or self.K[0] <= 0 or self.K[4] <= 0 or min(self.width, self.height) < 1:
             raise ConfigError('the camera is not calibrated: its camera_info has no focal length or no size')
+        if self.width * self.height > MAX_PIXELS:
+            raise ConfigError(f'a camera of {self.width}x{self.height} is none: over {MAX_PIXELS:,} pixels')
         if len(self.D) not in ((0, 4) if self.model in FISHEYE else (0, 4, 5, 8, 12, 14)):
             raise ConfigError(f'{len(self.D)} distortion coefficients do not fit the model {self.model!r}')
         if any(self.D[12:]):
@@ -143,7 +145,8 @@ class View:
         """(H, W, 3) uint8 RGB of ours, of any size, to that of theirs; black where ours sees nothing."""
         # first to about the same detail, as sampling alone would alias
         scale = min(1.0, self.theirs.K[0] / self.ours.K[0])
-        width, height = max(1, round(scale * self.ours.width)), max(1, round(scale * self.ours.height))
+        width, height = (max(1, min(round(scale * calibrated), present)) for calibrated, present in (
+            (self.ours.width, image.shape[1]), (self.ours.height, image.shape[0])))
         image = self._sampled(resize(image, width, height), cv2.INTER_LINEAR)
         image[~self.seen] = 0
         return image

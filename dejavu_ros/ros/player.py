@@ -59,9 +59,7 @@ class Player(Bystander):
             ) -> HypothesisArray | None:
         """Send (H, W, 3) uint8 RGB, after the odometry if any; its hypotheses, or None after ``timeout`` seconds."""
         if odom_T_base is not None:
-            message = Odometry(header=header_to_message(stamp_ns, 'odom'), child_frame_id='base_link')
-            message.pose.pose = pose_to_message(odom_T_base)
-            self.odometry.publish(message)
+            self.send_odometry(odom_T_base, stamp_ns)
             time.sleep(ODOMETRY_LEAD)
         self.send(image, stamp_ns)
         end = time.monotonic() + timeout
@@ -73,6 +71,11 @@ class Player(Bystander):
         message = image_to_message(image, stamp_ns, 'camera_optical_frame')
         self.sent[stamp_ns] = time.monotonic()
         self.images.publish(message)
+
+    def send_odometry(self, odom_T_base: Pose, stamp_ns: int) -> None:
+        message = Odometry(header=header_to_message(stamp_ns, 'odom'), child_frame_id='base_link')
+        message.pose.pose = pose_to_message(odom_T_base)
+        self.odometry.publish(message)
 
     def play(self, images: Sequence[np.ndarray], rate: float, seconds: float) -> list[float]:
         """Send images in turn at ``rate`` Hz, whatever the node does; seconds from sending to each answer so far."""

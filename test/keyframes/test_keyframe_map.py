@@ -189,6 +189,10 @@ def test_no_map_unfinished_map_and_files_in_its_place(tmp_path):
     ("UPDATE shards SET file = '/etc/passwd' WHERE start = 0", 'not a file of its descriptors folder'),
     ("UPDATE shards SET file = '..' WHERE start = 0", 'not a file of its descriptors folder'),
     ('UPDATE shards SET bytes = 9223372036854775807', 'is damaged'),
+    ('CREATE VIEW endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i FROM n',
+     "holds the view 'endless'"),
+    ('CREATE TRIGGER t AFTER INSERT ON map BEGIN DELETE FROM keyframes; END', "holds the trigger 't'"),
+    ('CREATE VIRTUAL TABLE t USING fts5(a)', "holds the table 't'"),
 ])
 def test_a_database_that_is_wrong_is_refused_by_name(path, statement, message):
     change(path, statement)

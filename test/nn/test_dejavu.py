@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -148,12 +149,21 @@ def broken(kind, path):
         torch.save({'model': {'a': torch.zeros(1)}}, path)
     elif kind == 'other version':
         torch.save({**good, 'dejavu': {'features': {'colour': 1}}}, path)
+    elif kind == 'zip bomb':
+        torch.save({'model': {'final.weight': torch.zeros(10, 32, 1000, 10)}}, path)
+        with zipfile.ZipFile(path) as stored:
+            content = {entry.filename: stored.read(entry) for entry in stored.infolist()}
+        with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+            for name, data in content.items():
+                archive.writestr(name, data)
+    elif kind == 'inflated tensor':
+        torch.save({'model': {'final.weight': torch.zeros(1).expand(1 << 40, 32, 1, 1)}}, path)
     elif kind == 'folder':
         path.mkdir()
 
 
 @pytest.mark.parametrize('kind', ['missing', 'pickle', 'plain pickle', 'cut', 'empty', 'no model', 'list',
-                                  'other network', 'no head', 'other version', 'folder'])
+                                  'other network', 'no head', 'other version', 'zip bomb', 'inflated tensor', 'folder'])
 def test_bad_checkpoints_are_refused_in_one_line(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     broken(kind, tmp_path / 'bad.pt')

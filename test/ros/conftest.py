@@ -89,7 +89,7 @@ class SmallMap:
 def load_extractor(checkpoint, device, precision):
     if checkpoint == 'missing.pt':
         raise CheckpointError('no checkpoint missing.pt: No such file or directory')
-    return types.SimpleNamespace(checkpoint=types.SimpleNamespace(identity='abcdefabcdef'))
+    return types.SimpleNamespace(checkpoint=types.SimpleNamespace(identity='abcdefabcdef'), problem='')
 
 
 class Bench:

@@ -104,6 +104,16 @@ def test_wrong_parameter_is_one_line_and_exit_1(start):
     assert len(own) == 1 and 'must be one of raw | compressed' in own[0]
 
 
+def test_without_keys_it_ends_rather_than_run_unsecured(start, tmp_path, monkeypatch):
+    (tmp_path / 'enclaves').mkdir()
+    for name, value in (('ENABLE', 'true'), ('STRATEGY', 'Enforce'), ('KEYSTORE', str(tmp_path))):
+        monkeypatch.setenv(f'ROS_SECURITY_{name}', value)
+    program = start('checkpoint:=random')
+    _, errors = program.communicate(timeout=60)
+    assert program.returncode == 1 and 'Traceback' not in errors
+    assert errors.splitlines()[-1].startswith('relocalize: ')
+
+
 def test_failed_autostart_says_why_and_waits_to_be_mended(start, tmp_path):
     program = start('autostart:=true', 'checkpoint:=random', f'map:={tmp_path}/nowhere.dvmap')
     line = next(line for line in program.stderr if '[rcl]' not in line)

@@ -56,6 +56,7 @@ class RankingTrainer(Trainer):
             network.whitening = whitening(descriptors, length, self.recipe.train.seed,
                                           self.recipe.ranking.whitening_power)
             self.network = network.eval().to(self.processes.device)
+            card['recipe']['ranking'] = dataclasses.asdict(self.recipe.ranking)
             card['before_whitening'] = card['validation']
             card['validation'] = [{'step': card['step'], **self.measure(part)} for part in self.validation]
         save_describer(self.folder / FINAL, self.network, card)

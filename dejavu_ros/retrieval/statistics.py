@@ -29,16 +29,17 @@ def clusters(vectors: np.ndarray, count: int, seed: int) -> tuple[torch.Tensor, 
     return centroids, math.log(RATIO) / max(float((second - nearest).mean()), 1e-6)
 
 
-def whitening(descriptors: np.ndarray, length: int, seed: int) -> nn.Linear:
-    """The linear map from descriptors (M, D) to ``length`` principal components of unit variance.
+def whitening(descriptors: np.ndarray, length: int, seed: int, power: float = 0.5) -> nn.Linear:
+    """The linear map from descriptors (M, D) to ``length`` principal components over the ``power`` of their variance.
 
-    Raises DataError where the descriptors are too few or too short for so many.
+    With 0.5 they have unit variance; less trusts the strong ones more, where there are few samples. Raises
+    DataError where the descriptors are too few or too short for so many.
     """
     if length >= min(descriptors.shape):
         raise DataError(f'whitening to {length} needs more than that many images and values, there are '
                         f'{descriptors.shape[0]} descriptors of {descriptors.shape[1]}: ask for a smaller whitening')
-    found = PCA(length, whiten=True, svd_solver='randomized', random_state=seed).fit(descriptors)
-    rows = found.components_ / np.sqrt(found.explained_variance_)[:, None].clip(1e-6)
+    found = PCA(length, svd_solver='randomized', random_state=seed).fit(descriptors)
+    rows = found.components_ / found.explained_variance_.clip(1e-12)[:, None] ** power
     linear = nn.Linear(descriptors.shape[1], length)
     with torch.no_grad():
         linear.weight.copy_(torch.from_numpy(rows))

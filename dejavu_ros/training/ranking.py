@@ -52,8 +52,10 @@ class RankingTrainer(Trainer):
             descriptors = np.concatenate([self.describe(scaled(images)).numpy() for images in samples])
             network = DescriberNet(dataclasses.replace(self.network.settings, whitening=length), self.network.backbone)
             network.pooling = self.network.pooling
-            network.whitening = whitening(descriptors, length, self.recipe.train.seed)
+            network.whitening = whitening(descriptors, length, self.recipe.train.seed,
+                                          self.recipe.ranking.whitening_power)
             self.network = network.eval().to(self.processes.device)
+            card['recipe']['ranking'] = dataclasses.asdict(self.recipe.ranking)
             card['before_whitening'] = card['validation']
             card['validation'] = [{'step': card['step'], **self.measure(part)} for part in self.validation]
         save_describer(self.folder / FINAL, self.network, card)

@@ -24,6 +24,8 @@ class RankingConfig:
                            'in memory; for a frozen backbone', low=0)
     samples: int = option(768, 'images of which k-means learns the centroids', low=1)
     whitening_samples: int = option(4096, 'images of which the whitening is learnt', low=2)
+    whitening_power: float = option(0.5, 'principal components are divided by this power of their variance: 0.5 is '
+                                         'whitening, 0 leaves them as they are', low=0.0, high=0.5)
 
     def __post_init__(self) -> None:
         if self.cache and not self.frozen:

@@ -75,5 +75,8 @@ def test_whitening_leaves_uncorrelated_values_of_unit_variance():
     descriptors = descriptors.astype(np.float32)
     white = whitening(descriptors, 6, 0)(torch.from_numpy(descriptors)).detach().numpy()
     np.testing.assert_allclose(np.cov(white.T), np.eye(6), atol=0.02)
+    plain = whitening(descriptors, 6, 0, power=0.0)(torch.from_numpy(descriptors)).detach().numpy()
+    assert np.linalg.norm(plain) <= np.linalg.norm(descriptors - descriptors.mean(0)), 'a projection'
+    np.testing.assert_allclose(np.corrcoef(plain.T), np.eye(6), atol=0.02)
     with pytest.raises(DataError, match='whitening to 20 needs more'):
         whitening(descriptors, 20, 0)

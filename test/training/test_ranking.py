@@ -81,6 +81,12 @@ def test_a_run_leaves_a_describer_with_its_card(tmp_path, recipe_file, capsys):
     assert file.settings.whitening == 5 and file.card['validation'][0]['recall_at']['1'] >= 0
     assert file.card['before_whitening'][0]['name'] == 'set' and file.card['recipe']['ranking']['negatives'] == 4
     assert 'loss' not in file.card['recipe']['train'], 'what means nothing here'
+    recipe_file(describer={'whitening': 3}, ranking={'whitening_power': 0.0})
+    assert train(tmp_path / 'run') == 0
+    other = load_describer(f'{tmp_path}/run/netvlad.pt@fast_nets:Blocks')
+    assert other.settings.whitening == 3 and other.card['recipe']['ranking']['whitening_power'] == 0.0
+    recipe_file(describer={'whitening': 5}, ranking={'whitening_power': 0.5})
+    assert train(tmp_path / 'run') == 0
     descriptors = Describer(file).describe([picture(0, 0), picture(1, 0)])
     assert descriptors.shape == (2, 5)
     np.testing.assert_allclose(np.linalg.norm(descriptors.astype(float), axis=1), 1, atol=1e-3)

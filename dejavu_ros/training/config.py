@@ -32,8 +32,8 @@ class TrainConfig:
                                'of P0, where a fixed camera or a rendered town says which shows the same point',
                           low=0.0, high=100.0)
     teacher: str = option('', 'checkpoint whose maps are learnt too, those of the same pictures (empty: none)')
-    imitation: float = option(1.0, 'weight, beside the loss, of the teacher\'s maps: 1 - cosine of each vector with the '
-                                   'teacher\'s, of the dense map and of the grid', low=0.0, high=1000.0)
+    imitation: float = option(1.0, 'weight, beside the loss, of the teacher\'s maps: 1 - cosine of each vector with '
+                                   'the teacher\'s, of the dense map and of the grid', low=0.0, high=1000.0)
     optimiser: str = option('adamw', 'AdamW, or stochastic gradient descent with momentum', choices=('adamw', 'sgd'))
     learning_rate: float = option(1e-3, 'its peak', low=0.0, high=10.0)
     momentum: float = option(0.9, 'of sgd', low=0.0, high=1.0)

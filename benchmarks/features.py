@@ -43,13 +43,14 @@ CALIBRATION = 100  # images
 Way = Callable[[np.ndarray], np.ndarray]  # (B, H, W, 3) uint8 to (B, n, N)
 
 
-def by_torch(network: torch.nn.Module, checkpoint: Checkpoint, device: str, graph: bool = False) -> Way:
-    """The network as it is called in a program, or, on CUDA, replayed as one graph for each shape."""
+def by_torch(network: torch.nn.Module, checkpoint: Checkpoint, device: str, form: str = '') -> Way:
+    """The network as it is called in a program, ``compiled``, or, on CUDA, replayed as one ``graph`` for each shape."""
     network = network.eval().to(device)
 
     def grid(images: torch.Tensor) -> torch.Tensor:
         return to_grid(network, by_own_maximum(images), checkpoint.settings).flatten(2)
 
+    call = torch.compile(grid, dynamic=False) if form == 'compiled' else grid
     graphs = {}
 
     def replay(images: torch.Tensor) -> torch.Tensor:
@@ -68,7 +69,7 @@ def by_torch(network: torch.nn.Module, checkpoint: Checkpoint, device: str, grap
 
     @torch.inference_mode()
     def run(images: np.ndarray) -> np.ndarray:
-        return (replay if graph else grid)(torch.from_numpy(images).to(device)).float().cpu().numpy()
+        return (replay if form == 'graph' else call)(torch.from_numpy(images).to(device)).float().cpu().numpy()
 
     return run
 
@@ -102,12 +103,12 @@ def torch_ways(checkpoint: Checkpoint, arguments, skipped: dict[str, str]) -> di
     if not half:
         skipped['bfloat16'] = 'this processor has no instructions for it'
     if cuda:
-        ways['float16 graph'] = by_torch(FoldedNet(network, 'float16'), checkpoint, device, graph=True)
+        ways['float16 graph'] = by_torch(FoldedNet(network, 'float16'), checkpoint, device, 'graph')
     else:
         skipped['float16, CUDA graph'] = 'they need --device cuda'
     if arguments.compile:
         for precision in precisions:
-            ways[f'{precision} compiled'] = by_torch(torch.compile(FoldedNet(network, precision)), checkpoint, device)
+            ways[f'{precision} compiled'] = by_torch(FoldedNet(network, precision), checkpoint, device, 'compiled')
     for name, architecture in FAMILIES.items():
         if architecture != network.architecture:
             other = DejavuNet(network.channels, network.normalise, architecture).eval()
@@ -203,7 +204,10 @@ def main() -> None:
         sized = dataclasses.replace(checkpoint, settings=settings)
         for batch in arguments.batches:
             with tempfile.TemporaryDirectory() as folder:
-                ways = by_name | ({} if cuda else onnx_ways(sized, batch, arguments, Path(folder), skipped))
+                if cuda:
+                    ways, skipped['onnxruntime, openvino'] = by_name, 'they are measured on the CPU'
+                else:
+                    ways = by_name | onnx_ways(sized, batch, arguments, Path(folder), skipped)
                 images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3)).astype(np.uint8)
                 found = times(ways, images, arguments.repeats, clock)
                 if arguments.accuracy and (width, height) == own and batch == 1:

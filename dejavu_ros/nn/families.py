@@ -13,8 +13,7 @@ from dejavu_ros.config import option
 class Architecture:
     """Sizes of a :class:`dejavu_ros.nn.dejavu.DejavuNet`; the defaults are those of the published weights."""
 
-    stem: int = option(32, 'channels at half the input\'s size: stem, layer1 and the decoder\'s output', low=1,
-                       high=512)
+    stem: int = option(32, 'channels at half the input\'s size: stem, layer1, decoder\'s output', low=1, high=512)
     low: int = option(64, 'channels of layer2, at a quarter of the input\'s size', low=1, high=1024)
     high: int = option(128, 'channels of layer3 and layer4', low=1, high=2048)
     layer1: int = option(3, 'residual blocks', low=1, high=64)

@@ -10,6 +10,7 @@ import torch
 
 from dejavu_ros.errors import DataError
 from dejavu_ros.files import new_file
+from dejavu_ros.training.config import TrainConfig
 from dejavu_ros.training.recipe import Recipe
 
 # settings that change what a training leaves behind or how fast it goes, not what it learns
@@ -32,6 +33,8 @@ def load_state(path: Path, recipe: Recipe, device: torch.device) -> dict[str, An
     try:
         state = torch.load(path, map_location=device, weights_only=True)
         theirs, step = state['recipe'], state['step']
+        # options that came later are at their defaults in what was made before
+        theirs['train'] = dataclasses.asdict(TrainConfig()) | theirs['train']
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError):
         raise DataError(f'{path} is no training state: choose another folder, or move it away') from None
     ours = dataclasses.asdict(recipe)

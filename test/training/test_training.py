@@ -216,6 +216,17 @@ def test_another_recipe_does_not_take_over_a_run(tmp_path, recipe_file):
         Trainer(more_often, tmp_path / 'run')
 
 
+def test_a_run_from_before_there_was_an_option_goes_on(tmp_path, recipe_file):
+    recipe = load_recipe(recipe_file, steps=1)
+    Trainer(recipe, tmp_path / 'run').run()
+    state = torch.load(tmp_path / 'run' / 'state.pt', weights_only=True)
+    del state['recipe']['train']['family']
+    torch.save(state, tmp_path / 'run' / 'state.pt')
+    assert Trainer(recipe, tmp_path / 'run').step == 1
+    with pytest.raises(DataError, match="family 'published', now 'student'"):
+        Trainer(load_recipe(recipe_file, steps=1, family='student'), tmp_path / 'run')
+
+
 def test_a_finished_run_gives_its_weights_again(tmp_path, recipe_file):
     recipe = load_recipe(recipe_file, steps=1)
     Trainer(recipe, tmp_path / 'run').run()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dejavu_ros.errors import MapError
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import FARTHEST, Pose
 from dejavu_ros.keyframes.schema import connect, map_folder, reading
 from dejavu_ros.keyframes.shards import Shard, open_shard
 
@@ -194,7 +194,7 @@ class KeyframeMap:
                                    {name: condition for _, name, condition in sessions})
         with np.errstate(over='ignore', invalid='ignore'):  # of damaged numbers
             unit = np.abs(np.linalg.norm(self.quaternions, axis=1) - 1) < 1e-3
-        if not np.isfinite(self.positions).all() or not unit.all():
+        if not (np.abs(self.positions) <= FARTHEST).all() or not unit.all():
             raise ValueError('it holds poses that are no poses')
         order = {number: i for i, (number, _, _) in enumerate(sessions)}
         self.session_index = np.array([order[camera[1]] for camera in cameras])[columns['camera']]

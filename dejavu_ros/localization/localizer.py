@@ -51,7 +51,8 @@ class Localizer:
     def expect(self, map_T_base: Pose, covariance: np.ndarray) -> None:
         """Begin anew from a prior pose in the map; it may be wrong.
 
-        ``covariance`` (6, 6) of x, y, z, rotation about x, y, z (m, rad); only that of the position is used.
+        ``covariance`` (6, 6) of x, y, z, rotation about x, y, z (m, rad); only that of the position is used. Raises
+        DataError where it is none.
         """
         if self.map is not None and len(self.map):
             self.filter.expect(map_T_base.position, covariance[:3, :3])

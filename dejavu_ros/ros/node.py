@@ -202,8 +202,11 @@ class RelocalizeNode(LifecycleNode):
             self.get_logger().error(f'The prior is not used: it is in frame {message.header.frame_id!r}, the map in '
                                     f'{self.config.map_frame!r}')
             return
-        with self.lock:
-            self.localizer.expect(pose, covariance)
+        try:
+            with self.lock:
+                self.localizer.expect(pose, covariance)
+        except DataError as error:
+            self.get_logger().error(f'The prior is not used: {error}')
 
     # work, in the worker's thread
 

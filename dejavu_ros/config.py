@@ -47,6 +47,8 @@ class Option:
         """Return ``value`` as the option's type, or raise ConfigError saying what would be right."""
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
+        if self.type is tuple:
+            return self._words(value)
         if type(value) is not self.type:
             raise ConfigError(f'{self.name} must be {self.type.__name__}, got {value!r}')
         if self.choices and value not in self.choices:
@@ -58,10 +60,15 @@ class Option:
                 raise ConfigError(f'{self.name} must be in {self.range or "the finite numbers"}, got {value!r}')
         return value
 
+    def _words(self, value: Any) -> tuple[str, ...]:
+        if isinstance(value, str) or not all(isinstance(word, str) for word in value):
+            raise ConfigError(f'{self.name} must be a list of words, got {value!r}')
+        return tuple(word for word in value if word)  # an empty list cannot be written in ROS, a list of nothing can
 
-def option(default: bool | int | float | str, doc: str, *, unit: str = '', low: float | None = None,
+
+def option(default: bool | int | float | str | tuple, doc: str, *, unit: str = '', low: float | None = None,
            high: float | None = None, choices: Sequence[str] | None = None) -> Any:
-    """A dataclass field of type bool, int, float or str with everything its users are told."""
+    """A dataclass field of type bool, int, float, str or tuple (of words) with everything its users are told."""
     metadata = {'doc': doc, 'unit': unit, 'low': low, 'high': high,
                 'choices': tuple(choices) if choices else None}
     return dataclasses.field(default=default, metadata=metadata)

@@ -69,7 +69,7 @@ def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB or (H, W) uint16 to PNG."""
+    """(H, W, 3) uint8 RGB, (H, W) uint8 or uint16 to PNG."""
     done, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image)
     if not done:
         raise ImageError(f'an image of shape {image.shape} cannot be encoded as PNG')

@@ -13,7 +13,7 @@ from dejavu_ros.cli import COMMANDS
 PACKAGE = Path(dejavu_ros.__file__).parent
 
 GROUND = {'errors', 'config', 'geometry', 'files', 'images', 'image_messages'}
-CORE = GROUND | {'ops', 'nn', 'keyframes'}
+CORE = GROUND | {'optics', 'ops', 'nn', 'keyframes'}
 ALLOWED = {
     'errors': set(),
     'config': {'errors'},
@@ -21,6 +21,7 @@ ALLOWED = {
     'files': {'errors'},
     'images': {'errors'},
     'image_messages': {'errors', 'images'},
+    'optics': {'errors', 'geometry', 'images'},
     'ops': {'errors', 'config'},
     'nn': GROUND | {'ops'},
     'matching': GROUND | {'ops', 'nn'},

@@ -6,7 +6,7 @@ import sys
 
 from dejavu_ros.config import add_arguments
 
-HELP = 'show, verify, export, merge, align or thin keyframe maps'
+HELP = 'show, verify, migrate, export, merge, align or thin keyframe maps'
 NEW = 'the new map; the old one stays as it is'
 
 
@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     add('show', 'say in plain words what is in a map')
     add('verify', 'check every byte of a map; exit status 1 if anything is wrong')
+    add('migrate', 'bring a map of an older version to the present format, its content as it is')
     add('export', 'write poses (TUM), a table (CSV) and thumbnails into a new folder', output='folder to make')
     others = add('merge', 'put maps of one frame together into a new one', output=NEW)
     others.add_argument('others', nargs='+', metavar='M', help='further maps, made with the same checkpoint')
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     return {'show': show, 'verify': verify, 'export': export, 'merge': merge, 'remove-session': remove_session,
-            'thin': thin, 'align': align}[arguments.action](arguments)
+            'thin': thin, 'align': align, 'migrate': migrate}[arguments.action](arguments)
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -104,6 +105,18 @@ def verify(arguments: argparse.Namespace) -> int:
     print(f'{map_folder(arguments.map)}: {count(defects, "defect")}, {count(leftovers, "left-over file")}; '
           + ('do not use this map' if defects else 'the map is good'))
     return 1 if defects else 0
+
+
+def migrate(arguments: argparse.Namespace) -> int:
+    from dejavu_ros.keyframes import KeyframeMap, MapWriter
+
+    with KeyframeMap.open(arguments.map) as content, \
+            MapWriter.append(arguments.map, content.settings, content.checkpoint_id) as writer:
+        before = writer.migrate()
+    with KeyframeMap.open(arguments.map) as content:
+        print(f'{content.path}: format {before} is now {content.format}' if before < content.format else
+              f'{content.path}: format {before} is the present one')
+    return 0
 
 
 def export(arguments: argparse.Namespace) -> int:

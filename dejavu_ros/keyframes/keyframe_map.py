@@ -12,7 +12,7 @@ import numpy as np
 
 from dejavu_ros.errors import MapError
 from dejavu_ros.geometry import FARTHEST, Pose
-from dejavu_ros.keyframes.schema import connect, map_folder, reading
+from dejavu_ros.keyframes.schema import connect, format_of, map_folder, reading
 from dejavu_ros.keyframes.shards import Shard, open_shard
 
 COLUMNS = [('camera', 'i8'), ('stamp_ns', 'i8'), ('x', 'f8'), ('y', 'f8'), ('z', 'f8'),
@@ -45,7 +45,7 @@ class Session:
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """A camera of one session; what was not known at mapping time is None."""
+    """A camera of one session; what was not known at mapping time is None. ``mask`` is a PNG file, black: hidden."""
 
     session: str
     name: str
@@ -53,6 +53,7 @@ class Camera:
     height: int | None
     intrinsics: dict[str, Any] | None
     base_T_camera: Pose | None
+    mask: bytes | None = None
 
 
 class Keyframes(Sequence):
@@ -64,7 +65,7 @@ class Keyframes(Sequence):
         self.positions = np.stack([columns[name] for name in ('x', 'y', 'z')], axis=1)
         self.quaternions = np.stack([columns[name] for name in ('qx', 'qy', 'qz', 'qw')], axis=1)
         self.covariances = covariances
-        self._camera = columns['camera']
+        self.camera_index = columns['camera']
         self._cameras = cameras
         self._conditions = conditions
 
@@ -75,7 +76,7 @@ class Keyframes(Sequence):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         row = range(len(self))[index]
-        camera = self._cameras[self._camera[row]]
+        camera = self._cameras[self.camera_index[row]]
         return Keyframe(row, camera.session, self._conditions[camera.session], camera.name, int(self.stamps_ns[row]),
                         Pose(self.positions[row], self.quaternions[row]), self.covariances[row])
 
@@ -83,9 +84,10 @@ class Keyframes(Sequence):
 class KeyframeMap:
     """One revision of a map, opened for reading with :meth:`open`.
 
-    ``path`` of the folder, ``name``, ``revision`` (grows with every commit), ``checkpoint_id``, ``settings``,
-    ``keyframes`` (a sequence of :class:`Keyframe`), ``sessions``, ``cameras``; ``positions`` (K, 3) metres and
-    ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` (K,) into ``sessions``.
+    ``path`` of the folder, ``name``, ``format`` (version), ``revision`` (grows with every commit), ``checkpoint_id``,
+    ``settings``, ``keyframes`` (a sequence of :class:`Keyframe`), ``sessions``, ``cameras``; ``positions`` (K, 3) metres
+    and ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` and ``camera_index`` (K,) into ``sessions`` and
+    ``cameras``.
     It may be used from several threads, and stays as it is while others append to the map.
     """
 
@@ -145,6 +147,10 @@ class KeyframeMap:
     def quaternions(self) -> np.ndarray:
         return self.keyframes.quaternions
 
+    @property
+    def camera_index(self) -> np.ndarray:
+        return self.keyframes.camera_index
+
     def shards(self) -> Iterator[tuple[int, np.ndarray]]:
         """First keyframe and (k, n, N) float16 memory map of each shard, in order."""
         for shard, array in zip(self.shard_table, self._shards):
@@ -170,6 +176,7 @@ class KeyframeMap:
         return row[0]
 
     def _read_map(self) -> None:
+        self.format = format_of(self._connection)
         self.revision, self.checkpoint_id, settings = self._connection.execute(
             'SELECT revision, checkpoint_id, settings FROM map').fetchone() or (None, None, 'null')
         self.settings = json.loads(settings)
@@ -178,11 +185,13 @@ class KeyframeMap:
     def _read_keyframes(self) -> None:
         execute = self._connection.execute
         sessions = list(execute('SELECT id, name, condition FROM sessions ORDER BY id'))
-        cameras = list(execute('SELECT id, session, name, width, height, intrinsics, base_T_camera FROM cameras'))
+        mask = 'mask' if self.format > 1 else 'NULL'
+        cameras = list(execute(f'SELECT id, session, name, width, height, intrinsics, base_T_camera, {mask} '
+                               'FROM cameras'))
         names = {number: name for number, name, _ in sessions}
         self.cameras = [Camera(names[session], name, width, height, intrinsics and json.loads(intrinsics),
-                               base_T_camera and _pose(json.loads(base_T_camera)))
-                        for _, session, name, width, height, intrinsics, base_T_camera in cameras]
+                               base_T_camera and _pose(json.loads(base_T_camera)), mask)
+                        for _, session, name, width, height, intrinsics, base_T_camera, mask in cameras]
         rows = execute('SELECT camera, stamp_ns, x, y, z, qx, qy, qz, qw FROM keyframes ORDER BY id')
         columns = np.fromiter(rows, dtype=COLUMNS)
         if execute('SELECT min(id), max(id) FROM keyframes').fetchone() != (0, len(columns) - 1):

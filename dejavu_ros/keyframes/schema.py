@@ -11,7 +11,8 @@ from dejavu_ros.errors import MapError
 DATABASE = 'map.sqlite'
 DESCRIPTORS = 'descriptors'
 APPLICATION_ID = 0x44764D70  # 'DvMp' in the file's header, so that `file` and readers tell it from other databases
-VERSION = 1
+VERSION = 2
+MIGRATIONS = {1: 'ALTER TABLE cameras ADD COLUMN mask BLOB'}  # from each older version to the next
 
 TABLES = """
 CREATE TABLE map (
@@ -33,6 +34,7 @@ CREATE TABLE cameras (
     height INTEGER,
     intrinsics TEXT,
     base_T_camera TEXT,
+    mask BLOB,
     UNIQUE (session, name)
 ) STRICT;
 CREATE TABLE keyframes (
@@ -94,19 +96,34 @@ def connect(folder: Path) -> sqlite3.Connection:
 
 def _check_version(connection: sqlite3.Connection, folder: Path) -> None:
     application, = connection.execute('PRAGMA application_id').fetchone()
-    version, = connection.execute('PRAGMA user_version').fetchone()
+    version = format_of(connection)
     if application != APPLICATION_ID:
         raise MapError(f'{folder / DATABASE} is a database of another program, not a keyframe map')
     if version > VERSION:
         raise MapError(f'{folder} has map format {version}, this version reads up to {VERSION}: update dejavu_ros')
-    if version != VERSION:
-        raise MapError(f'{folder} has map format {version}, this version reads {VERSION}: build the map again')
+    if version != VERSION and version not in MIGRATIONS:
+        raise MapError(f'{folder} has map format {version}, this version reads {min(MIGRATIONS)} to {VERSION}: '
+                       'build the map again')
     # what is computed as it is read could go on for ever; a map has tables and their indices only
     odd = connection.execute("SELECT type, name FROM sqlite_schema WHERE type NOT IN ('table', 'index') "
                              "OR sql LIKE 'CREATE VIRTUAL%'").fetchone()
     if odd:
         raise MapError(f'{folder / DATABASE} is refused: it holds the {odd[0]} {odd[1]!r}, which no map has; '
                        'restore it from a copy, or build the map again')
+
+
+def format_of(connection: sqlite3.Connection) -> int:
+    """The version of the format that a map is in."""
+    return connection.execute('PRAGMA user_version').fetchone()[0]
+
+
+def migrate(connection: sqlite3.Connection) -> int:
+    """Bring a writable copy of a database to the present format; returns the version that it had."""
+    before = format_of(connection)
+    for version in range(before, VERSION):
+        connection.execute(MIGRATIONS[version])
+    connection.execute(f'PRAGMA user_version = {VERSION}')
+    return before
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from dejavu_ros.errors import MapError
 from dejavu_ros.files import leftovers, new_folder, new_path
 from dejavu_ros.geometry import Pose
 from dejavu_ros.keyframes.keyframe_map import KeyframeMap, descriptor_shape
-from dejavu_ros.keyframes.schema import APPLICATION_ID, DATABASE, DESCRIPTORS, TABLES, VERSION, map_folder
+from dejavu_ros.keyframes.schema import APPLICATION_ID, DATABASE, DESCRIPTORS, TABLES, VERSION, map_folder, migrate
 from dejavu_ros.keyframes.shards import FILE_NAME, Shard, write_shard
 
 SHARD_BYTES = 16 << 20
@@ -84,6 +84,15 @@ class MapWriter:
         """Let others write to the map."""
         self._lock.release()
 
+    def migrate(self) -> int:
+        """Bring the map, its content as it is, to the present format; returns the version that it had."""
+        with self._reported(), new_path(self.path / DATABASE, None) as part:
+            shutil.copyfile(self.path / DATABASE, part)
+            with contextlib.closing(sqlite3.connect(part)) as connection:
+                before = migrate(connection)
+                connection.commit()
+        return before
+
     @contextlib.contextmanager
     def session(self, name: str, condition: str) -> Iterator['SessionWriter']:
         """Add the session ``name`` in one commit at the end of the block, or nothing if the block fails.
@@ -138,6 +147,8 @@ class SessionWriter:
             connection.execute(f'PRAGMA user_version = {VERSION}')
             connection.execute('INSERT INTO map VALUES (1, 0, ?, ?)',
                                (writer.checkpoint_id, json.dumps(writer.settings)))
+        else:
+            migrate(connection)
         self._first, = connection.execute('SELECT count(*) FROM keyframes').fetchone()
         if connection.execute('SELECT 1 FROM sessions WHERE name = ?', (name,)).fetchone():
             taken = ', '.join(row[0] for row in connection.execute('SELECT name FROM sessions ORDER BY id'))
@@ -153,17 +164,18 @@ class SessionWriter:
         return self._count
 
     def camera(self, name: str, width: int | None = None, height: int | None = None,
-               intrinsics: dict[str, Any] | None = None, base_T_camera: Pose | None = None) -> None:
-        """Record what is known of a camera (JSON ``intrinsics``, pixels) before its first keyframe."""
+               intrinsics: dict[str, Any] | None = None, base_T_camera: Pose | None = None,
+               mask: bytes | None = None) -> None:
+        """Record what is known of a camera (JSON ``intrinsics``, pixels; ``mask`` a PNG) before its first keyframe."""
         if name in self._cameras:
             raise MapError(f'camera {name!r} is in this session already')
         mounting = base_T_camera and json.dumps([*map(float, base_T_camera.position),
                                                  *map(float, base_T_camera.quaternion)])
         with self._writer._reported():
             self._cameras[name] = self._connection.execute(
-                'INSERT INTO cameras (session, name, width, height, intrinsics, base_T_camera) '
-                'VALUES (?, ?, ?, ?, ?, ?)',
-                (self._session, name, width, height, intrinsics and json.dumps(intrinsics), mounting)).lastrowid
+                'INSERT INTO cameras (session, name, width, height, intrinsics, base_T_camera, mask) '
+                'VALUES (?, ?, ?, ?, ?, ?, ?)',
+                (self._session, name, width, height, intrinsics and json.dumps(intrinsics), mounting, mask)).lastrowid
 
     def add(self, descriptors: np.ndarray, camera: str, stamp_ns: int, map_T_base: Pose, covariance: np.ndarray,
             thumbnail_jpeg: bytes) -> int:

@@ -2,22 +2,26 @@
 
 import dataclasses
 import time
+from collections.abc import Iterable
 
 import numpy as np
 
-from dejavu_ros.errors import ImageError, MapError
+from dejavu_ros.errors import ConfigError, ImageError, MapError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import check_informative
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import estimate as outcome
+from dejavu_ros.localization.arrivals import Arrivals
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
 from dejavu_ros.localization.observation import Calibration, evidence
 from dejavu_ros.localization.places import Place, PlaceIndex
 from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
+from dejavu_ros.localization.states import States
 from dejavu_ros.localization.verification import count_inliers
 from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.optics.camera import Camera, Sight, mapping_camera
 
 AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes the frame ambiguous
 
@@ -29,6 +33,8 @@ class Localizer:
                  config: LocalizerConfig = LocalizerConfig()):
         self.extractor, self.config = extractor, config
         self.calibration = Calibration.of(extractor.checkpoint.card)
+        self.cameras: dict[str, Camera] = {}
+        self.arrivals = Arrivals()
         self.set_map(keyframes)
 
     def set_map(self, keyframes: KeyframeMap | None) -> None:
@@ -38,10 +44,40 @@ class Localizer:
                            f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
         if keyframes is not None and len(keyframes):
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb)
-            self.places = PlaceIndex(keyframes, self.config)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
-            self.filter = SequenceFilter(keyframes.positions, keyframes.quaternions, self.config)
         self.map = keyframes
+        self.sights: dict[str, Sight] = {}
+        self.states: States | None = None
+        self._arrange(self.cameras.values())
+
+    def use(self, camera: Camera) -> None:
+        """Take up a camera, or what has become known of it. A mounting that is news forgets where the robot was."""
+        self.cameras[camera.name] = camera
+        self._arrange([camera])
+
+    def _arrange(self, cameras: Iterable[Camera]) -> None:
+        if self.map is None or not len(self.map):
+            return
+        self.sights |= {camera.name: Sight(camera, mapping_camera(self.map.cameras, camera.name), self.extractor.grid)
+                        for camera in cameras}
+        before, self.states = self.states, States(self.map, self.config, self.sights)
+        if before is None or not self.states.mounted_as(before):
+            self.places = PlaceIndex(self.states, self.config)
+            self.filter = SequenceFilter(self.states.positions, self.states.quaternions, self.config)
+
+    def look(self, image: np.ndarray, camera: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """A camera's (H, W, 3) uint8 RGB as one of the map's would have taken it, and which cells of the grid it shows.
+
+        None: all. Raises ImageError where the mask does not fit, or nothing is left.
+        """
+        try:
+            image, cells = self.sights[camera](image) if camera in self.sights else (image, None)
+        except ConfigError as error:
+            raise ImageError(str(error)) from None
+        if cells is not None and not cells.any():
+            raise ImageError('nothing of the frame is left: its mask, or what it sees of the map\'s picture, hides all')
+        check_informative(image)
+        return image, cells
 
     def reset(self) -> None:
         """Forget what earlier frames said."""
@@ -61,45 +97,68 @@ class Localizer:
                 odometry: Pose | None = None) -> Estimate:
         """Localize one frame.
 
-        ``image`` (H, W, 3) uint8 RGB; ``odometry`` is odom_T_base at ``stamp_ns``. Every frame has an answer:
-        what cannot be used is an estimate that is not accepted, with the reason.
+        ``image`` (H, W, 3) uint8 RGB of a ``camera`` that :meth:`use` was told of, or of one like the map's;
+        ``odometry`` is odom_T_base at ``stamp_ns``. All cameras have one belief. Every frame has an answer: what
+        cannot be used is an estimate that is not accepted, with the reason.
         """
         started = time.perf_counter()
         if self.map is None or not len(self.map):
             return rejected(stamp_ns, outcome.NO_MAP, 'no map is loaded' if self.map is None else 'the map is empty')
+        if late_ns := self.arrivals.lateness_ns(camera, stamp_ns):
+            return rejected(stamp_ns, outcome.BAD_IMAGE, f'the frame is {late_ns * 1e-9:.1f} s older than those of '
+                            'other cameras: are their clocks one, and the link fast enough?')
         try:
-            check_informative(image)
+            image, cells = self.look(image, camera)
         except ImageError as error:
             return rejected(stamp_ns, outcome.BAD_IMAGE, str(error))
         query = self.extractor.extract([image])[0]
-        estimate = self.locate(query, stamp_ns, odometry)
+        if cells is not None:
+            query[:, ~cells] = 0
+        estimate = self.locate(query, stamp_ns, odometry, camera)
         return dataclasses.replace(estimate, latency_ms=(time.perf_counter() - started) * 1e3)
 
-    def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None) -> Estimate:
-        """As :meth:`process`, from the features (n, N) float16 of a frame on; there must be a map with keyframes."""
+    def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None,
+               camera: str = 'camera') -> Estimate:
+        """As :meth:`process`, from the features (n, N) float16 of a frame on; there must be a map with keyframes.
+
+        Zeros stand for cells that are not seen.
+        """
         started = time.perf_counter()
         scores = self.scorer.score(query, self.config.shortlist)
         if not np.isfinite(scores).all():
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
-        alone, belief = self.beliefs(scores, stamp_ns, odometry)
+        alone, belief = self.beliefs(scores, stamp_ns, odometry, camera)
         places = self.places.rank(belief)
-        hypotheses = [self.hypothesis(place, scores, query) for place in places]
+        hypotheses = [self.hypothesis(place, scores, query, camera) for place in places]
         reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map=float(belief[:-1].sum()))
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
-    def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None) -> tuple[np.ndarray, np.ndarray]:
-        """(K + 1,) probabilities from this frame alone, and with the frames before it."""
-        log_odds = evidence(scores, self.hubs, self.places.far_from, self.calibration)
+    def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None,
+                camera: str) -> tuple[np.ndarray, np.ndarray]:
+        """(S + 1,) probabilities of the states from this frame alone, and with the frames before it."""
+        own = self.states.of(camera)
+        log_odds = evidence(scores, self.hubs, lambda row: self.places.far_from(own.start + row)[own], self.calibration)
+        log_odds = self.states.spread(camera, log_odds)
         alone = posterior(self.filter.start, np.append(log_odds, 0.0))
         if not self.config.use_filter:
             return alone, alone
         return alone, self.filter.update(log_odds, stamp_ns, odometry)
 
-    def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray) -> Hypothesis:
-        frame = self.map.keyframes[place.row]
-        inliers = count_inliers(query, self.scorer[np.array([place.row])][0].numpy(), self.extractor.grid)
-        return Hypothesis(frame.id, frame.session, frame.condition, float(scores[place.row]), place.probability,
+    def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray, camera: str) -> Hypothesis:
+        row, inliers = self.comparable(place, scores, camera), 0
+        if row is not None:
+            inliers = count_inliers(query, self.scorer[np.array([row])][0].numpy(), self.extractor.grid)
+        frame = self.map.keyframes[self.states.keyframe(place.row) if row is None else row]
+        return Hypothesis(frame.id, frame.session, frame.condition, float(scores[frame.id]), place.probability,
                           inliers, place.map_T_base, place.covariance)
+
+    def comparable(self, place: Place, scores: np.ndarray, camera: str) -> int | None:
+        """The keyframe that shows what this camera sees at a place; None where the map has none."""
+        own = self.states.of(camera)
+        if own.start <= place.row < own.stop:
+            return self.states.keyframe(place.row)
+        near = np.flatnonzero(self.places.near(place.row)[own])
+        return int(near[scores[near].argmax()]) if len(near) else None
 
     def decide(self, places: list[Place], hypotheses: list[Hypothesis], alone: np.ndarray,
                on_map: float) -> tuple[str, list[Hypothesis], str]:

@@ -10,7 +10,7 @@ from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.coarse_map import CoarseMap
 from dejavu_ros.localization.observation import Calibration, background
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.ops.contextual import contextual_similarity
+from dejavu_ros.ops.contextual.masked import masked_similarity
 
 REFERENCES = 32  # keyframes, spread over the map, that stand for "other places"
 LEARNT = 32, 512  # fewest and most keyframes on which the levels of all the others are learnt,
@@ -28,6 +28,8 @@ class MapScorer:
         Raises ConfigError where the copy does not fit into that.
         """
         self.settings = extractor.checkpoint.contextual
+        self.views = keyframes.camera_index
+        self.cells = [seen_cells(keyframes, camera) for camera in range(len(keyframes.cameras))]
         self.shards = [mapped(shard) for _, shard in keyframes.shards()]
         self.starts = np.cumsum([0, *(len(shard) for shard in self.shards)])
         self.coarse = CoarseMap(self.shards, len(self), extractor.channels, extractor.grid, memory_limit_mb)
@@ -43,6 +45,10 @@ class MapScorer:
             here = np.flatnonzero(which == number)
             descriptors[here] = self.shards[number][rows[here] - self.starts[number]]
         return descriptors
+
+    def similarity(self, query: torch.Tensor, descriptors: torch.Tensor, rows: np.ndarray) -> np.ndarray:
+        """CX of a query (n, N) with the ``descriptors`` (k, n, N) of these keyframes, masked cells left out: (k,)."""
+        return masked_similarity(query, descriptors, self.views[rows], self.cells, self.settings).numpy()
 
     def spread(self, count: int) -> np.ndarray:
         """Rows of up to ``count`` keyframes, evenly over the map."""
@@ -60,12 +66,13 @@ class MapScorer:
             shortlist = max(SHORTEST, len(self) // SHARE)
         query = torch.from_numpy(query)
         if not 0 < shortlist < len(self):
-            return np.concatenate([contextual_similarity(query, shard, self.settings).numpy() for shard in self.shards])
+            return np.concatenate([self.similarity(query, shard, np.arange(start, start + len(shard)))
+                                   for start, shard in zip(self.starts, self.shards)])
         coarse = self.coarse.similarity(query[None])[0].numpy()
         best = np.argpartition(-coarse, shortlist)[:shortlist]
         sample = self.spread(sampled(shortlist))
         rows = np.concatenate([best, sample])
-        exact = contextual_similarity(query, self[rows], self.settings).numpy()
+        exact = self.similarity(query, self[rows], rows)
         scores = rescaled(coarse, coarse[sample], exact[shortlist:])
         scores = np.minimum(scores, np.median(exact[:shortlist]))  # nothing unproved stands beside the best
         scores[rows] = exact
@@ -81,8 +88,9 @@ class MapScorer:
         references = self.spread(REFERENCES)
         learnt = self.spread(int(np.clip(DISTANCES // (len(references) * self.shards[0].shape[2]**2), *LEARNT)))
         apart = cdist(positions[references], positions) > radius
-        exact = background(contextual_similarity(self[references], self[learnt], self.settings).numpy(),
-                           apart[:, learnt], calibration.mean)
+        descriptors = self[learnt]
+        exact = np.stack([self.similarity(query, descriptors, learnt) for query in self[references]])
+        exact = background(exact, apart[:, learnt], calibration.mean)
         if len(learnt) == len(self):
             return exact
         similarity = self.coarse.similarity(self[references]).numpy()
@@ -92,6 +100,14 @@ class MapScorer:
         levels = exact.mean() + slope * deviation
         levels[learnt] = exact
         return levels
+
+
+def seen_cells(keyframes: KeyframeMap, camera: int) -> np.ndarray | None:
+    """Columns of the descriptors that a camera of the map shows; None: all, as where it has no mask."""
+    rows = np.flatnonzero(keyframes.camera_index == camera)
+    if keyframes.cameras[camera].mask is None or not len(rows):
+        return None
+    return np.flatnonzero(keyframes.descriptors(int(rows[0]), int(rows[0]) + 1)[0].any(0))
 
 
 def sampled(shortlist: int) -> int:

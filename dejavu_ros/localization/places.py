@@ -6,8 +6,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.geometry import Pose
-from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.config import LocalizerConfig
+from dejavu_ros.localization.states import States
 
 CANDIDATES = 20  # keyframes looked at as the centre of a place
 
@@ -64,11 +64,11 @@ class Neighbourhoods:
 
 
 class PlaceIndex(Neighbourhoods):
-    """The neighbourhoods of a map, and the poses that they mean."""
+    """The neighbourhoods of the states on a map, and the poses that they mean."""
 
-    def __init__(self, keyframes: KeyframeMap, config: LocalizerConfig):
-        super().__init__(keyframes.positions, keyframes.quaternions, config)
-        self.covariances = keyframes.keyframes.covariances
+    def __init__(self, states: States, config: LocalizerConfig):
+        super().__init__(states.positions, states.quaternions, config)
+        self.covariances = states.covariances
 
     def rank(self, belief: np.ndarray) -> list[Place]:
         """The likeliest places of a belief (K + 1,), best first, none within another."""

@@ -10,6 +10,7 @@ from dejavu_ros.geometry import FARTHEST, Pose
 from dejavu_ros.localization.config import LocalizerConfig
 
 SURPRISE = 12.0  # log of how unlikely a frame can make a place: it may be hidden, blurred or deceived
+LATE = 0.5  # seconds by which a frame of one camera may be older than the last one of another
 MIN_STEP = 1.0  # metres of spread between two frames, however short the time: keyframes are that far apart
 
 
@@ -52,13 +53,13 @@ class SequenceFilter:
         elapsed = None if self.stamp_ns is None else (stamp_ns - self.stamp_ns) * 1e-9
         if elapsed is None:
             return self.belief
-        if not 0 <= elapsed <= config.max_gap:
+        if not -LATE <= elapsed <= config.max_gap:
             return self.start
         if odometry is not None and self.odometry is not None:
             step = self.odometry.inverse @ odometry
             transition = self.moved_by(step.position)
         else:
-            transition = self.within(config.max_speed * elapsed + MIN_STEP)
+            transition = self.within(config.max_speed * abs(elapsed) + MIN_STEP)
         moved = transition @ self.belief[:-1]
         moved = np.append(moved, 1 - moved.sum())  # who drove off the mapped road is nowhere
         return (1 - config.kidnap_rate) * moved + config.kidnap_rate * self.start

@@ -9,15 +9,15 @@ import numpy as np
 from dejavu_ros.data.frames import Frame
 from dejavu_ros.data.selection import KeyframeSelector
 from dejavu_ros.errors import DataError, ImageError
-from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
+from dejavu_ros.geometry import Pose
 from dejavu_ros.images import check_informative, encode_jpeg, resize
 from dejavu_ros.keyframes import SessionWriter
 from dejavu_ros.mapping.config import MappingConfig
 from dejavu_ros.mapping.recordings import Recording
+from dejavu_ros.optics.camera import LOOKING_AHEAD, Camera, Sight
+from dejavu_ros.optics.mask import mask_of, mask_to_png
 
 BATCH = 8
-# a camera that nobody described: at the base, looking ahead
-LOOKING_AHEAD = Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, np.zeros(3)]))
 
 
 @dataclasses.dataclass
@@ -44,12 +44,15 @@ class _Candidate:
 class MapBuilder:
     """Selects keyframes and hands them, described, to the writer of a session.
 
-    ``extractor`` has ``extract(images) -> (B, n, N) float16``, as :class:`dejavu_ros.nn.features.FeatureExtractor`.
+    ``extractor`` has ``extract(images) -> (B, n, N) float16`` and ``grid``, as
+    :class:`dejavu_ros.nn.features.FeatureExtractor`.
     """
 
     def __init__(self, extractor, config: MappingConfig):
         self.extractor = extractor
         self.config = config
+        self.mask = mask_of(config.mask, config.camera)
+        self.sight = Sight(Camera(config.camera, mask=self.mask), None, extractor.grid)
 
     def add(self, session: SessionWriter, recording: Recording, frames: Iterable[Frame]) -> MappingReport:
         """Add the keyframes among ``frames``, which are the recording's, perhaps with progress shown around them.
@@ -85,7 +88,8 @@ class MapBuilder:
             if not report.keyframes:
                 height, width, _ = image.shape
                 session.camera(config.camera, width, height, recording.intrinsics,
-                               recording.base_T_camera or LOOKING_AHEAD)
+                               recording.base_T_camera or LOOKING_AHEAD,
+                               None if self.mask is None else mask_to_png(self.mask))
             report.keyframes += 1
             batch.append(_Candidate(image, frame.stamp_ns, pose, unknown if covariance is None else covariance))
             if len(batch) == BATCH:
@@ -97,8 +101,11 @@ class MapBuilder:
         return report
 
     def _write(self, session: SessionWriter, batch: list[_Candidate]) -> None:
-        descriptors = self.extractor.extract([item.image for item in batch]) if batch else ()
-        for item, grid in zip(batch, descriptors):
+        looks = [self.sight(item.image) for item in batch]
+        descriptors = self.extractor.extract([image for image, _ in looks]) if batch else ()
+        for item, grid, (_, cells) in zip(batch, descriptors, looks):
+            if cells is not None:
+                grid[:, ~cells] = 0
             height, width, _ = item.image.shape
             shown = min(width, self.config.thumbnail_width)
             thumbnail = encode_jpeg(resize(item.image, shown, max(1, round(height * shown / width))))

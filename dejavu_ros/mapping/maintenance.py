@@ -56,7 +56,8 @@ def copy_session(source: KeyframeMap, name: str, writer: MapWriter, rows: Sequen
     with writer.session(name, condition) as session:
         for camera in source.cameras:
             if camera.session == name:
-                session.camera(camera.name, camera.width, camera.height, camera.intrinsics, camera.base_T_camera)
+                session.camera(camera.name, camera.width, camera.height, camera.intrinsics, camera.base_T_camera,
+                               camera.mask)
         for index, row in enumerate(progress(rows)):
             row = int(row)
             frame = source.keyframes[row]

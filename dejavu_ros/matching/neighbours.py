@@ -38,12 +38,15 @@ def distinctive(distance: torch.Tensor, dim: int, ratio: float) -> torch.Tensor:
 def mutual_matches(a: np.ndarray, b: np.ndarray, ratio: float | None = None) -> np.ndarray:
     """Pairs (M, 2) of columns of ``a`` (n, N1) and ``b`` (n, N2) that are each other's nearest, by the column of ``a``.
 
-    With a ``ratio`` both must be distinctive (:func:`mutual`), so that the order of the images does not matter.
+    With a ``ratio`` both must be distinctive (:func:`mutual`), so that the order of the images does not matter. A
+    column of zeros is no descriptor: its place is masked.
     """
-    if not a.shape[1] or not b.shape[1]:
+    seen_a, seen_b = (np.flatnonzero(part.any(0)) for part in (a, b))
+    if not len(seen_a) or not len(seen_b):
         return np.zeros((0, 2), np.int64)
+    a, b = a[:, seen_a], b[:, seen_b]
     distance = squared_distance(torch.from_numpy(a).float(), torch.from_numpy(b).float()[None])
     rows, columns = (found[0] for found in mutual(distance, ratio))
     nearest = distance[0].argmin(1)
     kept = torch.nonzero(rows & columns[nearest])[:, 0]
-    return torch.stack([kept, nearest[kept]], 1).numpy()
+    return np.stack([seen_a[kept], seen_b[nearest[kept]]], 1)

@@ -1,6 +1,9 @@
 """What a person sets on the node, beside the localizer's own settings. Imports no ROS, so that docs can read it."""
 
 import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
 
 from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError, DataError
@@ -9,9 +12,39 @@ from dejavu_ros.localization.config import PRECISIONS, LocalizerConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class NodeConfig:
+class CameraConfig:
+    """One camera."""
+
+    image_topic: str = option('image', 'topic of the camera, as `ros2 topic list` shows it; relative names follow the '
+                                       'namespace')
+    transport: str = option('raw', 'type of that topic: sensor_msgs/Image or sensor_msgs/CompressedImage',
+                            choices=('raw', 'compressed'))
+    reliability: str = option('best_effort', 'QoS of the subscription; best_effort hears every publisher, reliable '
+                                             'only reliable ones',
+                              choices=('best_effort', 'reliable'))
+    max_rate: float = option(10.0, 'frames processed per second at most, the newest wins; 0: only when ~/relocalize '
+                                   'asks', unit='Hz', low=0.0, high=1000.0)
+    camera_info_topic: str = option('', 'topic of its sensor_msgs/CameraInfo: images are then seen as the camera that '
+                                        'made the map would have, without our distortion and in its angle of view '
+                                        '(empty: as they are)')
+    base_T_camera: str = option('', 'mounting of the camera, "x y z qx qy qz qw" of its optical frame in base_frame '
+                                    '(metres); empty: from TF where tf2_ros is installed, else as in the map')
+    mask: str = option('', 'image of what hides a part of every picture, such as the robot itself, black: hidden '
+                           '(empty: nothing does)')
+
+    def __post_init__(self):
+        if not self.image_topic.strip():
+            raise ConfigError('image_topic must not be empty')
+        parse_mounting(self.base_T_camera)
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeConfig(CameraConfig):
     """Inputs, frames and outputs of the node ``relocalize``."""
 
+    camera: str = option('camera', 'name of the only camera; best that of the camera that made the map')
+    cameras: tuple = option((), 'names of several cameras, each with parameters of its own (front.image_topic, ...); '
+                                'read when the node starts')
     map: str = option('', 'folder of the keyframe map (NAME.dvmap); may be set while running; empty: none, all frames '
                           'are rejected with no_map')
     checkpoint: str = option('', 'file of the network\'s weights, the one that the map was made with (empty: the '
@@ -22,26 +55,10 @@ class NodeConfig:
                                        'float16 is for GPUs', choices=PRECISIONS)
     autostart: bool = option(False, 'configure and activate on start, with no lifecycle manager')
 
-    image_topic: str = option('image', 'topic of the camera, as `ros2 topic list` shows it; relative names follow the '
-                                       'namespace')
-    transport: str = option('raw', 'type of that topic: sensor_msgs/Image or sensor_msgs/CompressedImage',
-                            choices=('raw', 'compressed'))
-    reliability: str = option('best_effort', 'QoS of the subscription; best_effort hears every publisher, reliable '
-                                             'only reliable ones',
-                              choices=('best_effort', 'reliable'))
-    camera: str = option('camera', 'name of the camera in diagnostics and for the localizer')
-    camera_info_topic: str = option('', 'topic of its sensor_msgs/CameraInfo: images are then seen as the camera that '
-                                        'made the map would have, without our distortion and in its angle of view '
-                                        '(empty: as they are)')
     odom_topic: str = option('', 'topic of nav_msgs/Odometry, for the filter and map -> odom (empty: none)')
-    max_rate: float = option(10.0, 'frames processed per second at most, the newest wins; 0: only when ~/relocalize '
-                                   'asks', unit='Hz', low=0.0, high=1000.0)
-
     map_frame: str = option('map', 'frame of all poses that are published')
     base_frame: str = option('base_link', 'the robot\'s frame, whose pose is estimated')
     odom_frame: str = option('odom', 'frame that odometry is measured in')
-    base_T_camera: str = option('', 'mounting of the camera, "x y z qx qy qz qw" of its optical frame in base_frame '
-                                    '(metres); empty: from TF where tf2_ros is installed, else as in the map')
 
     publish_tf: bool = option(False, 'publish map -> odom after the first accepted pose; needs tf2_ros, and odom_topic '
                                      'or odom -> base in TF')
@@ -58,10 +75,26 @@ class NodeConfig:
                                  high=3600.0)
 
     def __post_init__(self):
-        for name in ('image_topic', 'map_frame', 'base_frame', 'odom_frame'):
+        super().__post_init__()
+        for name in ('camera', 'map_frame', 'base_frame', 'odom_frame'):
             if not getattr(self, name).strip():
                 raise ConfigError(f'{name} must not be empty')
-        parse_mounting(self.base_T_camera)
+        taken = {field.name for field in dataclasses.fields(self)} | {'localizer'}
+        for name in self.cameras:
+            if not re.fullmatch(r'[A-Za-z]\w*', name) or name in taken or self.cameras.count(name) > 1:
+                raise ConfigError(f'cameras: {name!r} must be a word of its own, and no parameter\'s name')
+
+
+def camera_defaults(name: str, config: NodeConfig) -> CameraConfig:
+    """What holds for one of several cameras unless its own parameters say otherwise."""
+    return CameraConfig(image_topic=f'{name}/image', transport=config.transport, reliability=config.reliability,
+                        max_rate=config.max_rate)
+
+
+def cameras_of(configs: Mapping[str, Any]) -> dict[str, CameraConfig]:
+    """The configuration of every camera, by its name."""
+    config = configs['']
+    return {name: configs[name] for name in config.cameras} or {config.camera: config}
 
 
 def parse_mounting(text: str) -> Pose | None:
@@ -78,6 +111,11 @@ def parse_mounting(text: str) -> Pose | None:
 # prefix of the ROS parameters and key in the YAML file -> configuration
 GROUPS = {'': NodeConfig, 'localizer': LocalizerConfig}
 
-# these take effect at once; the others are fixed from configure to clean-up
+# these take effect at once, for each camera too; the others are fixed from configure to clean-up
 LIVE = {'map', 'max_rate', 'publish_initialpose', 'initialpose_period', 'pose_timeout',
         *(f'localizer.{field.name}' for field in dataclasses.fields(LocalizerConfig))}
+
+
+def is_live(name: str) -> bool:
+    """Whether a parameter, by its full name, takes effect at once."""
+    return name in LIVE or name.endswith('.max_rate')

@@ -12,7 +12,7 @@ from dejavu_ros.image_messages import image_from_message as image_from_message
 from dejavu_ros.localization import Estimate, Hypothesis
 from dejavu_ros.msg import Hypothesis as HypothesisMessage
 from dejavu_ros.msg import HypothesisArray
-from dejavu_ros.ros.view import Lens
+from dejavu_ros.optics.lens import Lens
 
 
 def stamp_to_message(stamp_ns: int) -> Time:
@@ -95,7 +95,7 @@ def hypothesis_from_message(message: HypothesisMessage) -> Hypothesis:
 
 
 def estimate_to_message(estimate: Estimate, map_frame: str) -> HypothesisArray:
-    """Without the map's and the checkpoint's names, which no estimate knows."""
+    """Without the names of map, checkpoint and camera, which no estimate knows."""
     return HypothesisArray(
         header=header_to_message(estimate.stamp_ns, map_frame), accepted=bool(estimate.accepted),
         reject_reason=estimate.reject_reason, processing_time=estimate.latency_ms / 1e3,

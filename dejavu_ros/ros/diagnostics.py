@@ -5,14 +5,17 @@ import dataclasses
 import resource
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from dejavu_ros.localization import Estimate
+from dejavu_ros.localization import Estimate, Localizer
+from dejavu_ros.ros.cameras import CameraInput, Cameras
+from dejavu_ros.ros.config import NodeConfig
+from dejavu_ros.ros.watch import RATE_WINDOW, Watch, rate
 
-RATE_WINDOW = 5.0  # seconds over which rates are taken
 LATENCIES = 1000  # frames over which latencies are taken
 
 
@@ -23,7 +26,7 @@ class Condition:
     active: bool
     problem: str  # what keeps it from working: a failed configuration, a failed frame; empty if nothing
     warning: str  # what is missing but not needed for hypotheses
-    image_topic: str
+    watches: Mapping[str, Watch]  # by the topics of the cameras
     pose_timeout: float  # seconds
     dropped: int
 
@@ -35,17 +38,11 @@ class Statistics:
         self._lock = threading.Lock()
         self._clock = clock
         self.started = clock()
-        self.received = self.processed = self.bad = self.accepted = self.failed = 0
+        self.processed = self.bad = self.accepted = self.failed = 0
         self.last: Estimate | None = None
         self.accepted_at = -float('inf')
-        self._arrivals: collections.deque[float] = collections.deque(maxlen=10000)
         self._answers: collections.deque[float] = collections.deque(maxlen=10000)
         self._latencies: collections.deque[float] = collections.deque(maxlen=LATENCIES)
-
-    def count_received(self) -> None:
-        with self._lock:
-            self.received += 1
-            self._arrivals.append(self._clock())
 
     def count_failed(self) -> None:
         with self._lock:
@@ -78,11 +75,11 @@ class Statistics:
                 return _level(status.ERROR), f'Not localized! {condition.problem}'
             if not condition.active:
                 return _level(status.WARN), 'Not localized! The node is not active.'
-            silence = now - (self._arrivals[-1] if self._arrivals else self.started)
+            silence = min(watch.silence for watch in condition.watches.values())
             if silence > RATE_WINDOW:
                 return _level(status.ERROR), (
-                    f'Not localized! No image on {condition.image_topic} for {silence:.0f} s: is the camera on, and '
-                    'are image_topic, transport and reliability right?')
+                    f'Not localized! No image on {", ".join(condition.watches)} for {silence:.0f} s: is the camera on, '
+                    'and are image_topic, transport and reliability right?')
             if now - self.accepted_at > condition.pose_timeout:
                 if self.last is None:
                     return _level(status.WARN), 'Not localized! No frame has been processed yet.'
@@ -97,18 +94,38 @@ class Statistics:
         with self._lock:
             now = self._clock()
             p50, p99 = np.percentile(self._latencies, (50, 99)) if self._latencies else (0.0, 0.0)
-            return {'frames received': str(self.received), 'frames processed': str(self.processed),
-                    'frames dropped': str(condition.dropped), 'frames bad': str(self.bad),
-                    'frames failed': str(self.failed), 'frames accepted': str(self.accepted),
-                    'input rate [Hz]': f'{self._rate(self._arrivals, now):.1f}',
-                    'output rate [Hz]': f'{self._rate(self._answers, now):.1f}',
+            watches = condition.watches.values()
+            return {'frames received': str(sum(watch.received for watch in watches)),
+                    'frames processed': str(self.processed), 'frames dropped': str(condition.dropped),
+                    'frames bad': str(self.bad), 'frames failed': str(self.failed),
+                    'frames accepted': str(self.accepted),
+                    'input rate [Hz]': f'{sum(watch.rate for watch in watches):.1f}',
+                    'output rate [Hz]': f'{rate(self._answers, self.started, now):.1f}',
                     'latency p50 [ms]': f'{p50:.1f}', 'latency p99 [ms]': f'{p99:.1f}',
                     'last accepted [s ago]': f'{now - self.accepted_at:.1f}' if self.accepted else 'never',
                     'last reject reason': self.last.reject_reason if self.last else ''}
 
-    def _rate(self, times: collections.deque[float], now: float) -> float:
-        span = min(RATE_WINDOW, now - self.started)
-        return sum(1 for moment in times if moment > now - span) / span if span > 0 else 0.0
+
+def report(statistics: Statistics, config: NodeConfig, localizer: Localizer | None, cameras: Cameras | None,
+           warnings: Mapping[str, str], problem: str, node_name: str) -> list[DiagnosticStatus]:
+    """How the node is doing, and each of its cameras; ``node_name`` fully qualified, ``cameras`` None: inactive."""
+    inputs = cameras.inputs if cameras else {}
+    problems = {name: camera.problem(localizer) for name, camera in inputs.items()}
+    words = [f'camera {name}: {text}' if len(inputs) > 1 else text for name, text in problems.items() if text]
+    if localizer is not None and localizer.extractor.problem:
+        words.append(localizer.extractor.problem)
+    condition = Condition(cameras is not None, problem, ' '.join([*warnings.copy().values(), *words]),
+                          {camera.topic: camera.watch for camera in inputs.values()}, config.pose_timeout,
+                          sum(cameras.worker.dropped.values()) if cameras else 0)
+    extra = {'map': config.map, 'device': config.device, 'memory [MiB]': f'{memory(config.device):.0f}'}
+    if localizer is not None:
+        extra['checkpoint'] = localizer.extractor.checkpoint.identity
+        if localizer.map is not None:
+            extra |= {'map revision': str(localizer.map.revision), 'keyframes': str(len(localizer.map))}
+    names = ', '.join(config.cameras or (config.camera,))
+    return [make_status(statistics, condition, node_name, names, extra),
+            *(make_camera_status(camera, problems[name], cameras.worker.dropped[name], node_name)
+              for name, camera in inputs.items())]
 
 
 def make_status(statistics: Statistics, condition: Condition, node_name: str, hardware: str,
@@ -116,8 +133,23 @@ def make_status(statistics: Statistics, condition: Condition, node_name: str, ha
     """``node_name`` fully qualified."""
     level, message = statistics.verdict(condition)
     values = {'node': node_name, **extra, **statistics.values(condition)}
-    return DiagnosticStatus(level=bytes([level]), name=f'{node_name}: relocalization', hardware_id=hardware,
-                            message=' '.join(message.split()),
+    return _status(level, f'{node_name}: relocalization', hardware, message, values)
+
+
+def make_camera_status(camera: CameraInput, problem: str, dropped: int, node_name: str) -> DiagnosticStatus:
+    """Of one camera."""
+    watch, known = camera.watch, camera.known
+    level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
+    values = {'topic': camera.topic, 'frames received': str(watch.received), 'frames repeated': str(watch.repeated),
+              'frames dropped': str(dropped), 'input rate [Hz]': f'{watch.rate:.1f}',
+              'calibration': 'known' if known.lens else 'not known',
+              'mounting': 'known' if known.base_T_camera else 'as in the map',
+              'mask': 'none' if known.mask is None else f'hides {1 - known.mask.mean():.0%}'}
+    return _status(_level(level), f'{node_name}: camera {camera.name}', camera.name, problem or 'It sends.', values)
+
+
+def _status(level: int, name: str, hardware: str, message: str, values: dict[str, str]) -> DiagnosticStatus:
+    return DiagnosticStatus(level=bytes([level]), name=name, hardware_id=hardware, message=' '.join(message.split()),
                             values=[KeyValue(key=key, value=value) for key, value in values.items()])
 
 

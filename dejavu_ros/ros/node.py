@@ -4,14 +4,13 @@ import dataclasses
 import functools
 import threading
 import time
+from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 
 from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError, in_words
@@ -20,15 +19,15 @@ from dejavu_ros.localization import Estimate, Localizer
 from dejavu_ros.localization.frame_ring import FrameRing
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.ros.config import GROUPS, LIVE, NodeConfig
+from dejavu_ros.ros.bond import form_bond
+from dejavu_ros.ros.cameras import Arrival, Cameras, described
+from dejavu_ros.ros.config import GROUPS, NodeConfig, cameras_of, is_live
 from dejavu_ros.ros.conversions import header_from_message, image_from_message, uncertain_pose_from_message
-from dejavu_ros.ros.diagnostics import Condition, Statistics, make_status, memory
+from dejavu_ros.ros.diagnostics import Statistics, report
 from dejavu_ros.ros.frames import Frames
-from dejavu_ros.ros.mounting import remount
 from dejavu_ros.ros.outputs import Outputs
 from dejavu_ros.ros.parameters import Configs, Parameters
 from dejavu_ros.ros.transforms import tf2_ros
-from dejavu_ros.ros.worker import NewestWorker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -36,6 +35,15 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 def load_extractor(checkpoint: str, device: str, precision: str) -> FeatureExtractor:
     """The network of a checkpoint file on a device. Raises CheckpointError, ConfigError."""
     return FeatureExtractor(load_checkpoint(checkpoint), device, precision=precision)
+
+
+def rings(config: NodeConfig) -> dict[str, FrameRing]:
+    """Where the frames of each camera are kept that were not accepted. Raises DataError for a folder that cannot be."""
+    if not config.rejected_frames:
+        return {}
+    folder, names = Path(config.rejected_frames), config.cameras or (config.camera,)
+    size = max(1, config.rejected_frames_mb // len(names))
+    return {name: FrameRing(folder / name if config.cameras else folder, size) for name in names}
 
 
 class RelocalizeNode(LifecycleNode):
@@ -49,7 +57,8 @@ class RelocalizeNode(LifecycleNode):
         super().__init__('relocalize', **node)
         self.load_extractor, self.open_map, self.make_localizer = load_extractor, open_map, make_localizer
         self.lock = threading.Lock()
-        self.localizer = self.worker = self.frames = self.images_in = self.prior_in = self.ring = None
+        self.localizer = self.cameras = self.frames = self.prior_in = self.bond = None
+        self.rings: dict[str, FrameRing] = {}
         self.problem = ''
         self.statistics = Statistics()
         self.parameters = Parameters(self, GROUPS, self.change)
@@ -75,6 +84,7 @@ class RelocalizeNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             extractor = self.load_extractor(self.config.checkpoint, self.config.device, self.config.precision)
+            self.described = described(cameras_of(self.parameters.configs))
             localizer = self.build_localizer(extractor, self.parameters.configs)
         except Exception as error:  # rclpy would say nothing
             return self.refuse('configure', in_words(error))
@@ -86,8 +96,7 @@ class RelocalizeNode(LifecycleNode):
             return self.refuse('activate', 'publish_tf is on, but tf2_ros is not installed: install '
                                            'ros-$ROS_DISTRO-tf2-ros-py, or turn publish_tf off')
         try:
-            folder = self.config.rejected_frames
-            self.ring = FrameRing(folder, self.config.rejected_frames_mb) if folder else None
+            self.rings = rings(self.config)
         except DataError as error:
             return self.refuse('activate', str(error))
         self.problem, self.statistics = '', Statistics()
@@ -115,24 +124,21 @@ class RelocalizeNode(LifecycleNode):
         return FAILURE
 
     def start(self) -> None:
-        config = self.config
-        self.worker = NewestWorker(self.work, config.max_rate)
-        self.frames = Frames(self, config)
-        kind = Image if config.transport == 'raw' else CompressedImage
-        reliability = getattr(ReliabilityPolicy, config.reliability.upper())
-        self.images_in = self.create_subscription(kind, config.image_topic, self.on_image,
-                                                  QoSProfile(depth=1, reliability=reliability))
+        self.frames = Frames(self, self.config)
+        self.cameras = Cameras(self, cameras_of(self.parameters.configs), self.described, self.work)
+        self.bond = form_bond(self)
         self.prior_in = self.create_subscription(PoseWithCovarianceStamped, 'initialpose_prior', self.on_prior, 1)
 
     def stop(self) -> None:
         """End subscriptions and work, at once but for the frame in work. Does nothing where nothing runs."""
-        if self.worker is None:
+        if self.cameras is None:
             return
-        self.destroy_subscription(self.images_in)
         self.destroy_subscription(self.prior_in)
-        self.worker.stop()
+        self.cameras.stop()
         self.frames.close()
-        self.worker = self.frames = self.images_in = self.prior_in = None
+        if self.bond:
+            self.bond.shutdown()
+        self.cameras = self.frames = self.prior_in = self.bond = None
 
     def on_change_state(self, inherited, request: ChangeState.Request,
                         response: ChangeState.Response) -> ChangeState.Response:
@@ -175,22 +181,16 @@ class RelocalizeNode(LifecycleNode):
         """Take up new parameter values. Raises DejavuError to refuse them."""
         if self.localizer is None:
             return
-        fixed = sorted(names - LIVE)
+        fixed = sorted(name for name in names if not is_live(name))
         if fixed:
             raise ConfigError(f'{", ".join(fixed)} cannot change while the node is configured: clean it up first '
                               f'(ros2 lifecycle set {self.get_fully_qualified_name()} cleanup)')
         if 'map' in names or any(name.startswith('localizer.') for name in names):
             self.replace_localizer(configs)
-        if self.worker:
-            self.worker.set_max_rate(configs[''].max_rate)
+        if self.cameras:
+            self.cameras.worker.set_max_rates({name: own.max_rate for name, own in cameras_of(configs).items()})
 
     # inputs
-
-    def on_image(self, message: Image | CompressedImage) -> None:
-        if self.worker is None:
-            return  # it arrived just before the end of the subscription
-        self.statistics.count_received()
-        self.worker.put((message, time.perf_counter()))
 
     def on_prior(self, message: PoseWithCovarianceStamped) -> None:
         try:
@@ -210,10 +210,10 @@ class RelocalizeNode(LifecycleNode):
 
     # work, in the worker's thread
 
-    def work(self, arrival: tuple[Image | CompressedImage, float]) -> None:
+    def work(self, arrival: Arrival) -> None:
         """Answer one frame. Whatever goes wrong, the next one gets its chance."""
         try:
-            self.process(*arrival)
+            self.process(arrival)
             self.problem = ''
         except Exception as error:
             if not self.context.ok():
@@ -222,56 +222,42 @@ class RelocalizeNode(LifecycleNode):
             self.problem = f'A frame failed: {in_words(error)}'
             self.get_logger().error(self.problem, throttle_duration_sec=10.0)
 
-    def process(self, message: Image | CompressedImage, arrived: float) -> None:
-        stamp_ns, camera_frame = header_from_message(message.header)
-        odom_T_base, base_T_camera = self.frames.odom_T_base(stamp_ns), self.frames.base_T_camera(camera_frame)
-        image, config = None, self.config
+    def process(self, arrival: Arrival) -> None:
+        image, config, camera = None, self.config, arrival.camera.name
+        stamp_ns, _ = header_from_message(arrival.message.header)
+        odom_T_base = self.frames.odom_T_base(stamp_ns)
         with self.lock:  # until its answer is out, so that nothing of it follows a reset or another map
             localizer = self.localizer
             try:
-                image = image_from_message(message)
-                view = self.frames.view(localizer.map)
-                image = view(image) if view else image
-                estimate = localizer.process(image, stamp_ns, config.camera, odom_T_base)
+                arrival.camera.introduce(localizer, arrival.message, self.frames.transforms, config.base_frame)
+                image = image_from_message(arrival.message)
+                estimate = localizer.process(image, stamp_ns, camera, odom_T_base)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, 'bad_image', [], 0.0, str(error))
-            if base_T_camera is not None and estimate.hypotheses:
-                estimate = remount(estimate, localizer.map, base_T_camera)
-            estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrived) * 1e3)
+            estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrival.moment) * 1e3)
             if estimate.accepted:
                 self.frames.correct(estimate.hypotheses[0].map_T_base, odom_T_base)
             self.statistics.count_processed(estimate)
-            self.outputs.publish(estimate, localizer, config)
+            self.outputs.publish(estimate, localizer, config, camera)
         if image is not None:
-            self.outputs.publish_pictures(estimate, localizer, config, image)
-            if self.ring:
-                self.ring.add(image, estimate)
+            self.outputs.publish_pictures(estimate, localizer, config, image, camera)
+            if self.rings:
+                self.rings[camera].add(image, estimate)
 
     def publish_diagnostics(self) -> None:
-        config, localizer, worker = self.config, self.localizer, self.worker
-        warnings = list(self.frames.warnings.values()) if self.frames else []
-        if localizer is not None and localizer.extractor.problem:
-            warnings.append(localizer.extractor.problem)
-        condition = Condition(active=worker is not None, problem=self.problem, warning=' '.join(warnings),
-                              image_topic=self.resolve_topic_name(config.image_topic), pose_timeout=config.pose_timeout,
-                              dropped=worker.dropped if worker else 0)
-        extra = {'map': config.map, 'device': config.device, 'memory [MiB]': f'{memory(config.device):.0f}'}
-        if localizer is not None:
-            extra['checkpoint'] = localizer.extractor.checkpoint.identity
-            if localizer.map is not None:
-                extra |= {'map revision': str(localizer.map.revision), 'keyframes': str(len(localizer.map))}
-        status = make_status(self.statistics, condition, self.get_fully_qualified_name(), config.camera, extra)
-        array = DiagnosticArray(status=[status])
+        array = DiagnosticArray(status=report(self.statistics, self.config, self.localizer, self.cameras,
+                                              self.frames.warnings if self.frames else {}, self.problem,
+                                              self.get_fully_qualified_name()))
         array.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics_out.publish(array)
 
     # services
 
     def on_relocalize(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self.worker is None:
+        if self.cameras is None:
             response.message = 'the node is not active'
             return response
-        self.worker.request()
+        self.cameras.worker.request()
         response.success, response.message = True, 'the next frame is processed; its answer comes on ~/hypotheses'
         return response
 

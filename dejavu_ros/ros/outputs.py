@@ -33,9 +33,10 @@ class Outputs:
         self._initialpose_at = -float('inf')
         self._map_viewers = 0
 
-    def publish(self, estimate: Estimate, localizer: Localizer, config: NodeConfig) -> None:
+    def publish(self, estimate: Estimate, localizer: Localizer, config: NodeConfig, camera: str) -> None:
         """The hypotheses of every frame, and the pose of an accepted one."""
         message = estimate_to_message(estimate, config.map_frame)
+        message.camera = camera
         message.checkpoint = localizer.extractor.checkpoint.identity
         if localizer.map is not None:
             message.map, message.map_revision = localizer.map.name, localizer.map.revision
@@ -50,8 +51,9 @@ class Outputs:
                 self.initialpose.publish(pose)
         self.hypotheses.publish(message)
 
-    def publish_pictures(self, estimate: Estimate, localizer: Localizer, config: NodeConfig, image: np.ndarray) -> None:
-        """Markers and the debug image of (H, W, 3) uint8 RGB, for those who look."""
+    def publish_pictures(self, estimate: Estimate, localizer: Localizer, config: NodeConfig, image: np.ndarray,
+                         camera: str) -> None:
+        """Markers and the debug image of a camera's (H, W, 3) uint8 RGB, for those who look."""
         viewers = self.markers.get_subscription_count()
         if viewers > self._map_viewers and localizer.map is not None:
             self.markers.publish(map_markers(localizer.map.positions, estimate.stamp_ns, config.map_frame))
@@ -63,4 +65,4 @@ class Outputs:
             if estimate.hypotheses:
                 keyframe = decode_image(localizer.map.thumbnail(estimate.hypotheses[0].keyframe))
             picture = debug_image(image, keyframe, estimate)
-            self.debug_image.publish(image_to_message(picture, estimate.stamp_ns, config.camera))
+            self.debug_image.publish(image_to_message(picture, estimate.stamp_ns, camera))

@@ -11,6 +11,7 @@ from rclpy.node import Node
 
 from dejavu_ros.config import Option, build, options
 from dejavu_ros.errors import ConfigError, DejavuError
+from dejavu_ros.ros.config import camera_defaults
 
 Configs = dict[str, Any]
 
@@ -19,19 +20,28 @@ class Parameters:
     """The parameters of a node; ``configs`` maps a group's prefix to its configuration as it stands."""
 
     def __init__(self, node: Node, groups: Mapping[str, type], change: Callable[[Configs, set[str]], None]):
-        """Declare everything. Raises ConfigError where a launch file or command line gave a wrong value.
+        """Declare everything, ``front.*`` for a camera ``front`` too. Raises ConfigError where a given value is wrong.
 
         ``change(configs, names)`` is called before new values are taken up, with the full names of those that differ;
         a DejavuError that it raises refuses them all.
         """
-        self.rows = {f'{group}.{row.name}' if group else row.name: (group, row)
-                     for group, config in groups.items() for row in options(config)}
+        self.rows: dict[str, tuple[str, Option]] = {}
         self.change = change
-        values = {name: declare(node, name, row) for name, (_, row) in self.rows.items()}
-        self.configs: Configs = {group: build(config, {row.name: values[name] for name, (own, row) in self.rows.items()
-                                                       if own == group})
-                                 for group, config in groups.items()}
+        self.configs: Configs = {}
+        for group, config in groups.items():
+            self._declare(node, group, config())
+        for name in self.configs[''].cameras:
+            self._declare(node, name, camera_defaults(name, self.configs['']))
         node.add_on_set_parameters_callback(self.on_set)
+
+    def _declare(self, node: Node, group: str, defaults: Any) -> None:
+        values = {}
+        for row in options(type(defaults)):
+            row = dataclasses.replace(row, default=getattr(defaults, row.name))
+            name = f'{group}.{row.name}' if group else row.name
+            values[row.name] = declare(node, name, row)
+            self.rows[name] = group, row
+        self.configs[group] = build(type(defaults), values)
 
     def on_set(self, parameters) -> SetParametersResult:
         """Take up all of the new values or none."""
@@ -56,7 +66,8 @@ class Parameters:
 def declare(node: Node, name: str, row: Option) -> Any:
     """Declare one parameter and return its value. Raises ConfigError where it was set to a wrong one."""
     try:
-        return node.declare_parameter(name, row.default, descriptor(row)).value
+        default = list(row.default) or [''] if row.type is tuple else row.default
+        return node.declare_parameter(name, default, descriptor(row)).value
     except ParameterException as error:
         raise ConfigError(f'parameter {name}: {error}') from None
 
@@ -64,6 +75,7 @@ def declare(node: Node, name: str, row: Option) -> Any:
 def descriptor(row: Option) -> ParameterDescriptor:
     """What ``ros2 param describe`` tells of an option."""
     result = ParameterDescriptor(description=row.doc + (f' [{row.unit}]' if row.unit else ''))
+    result.read_only = row.type is tuple  # it decides which other parameters there are
     if row.choices:
         result.additional_constraints = f'one of {row.range}'
     elif row.type is int and row.range:

@@ -14,6 +14,9 @@ from dejavu_ros.ros.config import GROUPS, LIVE
 
 REMAKE = 'python -m dejavu_ros.ros.reference .'
 INDENT = '    '
+CAMERAS = """Several cameras have parameters of their own: with `cameras: [front, rear]` there are `front.image_topic`
+(default `front/image`), `front.transport` and so on, as in the first table down to `mask`; `transport`,
+`reliability` and `max_rate` without a name are then the default of all cameras, the others have no effect."""
 
 
 def parameters_yaml() -> str:
@@ -27,7 +30,7 @@ def parameters_yaml() -> str:
             indent += '  '
         for row in options(config):
             lines += textwrap.wrap(describe(row), 110, initial_indent=f'{indent}# ', subsequent_indent=f'{indent}# ')
-            lines.append(f'{indent}{row.name}: {json.dumps(row.default)}')
+            lines.append(f'{indent}{row.name}: {json.dumps(row.default or [""] if row.type is tuple else row.default)}')
     return '\n'.join(lines) + '\n'
 
 
@@ -43,7 +46,7 @@ def parameters_markdown() -> str:
              f'Written from the code by `{REMAKE}`; `config/relocalize.yaml` holds the same defaults.', '',
              'A value of a wrong type or out of its range is refused with the reason and changes nothing. These take '
              f'effect at once: {", ".join(f"`{name}`" for name in live)}. '
-             'The others are fixed from configure to clean-up.', '']
+             'The others are fixed from configure to clean-up.', '', CAMERAS, '']
     for group, config in GROUPS.items():
         parts += [f'## `{group}.*`' if group else '## Node', '', markdown(config), '']
     return '\n'.join(parts)

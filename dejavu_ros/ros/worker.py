@@ -1,77 +1,83 @@
-"""The newest frame wins: one slot, one thread, and nothing that queues up behind a slow machine."""
+"""The newest frame wins: a slot for each camera, one thread, and nothing that queues up behind a slow machine."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
 class NewestWorker:
-    """Calls ``work(item)`` in a thread of its own, always for the newest item; those overtaken are ``dropped``."""
+    """Calls ``work(item)`` in a thread of its own, always for the newest item of a slot; those overtaken are counted.
 
-    def __init__(self, work: Callable[[Any], None], max_rate: float):
-        """``max_rate`` in Hz bounds how often work starts; 0 waits for :meth:`request`."""
+    Slots that are due take turns, so that no camera keeps another one waiting.
+    """
+
+    def __init__(self, work: Callable[[Any], None], max_rates: Mapping[str, float]):
+        """``max_rates`` in Hz bound how often work on each slot starts; 0 waits for :meth:`request`."""
         self.work = work
-        self.dropped = 0
-        self._max_rate = max_rate
-        self._item = None
+        self.dropped = dict.fromkeys(max_rates, 0)
+        self._max_rates = dict(max_rates)
+        self._items: dict[str, Any] = {}
+        self._started = dict.fromkeys(max_rates, -float('inf'))
         self._requested = False
         self._stopping = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name='newest-frame', daemon=True)
         self._thread.start()
 
-    def put(self, item: Any) -> None:
+    def put(self, slot: str, item: Any) -> None:
         """Offer an item (not None); never waits."""
         with self._changed:
-            self.dropped += self._item is not None
-            self._item = item
+            self.dropped[slot] += slot in self._items
+            self._items[slot] = item
             self._changed.notify()
 
     def request(self) -> None:
         """Work on the next item that arrives, whatever the rate."""
         with self._changed:
-            self.dropped += self._item is not None
-            self._item, self._requested = None, True
+            self._drop()
+            self._requested = True
             self._changed.notify()
 
-    def set_max_rate(self, max_rate: float) -> None:
+    def set_max_rates(self, max_rates: Mapping[str, float]) -> None:
         with self._changed:
-            self._max_rate = max_rate
+            self._max_rates.update(max_rates)
             self._changed.notify()
 
     def stop(self) -> None:
-        """Finish the item in work, drop the waiting one, end the thread."""
+        """Finish the item in work, drop what waits, end the thread."""
         with self._changed:
             self._stopping = True
-            self.dropped += self._item is not None
-            self._item = None
+            self._drop()
             self._changed.notify()
         self._thread.join()
 
+    def _drop(self) -> None:
+        for slot in self._items:
+            self.dropped[slot] += 1
+        self._items.clear()
+
     def _run(self) -> None:
-        started = -float('inf')
-        while (item := self._take(started)) is not None:
-            started = time.monotonic()
+        while (item := self._take()) is not None:
             self.work(item)
 
-    def _take(self, last_start: float) -> Any:
-        """The newest item as soon as one is due; None when stopping."""
+    def _take(self) -> Any:
+        """The newest item of the slot whose turn it is, as soon as one is due; None when stopping."""
         with self._changed:
             while not self._stopping:
-                wait = None
-                if self._item is not None:
-                    wait = self._time_left(last_start)
-                    if wait is not None and wait <= 0:
-                        item, self._item, self._requested = self._item, None, False
-                        return item
-                self._changed.wait(wait)
+                due = {slot: left for slot in self._items if (left := self._time_left(slot)) is not None}
+                ready = [slot for slot, left in due.items() if left <= 0]
+                if ready:
+                    slot = min(ready, key=self._started.__getitem__)
+                    self._started[slot], self._requested = time.monotonic(), False
+                    return self._items.pop(slot)
+                self._changed.wait(min(due.values(), default=None))
             return None
 
-    def _time_left(self, last_start: float) -> float | None:
-        """Seconds until work may start again; None for never."""
+    def _time_left(self, slot: str) -> float | None:
+        """Seconds until work on a slot may start again; None for never."""
         if self._requested:
             return 0.0
-        if self._max_rate == 0:
+        if self._max_rates[slot] == 0:
             return None
-        return last_start + 1 / self._max_rate - time.monotonic()
+        return self._started[slot] + 1 / self._max_rates[slot] - time.monotonic()

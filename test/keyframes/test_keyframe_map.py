@@ -171,7 +171,7 @@ def test_no_map_unfinished_map_and_files_in_its_place(tmp_path):
 
 
 @pytest.mark.parametrize('statement, message', [
-    ('PRAGMA user_version = 99', 'map format 99, this version reads up to 1: update'),
+    ('PRAGMA user_version = 99', 'map format 99, this version reads up to 2: update'),
     ('PRAGMA user_version = 0', 'map format 0'),
     ('PRAGMA application_id = 1', 'database of another program'),
     ('DROP TABLE keyframes', 'cannot be read .*no such table'),

@@ -22,6 +22,8 @@ BLACK = np.zeros_like(GOOD)
 class BrightnessExtractor:
     """Stands in for the network: descriptors hold the mean of the image."""
 
+    grid = 2, 2
+
     def __init__(self):
         self.calls = []
 
@@ -111,7 +113,7 @@ def test_a_covariance_is_kept_and_an_unknown_one_is_that_of_the_settings():
 def test_the_camera_is_described_once():
     mount = Pose.planar(1, 2, 3)
     session, _, _ = build(recording([GOOD] * 9, base_T_camera=mount, intrinsics={'K': [1.0] * 9}))
-    assert session.cameras == [('camera', 64, 48, {'K': [1.0] * 9}, mount)]
+    assert session.cameras == [('camera', 64, 48, {'K': [1.0] * 9}, mount, None)]
     session, _, _ = build(recording([GOOD]), camera='front')
     assert session.cameras == [('front', 64, 48, None, LOOKING_AHEAD)]
 

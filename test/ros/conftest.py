@@ -33,8 +33,13 @@ class ShownPlace:
     def __init__(self, extractor, keyframes, config):
         self.extractor, self.map, self.config = extractor, keyframes, config
         self.resets, self.seen, self.odometry, self.shape, self.priors = 0, [], [], None, []
+        self.cameras, self.sights = {}, {}
         self.gate = threading.Event()  # closed: a slow machine
         self.gate.set()
+
+    def use(self, camera):
+        self.cameras[camera.name] = camera
+        self.sights[camera.name] = types.SimpleNamespace(warning='')
 
     def process(self, image, stamp_ns, camera='camera', odometry=None):
         assert self.gate.wait(20)
@@ -73,11 +78,6 @@ class SmallMap:
         self.path, self.name = path, str(path).split('/')[-1].removesuffix('.dvmap')
         self.revision = self.revisions.setdefault(path, 1)
         self.positions = np.zeros((4, 3))
-        optical = Pose(np.array([0.5, 0, 0]), np.array([-0.5, 0.5, -0.5, 0.5]))  # looks ahead
-        self.cameras = [types.SimpleNamespace(session='summer', name='front', base_T_camera=optical,
-                                              intrinsics={'width': 64, 'height': 48, 'model': 'plumb_bob', 'D': [],
-                                                          'K': [50.0, 0, 31.5, 0, 50.0, 23.5, 0, 0, 1]})]
-        self.keyframes = [types.SimpleNamespace(camera='front')] * 4
 
     def __len__(self):
         return len(self.positions)
@@ -184,9 +184,14 @@ class Bench:
             self.cameras[topic] = publisher
         return self.cameras[topic]
 
-    def show(self, brightness, stamp_ns, topic='image'):
+    def show(self, brightness, stamp_ns, topic='image', frame='camera_optical'):
         image = np.full((24, 32, 3), brightness, np.uint8)
-        self.connect(topic).publish(image_to_message(image, stamp_ns, 'camera_optical'))
+        self.connect(topic).publish(image_to_message(image, stamp_ns, frame))
+
+    @property
+    def received(self):
+        """Pictures that the node has received, of all cameras."""
+        return sum(camera.watch.received for camera in self.node.cameras.inputs.values())
 
     def activate(self):
         assert self.change('configure') and self.change('activate')

@@ -13,7 +13,7 @@ from dejavu_ros.errors import ConfigError, DataError  # noqa: E402
 from dejavu_ros.geometry import Pose  # noqa: E402
 from dejavu_ros.localization import Estimate, Hypothesis  # noqa: E402
 from dejavu_ros.ros import conversions  # noqa: E402
-from dejavu_ros.ros.view import Lens  # noqa: E402
+from dejavu_ros.optics.lens import Lens  # noqa: E402
 
 POSE = Pose.make((1.0, -2.0, 3.5), (0.1, -0.2, 0.3, 0.9))
 COVARIANCE = np.arange(36.0).reshape(6, 6)

@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 
 from dejavu_ros.localization import Estimate  # noqa: E402
 from dejavu_ros.ros.diagnostics import Condition, Statistics, make_status, memory  # noqa: E402
+from dejavu_ros.ros.watch import Watch  # noqa: E402
 
 
 class Clock:
@@ -24,9 +25,17 @@ def clock():
     return Clock()
 
 
-def condition(**changes):
-    return Condition(**{**dict(active=True, problem='', warning='', image_topic='/cam', pose_timeout=5.0, dropped=0),
-                        **changes})
+@pytest.fixture
+def watch(clock):
+    return Watch(clock)
+
+
+@pytest.fixture
+def condition(watch):
+    def make(**changes):
+        return Condition(**{**dict(active=True, problem='', warning='', watches={'/cam': watch}, pose_timeout=5.0,
+                                   dropped=0), **changes})
+    return make
 
 
 def answered(reason='', latency_ms=10.0):
@@ -38,24 +47,24 @@ def read(statistics, state):
     return status.level, status.message, {pair.key: pair.value for pair in status.values}
 
 
-@pytest.mark.parametrize('state, level, message', [
-    (condition(problem='Cannot configure: no map\nthere'), DiagnosticStatus.ERROR,
+@pytest.mark.parametrize('changes, level, message', [
+    (dict(problem='Cannot configure: no map\nthere'), DiagnosticStatus.ERROR,
      'Not localized! Cannot configure: no map there'),
-    (condition(active=False), DiagnosticStatus.WARN, 'Not localized! The node is not active.'),
-    (condition(), DiagnosticStatus.WARN, 'Not localized! No frame has been processed yet.')])
-def test_before_the_first_frame(clock, state, level, message):
-    assert read(Statistics(clock), state)[:2] == (level, message)
+    (dict(active=False, watches={}), DiagnosticStatus.WARN, 'Not localized! The node is not active.'),
+    (dict(), DiagnosticStatus.WARN, 'Not localized! No frame has been processed yet.')])
+def test_before_the_first_frame(clock, condition, changes, level, message):
+    assert read(Statistics(clock), condition(**changes))[:2] == (level, message)
 
 
-def test_localized_and_not(clock):
+def test_localized_and_not(clock, watch, condition):
     statistics = Statistics(clock)
-    statistics.count_received()
+    watch.count(bytes(9))
     statistics.count_processed(answered())
     assert read(statistics, condition())[:2] == (DiagnosticStatus.OK, 'Localized.')
     level, message, _ = read(statistics, condition(warning='odometry is late'))
     assert level == DiagnosticStatus.WARN and message == 'Localized. But odometry is late'
     clock.now += 4
-    statistics.count_received()
+    watch.count(bytes(9))
     statistics.count_processed(answered('ambiguous'))
     assert read(statistics, condition())[1] == 'Localized.'
     clock.now += 4
@@ -66,19 +75,19 @@ def test_localized_and_not(clock):
     assert level == DiagnosticStatus.ERROR and 'No image on /cam for 8 s' in message
 
 
-def test_forgotten_pose(clock):
+def test_forgotten_pose(clock, watch, condition):
     statistics = Statistics(clock)
-    statistics.count_received()
+    watch.count(bytes(9))
     statistics.count_processed(answered())
     statistics.forget_pose()
     assert 'Not localized!' in read(statistics, condition())[1]
 
 
-def test_figures(clock):
+def test_figures(clock, watch, condition):
     statistics = Statistics(clock)
     for number in range(101):
         clock.now += 0.125
-        statistics.count_received()
+        watch.count(bytes(9))
         statistics.count_processed(answered('bad_image' if number < 3 else '', float(number)))
     statistics.count_failed()
     values = read(statistics, condition(dropped=7))[2]

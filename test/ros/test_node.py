@@ -12,7 +12,7 @@ from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402
 from lifecycle_msgs.msg import Transition  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
@@ -32,9 +32,10 @@ def test_life_cycle(bench):
     assert running.user.count_subscribers('image') == 0
     assert running.change('activate') and running.state == 'active'
     running.until(lambda: running.user.count_subscribers('image'), 'the subscription')
+    camera = running.node.cameras.inputs['camera']
     assert running.change('deactivate') and running.state == 'inactive'
     running.until(lambda: not running.user.count_subscribers('image'), 'the subscription to end')
-    running.node.on_image(Image())  # one that arrived a moment ago
+    camera.on_image(Image())  # one that arrived a moment ago
     assert running.change('activate') and running.change('deactivate')
     assert running.change('cleanup') and running.state == 'unconfigured'
     assert running.node.localizer is None
@@ -99,14 +100,14 @@ def test_newest_frame_wins_behind_a_slow_machine(bench):
     localizer.gate.clear()
     for number in range(1, 21):
         running.show(50, number)
-        running.until(lambda: statistics.received == number, f'frame {number} to arrive')
+        running.until(lambda: running.received == number, f'frame {number} to arrive')
         if number == 1:
-            running.until(lambda: running.node.worker._item is None, 'the first frame to be taken')
+            running.until(lambda: not running.node.cameras.worker._items, 'the first frame to be taken')
     localizer.gate.set()
     running.until(lambda: len(hypotheses) == 2)
     running.idle(0.2)
     assert localizer.seen == [1, 20]
-    assert running.node.worker.dropped == 18
+    assert running.node.cameras.worker.dropped == {'camera': 18}
 
 
 def test_rate_is_bounded(bench):
@@ -117,7 +118,7 @@ def test_rate_is_bounded(bench):
     for number in range(60):
         running.show(50, number)
         running.idle(0.01)
-    assert spent.received > 20 and 2 <= spent.processed <= 5.0 * (time.monotonic() - started) + 1
+    assert running.received > 20 and 2 <= spent.processed <= 5.0 * (time.monotonic() - started) + 1
     assert running.set(max_rate=1000).successful
     running.idle(0.3)  # the frame that was waiting has its turn
     before = spent.processed
@@ -133,7 +134,7 @@ def test_only_on_request(bench):
     running.activate()
     hypotheses = running.hear(HypothesisArray, '/relocalize/hypotheses')
     running.show(50, 1)
-    running.until(lambda: running.node.statistics.received == 1)
+    running.until(lambda: running.received == 1)
     running.idle(0.1)
     assert not hypotheses
     assert running.call(Trigger, relocalize).success
@@ -141,7 +142,7 @@ def test_only_on_request(bench):
     assert not hypotheses, 'a frame from before the request is not the next one'
     for number in (2, 3):
         running.show(50, number)
-        running.until(lambda: running.node.statistics.received == number)
+        running.until(lambda: running.received == number)
     running.until(lambda: hypotheses)
     running.idle(0.1)
     assert [stamp_from_message(m.header.stamp) for m in hypotheses] == [2]
@@ -284,41 +285,6 @@ def test_odometry_that_cannot_be_used(bench, child, orientation, words):
     running.connect('odom', Odometry).publish(message)
     running.until(lambda: words in str(running.node.frames.warnings))
     assert running.node.frames.buffer.at(0) is None
-
-
-def test_camera_that_sits_further_ahead_than_the_one_of_the_map(bench):
-    running = bench(map='street.dvmap', base_T_camera='2 0 0 -0.5 0.5 -0.5 0.5')
-    running.activate()
-    poses = running.hear(PoseWithCovarianceStamped, '/relocalize/pose')
-    running.show(50, 1)
-    running.until(lambda: poses)
-    base = poses[0].pose.pose.position  # the stand-in's heading is 0.5 rad
-    assert np.allclose((base.x, base.y), (50 - 1.5 * np.cos(0.5), 1 - 1.5 * np.sin(0.5)))
-
-
-@pytest.mark.parametrize('focal, words, shape', [(20.0, '', (48, 64, 3)), (100.0, 'sees only', (48, 64, 3)),
-                                                 (0.0, 'not calibrated', (24, 32, 3))])
-def test_images_are_seen_as_the_camera_of_the_map_would_have(bench, focal, words, shape):
-    running = bench(map='street.dvmap', camera_info_topic='camera_info')
-    running.activate()
-    info = CameraInfo(width=32, height=24, distortion_model='plumb_bob', k=[focal, 0, 15.5, 0, focal, 11.5, 0, 0, 1])
-    running.connect('camera_info', CameraInfo).publish(info)
-    running.until(lambda: running.node.frames._lens or running.node.frames.warnings)
-    running.show(50, 1)
-    running.until(lambda: running.node.statistics.processed == 1)
-    assert running.node.localizer.shape == shape
-    assert words in str(running.node.frames.warnings) and bool(words) == bool(running.node.frames.warnings)
-
-
-def test_map_without_calibration_leaves_images_as_they_are(bench):
-    running = bench(map='street.dvmap', camera_info_topic='camera_info')
-    running.activate()
-    running.node.localizer.map.cameras.clear()
-    running.node.frames.on_camera_info(CameraInfo(width=32, height=24, k=[20.0, 0, 15.5, 0, 20.0, 11.5, 0, 0, 1]))
-    running.show(50, 1)
-    running.until(lambda: running.node.statistics.processed == 1)
-    assert running.node.localizer.shape == (24, 32, 3)
-    assert 'of the camera of the map, no calibration is known' in str(running.node.frames.warnings)
 
 
 def test_initialpose_is_off_unless_asked_and_not_too_often(bench):

@@ -1,11 +1,9 @@
-import types
-
 import cv2
 import numpy as np
 import pytest
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.ros.view import Lens, View, lens_of_map
+from dejavu_ros.optics.lens import Lens, View
 
 
 def lens(width=320, height=240, focal=250.0, D=(0.0,) * 5, model='plumb_bob'):
@@ -58,15 +56,3 @@ def test_narrower_camera_covers_less():
 def test_no_lens(change, words):
     with pytest.raises(ConfigError, match=words):
         lens(**change)
-
-
-def test_camera_of_the_map():
-    def camera(name, focal):
-        intrinsics = focal and {'width': 8, 'height': 6, 'K': [focal, 0, 4, 0, focal, 3, 0, 0, 1], 'D': [], 'model': ''}
-        return types.SimpleNamespace(name=name, intrinsics=intrinsics)
-
-    known = types.SimpleNamespace(cameras=[camera('rear', None), camera('left', 5.0), camera('right', 6.0)])
-    assert lens_of_map(known, 'right').K[0] == 6.0
-    assert lens_of_map(known, 'front').K[0] == 5.0
-    with pytest.raises(ConfigError, match='no calibration'):
-        lens_of_map(types.SimpleNamespace(cameras=[camera('rear', None)]), 'rear')

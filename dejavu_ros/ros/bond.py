@@ -1,0 +1,24 @@
+"""The bond by which Nav2's lifecycle manager notices a node that hangs or dies, where bondpy is installed."""
+
+from rclpy.node import Node
+
+try:
+    from bondpy.bondpy import Bond
+except ImportError:
+    Bond = None
+
+TOPIC = 'bond'  # of the manager and all that it manages; the identity is the node's name
+HEARTBEAT_PERIOD, HEARTBEAT_TIMEOUT = 0.1, 4.0  # seconds, those of Nav2
+
+
+def form_bond(node: Node):
+    """A bond that lasts until it is broken; None without bondpy.
+
+    The manager waits for it after activation, and takes the node for dead where it breaks before deactivation.
+    """
+    if Bond is None:
+        return None
+    bond = Bond(node, TOPIC, node.get_name())
+    bond.heartbeat_period, bond.heartbeat_timeout = HEARTBEAT_PERIOD, HEARTBEAT_TIMEOUT
+    bond.start()
+    return bond

@@ -4,8 +4,8 @@
 
 Renders a stretch of validation towns by one camera in summer and by several others on another drive and in snow, and
 localizes each frame on its own, with what is known of the camera and without. Prints a table and writes
-cameras/cameras.json: ``found`` is the share of frames whose best hypothesis is within 5 m and 30 degrees, ``accepted``
-that of accepted ones, ``wrong`` that of accepted ones which are not found.
+cameras/cameras.txt and .json: ``found`` is the share of frames whose best hypothesis is within 5 m and 30 degrees,
+``accepted`` that of accepted ones, ``wrong`` that of accepted ones which are not found.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from dejavu_ros.town.scene import Town
 from dejavu_ros.town.traversal import Traversal
 
 TOWNS, WIDTH, HEIGHT, HFOV = (101, 102), 320, 240, 80.0
-START, LENGTH = 20.0, 160.0
+START = 20.0
 CONDITIONS = 'overcast-summer', 'snow'
 BONNET = np.ones((HEIGHT, WIDTH), bool)
 BONNET[150:] = False
@@ -75,25 +75,25 @@ def lens(hfov: float) -> Lens:
     return Lens(WIDTH, HEIGHT, tuple(pinhole(WIDTH, HEIGHT, hfov).ravel()), (), 'plumb_bob')
 
 
-def frames(town: Town, condition: str, drive: int, step: float, other: Other):
+def frames(town: Town, condition: str, drive: int, length: float, step: float, other: Other):
     """(pose, picture) along the stretch."""
     traversal = Traversal(town, condition, drive)
     renderer = Renderer(town, WIDTH, HEIGHT, other.hfov)
     try:
-        for index, pose in enumerate(traversal.poses(START, LENGTH, step)):
+        for index, pose in enumerate(traversal.poses(START, length, step)):
             rgb, _ = renderer.render(traversal, pose, other.mounting, index)
             yield pose, other.picture(rgb, index)
     finally:
         renderer.close()
 
 
-def build(folder: Path, town: Town, extractor: FeatureExtractor) -> KeyframeMap:
+def build(folder: Path, town: Town, extractor: FeatureExtractor, length: float, step: float) -> KeyframeMap:
     """The map of a town by the first of OTHERS."""
     known = {'width': WIDTH, 'height': HEIGHT, 'K': list(lens(HFOV).K), 'D': [], 'model': 'plumb_bob'}
     with MapWriter.create(folder / f'{town.seed}', extractor.record, extractor.checkpoint.identity) as writer:
         with writer.session('summer', CONDITIONS[0]) as session:
             session.camera('camera', WIDTH, HEIGHT, known, OTHERS[0].mounting)
-            for stamp, (pose, rgb) in enumerate(frames(town, CONDITIONS[0], 1, 1.0, OTHERS[0])):
+            for stamp, (pose, rgb) in enumerate(frames(town, CONDITIONS[0], 1, length, step, OTHERS[0])):
                 session.add(extractor.extract([rgb])[0], 'camera', stamp, pose, np.diag([0.01] * 6), encode_jpeg(rgb))
     return KeyframeMap.open(folder / f'{town.seed}', extractor.checkpoint.identity)
 
@@ -112,30 +112,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('-o', '--output', default='cameras', help='folder to write to (default: %(default)s)')
     parser.add_argument('--checkpoint', default='', help='empty: the shipped one')
+    parser.add_argument('--towns', type=int, nargs='+', default=TOWNS, help='seeds (default: %(default)s)')
+    parser.add_argument('--length', type=float, default=160.0, help='metres of road (default: %(default)s)')
+    parser.add_argument('--map-step', type=float, default=1.0, help='metres between keyframes (default: %(default)s)')
     parser.add_argument('--step', type=float, default=4.0, help='metres from query to query (default: %(default)s)')
     arguments = parser.parse_args()
     extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint))
     found: dict[tuple[str, str, str], list] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for seed in TOWNS:
+        for seed in arguments.towns:
             town = Town(seed)
-            keyframes = build(Path(folder), town, extractor)
+            keyframes = build(Path(folder), town, extractor, arguments.length, arguments.map_step)
             for condition, other in tqdm([(c, o) for c in CONDITIONS for o in OTHERS], desc=f'town {seed}'):
-                shown = list(frames(town, condition, 2, arguments.step, other))
+                shown = list(frames(town, condition, 2, arguments.length, arguments.step, other))
                 for known in ('not told', 'told'):
                     localizer = Localizer(extractor, keyframes, LocalizerConfig(use_filter=False))
                     if known == 'told':
                         localizer.use(other.camera())
                     found.setdefault((other.name, condition, known), []).extend(answers(localizer, shown))
+                tell(found, Path(arguments.output))
+    print((Path(arguments.output) / 'cameras.txt').read_text())
+
+
+def tell(found: dict[tuple[str, str, str], list], folder: Path) -> None:
+    """Write the table and its JSON."""
     rows = []
     for (name, condition, known), pairs in found.items():
         right, accepted = np.array(pairs).T
         rows.append({'camera': name, 'condition': condition, 'known': known, 'frames': len(pairs),
                      'found': float(right.mean()), 'accepted': float(accepted.mean()),
                      'wrong': float((accepted & ~right).mean())})
-    print(tabulate(rows, headers='keys', floatfmt='.2f'))
-    with new_file(Path(arguments.output) / 'cameras.json', 'w') as file:
+    with new_file(folder / 'cameras.json', 'w') as file:
         json.dump(rows, file, indent=1)
+    with new_file(folder / 'cameras.txt', 'w') as file:
+        file.write(tabulate(rows, headers='keys', floatfmt='.2f') + '\n')
 
 
 if __name__ == '__main__':

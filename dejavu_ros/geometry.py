@@ -12,6 +12,9 @@ from scipy.spatial.transform import Rotation, Slerp
 from dejavu_ros.errors import DataError
 
 
+FARTHEST = 1e9  # metres from an origin; beyond is no place, and squares of what is far beyond overflow
+
+
 @dataclasses.dataclass(frozen=True)
 class Pose:
     """A rigid transform: ``position`` (3,) metres and ``quaternion`` (4,) xyzw, unit length."""
@@ -21,11 +24,13 @@ class Pose:
 
     @classmethod
     def make(cls, position, quaternion=(0.0, 0.0, 0.0, 1.0)) -> 'Pose':
-        """Check and normalise. Raises DataError for NaN, infinite or zero-length input."""
+        """Check and normalise. Raises DataError for NaN, infinite, absurdly far or zero-length input."""
         position, quaternion = np.asarray(position, float), np.asarray(quaternion, float)
         norm = np.linalg.norm(quaternion)
         if not np.isfinite(position).all() or not np.isfinite(norm):
             raise DataError(f'pose with numbers that are not finite: {position.tolist()} {quaternion.tolist()}')
+        if np.abs(position).max() > FARTHEST:
+            raise DataError(f'pose over {FARTHEST:g} m from its origin: {position.tolist()}')
         if norm < 1e-6:
             raise DataError('pose with a zero quaternion: the publisher left its orientation unset')
         return cls(position, quaternion / norm)

@@ -16,8 +16,8 @@ def configure(parser) -> None:
     source.add_argument('--images', metavar='DIR', help='folder of images, in the order of the stamps in their names; '
                                                         'without stamps in the order of counting, one a second')
     parser.add_argument('--image-topic', action='append', default=[], metavar='[CAMERA=]T',
-                        help='Image or CompressedImage; may be left out where the bag has one; several times for several '
-                             'cameras on one robot, each with a name, best that of its like in the map')
+                        help='Image or CompressedImage; may be left out where the bag has one; several times for the '
+                             'cameras of one robot, each with a name, best that of its like in the map')
     parser.add_argument('--mask', action='append', default=[], metavar='[CAMERA=]FILE',
                         help='image of what hides a part of every picture, such as the robot itself, black: hidden')
     parser.add_argument('--base-frame', default='base_link', metavar='F',
@@ -85,7 +85,8 @@ def _bag(stack, arguments):
         found = find_image_topic(bag, topic)
         name = name or CAMERA
         if name in names.values() or found.name in names:
-            raise ConfigError(f'--image-topic {option}: each camera needs a name and a topic of its own, NAME={found.name}')
+            raise ConfigError(f'--image-topic {option}: each camera needs a name and a topic of its own, '
+                              f'NAME={found.name}')
         names[found.name] = name
         topics.append(found)
         frame_id = next(bag_frames(bag, found.name)).frame_id

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dejavu_ros.errors import MapError
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import FARTHEST, Pose
 from dejavu_ros.keyframes.points import have_points
 from dejavu_ros.keyframes.schema import connect, format_of, map_folder, reading
 from dejavu_ros.keyframes.shards import Shard, open_shard
@@ -86,8 +86,9 @@ class KeyframeMap:
     """One revision of a map, opened for reading with :meth:`open`.
 
     ``path`` of the folder, ``name``, ``format`` (version), ``revision`` (grows with every commit), ``checkpoint_id``,
-    ``settings``, ``keyframes`` (a sequence of :class:`Keyframe`), ``sessions``, ``cameras``; ``positions`` (K, 3) metres and
-    ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` and ``camera_index`` (K,) into ``sessions``, ``cameras``.
+    ``settings``, ``keyframes`` (a sequence of :class:`Keyframe`), ``sessions``, ``cameras``; ``positions`` (K, 3) metres
+    and ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` and ``camera_index`` (K,) into ``sessions`` and
+    ``cameras``.
     It may be used from several threads, and stays as it is while others append to the map.
     """
 
@@ -217,7 +218,7 @@ class KeyframeMap:
                                    {name: condition for _, name, condition in sessions})
         with np.errstate(over='ignore', invalid='ignore'):  # of damaged numbers
             unit = np.abs(np.linalg.norm(self.quaternions, axis=1) - 1) < 1e-3
-        if not np.isfinite(self.positions).all() or not unit.all():
+        if not (np.abs(self.positions) <= FARTHEST).all() or not unit.all():
             raise ValueError('it holds poses that are no poses')
         order = {number: i for i, (number, _, _) in enumerate(sessions)}
         self.session_index = np.array([order[camera[1]] for camera in cameras])[columns['camera']]

@@ -99,7 +99,8 @@ class Localizer:
     def expect(self, map_T_base: Pose, covariance: np.ndarray) -> None:
         """Begin anew from a prior pose in the map; it may be wrong.
 
-        ``covariance`` (6, 6) of x, y, z, rotation about x, y, z (m, rad); only that of the position is used.
+        ``covariance`` (6, 6) of x, y, z, rotation about x, y, z (m, rad); only that of the position is used. Raises
+        DataError where it is none.
         """
         if self.map is not None and len(self.map):
             self.filter.expect(map_T_base.position, covariance[:3, :3])
@@ -116,8 +117,8 @@ class Localizer:
         if self.map is None or not len(self.map):
             return rejected(stamp_ns, outcome.NO_MAP, 'no map is loaded' if self.map is None else 'the map is empty')
         if late_ns := self.arrivals.lateness_ns(camera, stamp_ns):
-            return rejected(stamp_ns, outcome.BAD_IMAGE, f'the frame is {late_ns * 1e-9:.1f} s older than those of other '
-                                                         'cameras: are their clocks one, and the link fast enough?')
+            return rejected(stamp_ns, outcome.BAD_IMAGE, f'the frame is {late_ns * 1e-9:.1f} s older than those of '
+                            'other cameras: are their clocks one, and the link fast enough?')
         try:
             image, cells = self.look(image, camera)
         except ImageError as error:

@@ -5,7 +5,8 @@ from scipy.sparse import coo_matrix
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from dejavu_ros.geometry import Pose
+from dejavu_ros.errors import DataError
+from dejavu_ros.geometry import FARTHEST, Pose
 from dejavu_ros.localization.config import LocalizerConfig
 
 SURPRISE = 12.0  # log of how unlikely a frame can make a place: it may be hidden, blurred or deceived
@@ -49,8 +50,13 @@ class SequenceFilter:
     def expect(self, position: np.ndarray, covariance: np.ndarray) -> None:
         """Begin anew from a prior: ``position`` (3,) m in the map, ``covariance`` (3, 3) m^2.
 
-        A tenth of the belief stays where it was at the start, since a prior may be wrong.
+        A tenth of the belief stays where it was at the start, since a prior may be wrong. Raises DataError for a
+        covariance that is none, and then changes nothing.
         """
+        size = np.abs(covariance).max()  # NaN where one of them is
+        if not size <= FARTHEST**2 or np.abs(covariance - covariance.T).max() > 1e-6 * size \
+                or np.linalg.eigvalsh(covariance).min() < -1e-6 * size:
+            raise DataError('covariance that is none: it must be finite, symmetric and not negative')
         self.reset()
         spread = covariance + np.eye(3) * MIN_STEP**2
         offset = self.positions - position

@@ -1,7 +1,7 @@
 """Nodes whose callbacks are called here, without DDS, and have done their work when they return."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import rclpy
 from rclpy.parameter import Parameter
 
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.ros import node as node_module
+from dejavu_ros.ros import cameras
+from dejavu_ros.ros.node import RelocalizeNode
 
 TOPICS = {'image_topic': 'image', 'camera_info_topic': 'camera_info', 'odom_topic': 'odom'}
 
@@ -17,12 +18,13 @@ TOPICS = {'image_topic': 'image', 'camera_info_topic': 'camera_info', 'odom_topi
 class Inline:
     """Stands in for the node's worker: works at once, in the caller's thread."""
 
-    dropped = 0
+    def __init__(self, work: Callable[[Any], None], max_rates: Mapping[str, float]):
+        self.work, self.dropped = work, dict.fromkeys(max_rates, 0)
 
-    def __init__(self, work: Callable[[Any], None], max_rate: float):
-        self.put = work
+    def put(self, slot: str, item: Any) -> None:
+        self.work(item)
 
-    def set_max_rate(self, max_rate: float) -> None:
+    def set_max_rates(self, max_rates: Mapping[str, float]) -> None:
         """Every item is worked on."""
 
     def request(self) -> None:
@@ -40,24 +42,24 @@ def nodes_alone(extractor: FeatureExtractor, map_path: Path) -> Iterator[Callabl
     """
     context = rclpy.Context()
     rclpy.init(context=context)
-    worker, node_module.NewestWorker = node_module.NewestWorker, Inline
-    nodes: list[node_module.RelocalizeNode] = []
+    worker, cameras.NewestWorker = cameras.NewestWorker, Inline
+    nodes: list[RelocalizeNode] = []
     try:
         for transport in ('raw', 'compressed'):
             values = {'map': str(map_path), 'transport': transport, 'autostart': True, **TOPICS}
-            nodes.append(node_module.RelocalizeNode(
+            nodes.append(RelocalizeNode(
                 load_extractor=lambda *settings: extractor, context=context, namespace=transport,
                 parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]))
         yield lambda message: handle(nodes, message)
     finally:
-        node_module.NewestWorker = worker
+        cameras.NewestWorker = worker
         for node in nodes:
             node.stop()
             node.destroy_node()
         rclpy.try_shutdown(context=context)
 
 
-def handle(nodes: list[node_module.RelocalizeNode], message: Any) -> str:
+def handle(nodes: list[RelocalizeNode], message: Any) -> str:
     heard = False
     for node in nodes:
         node.problem = ''

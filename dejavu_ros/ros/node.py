@@ -42,8 +42,8 @@ def rings(config: NodeConfig) -> dict[str, FrameRing]:
     if not config.rejected_frames:
         return {}
     folder, names = Path(config.rejected_frames), config.cameras or (config.camera,)
-    return {name: FrameRing(folder / name if config.cameras else folder, max(1, config.rejected_frames_mb // len(names)))
-            for name in names}
+    size = max(1, config.rejected_frames_mb // len(names))
+    return {name: FrameRing(folder / name if config.cameras else folder, size) for name in names}
 
 
 class RelocalizeNode(LifecycleNode):
@@ -202,8 +202,11 @@ class RelocalizeNode(LifecycleNode):
             self.get_logger().error(f'The prior is not used: it is in frame {message.header.frame_id!r}, the map in '
                                     f'{self.config.map_frame!r}')
             return
-        with self.lock:
-            self.localizer.expect(pose, covariance)
+        try:
+            with self.lock:
+                self.localizer.expect(pose, covariance)
+        except DataError as error:
+            self.get_logger().error(f'The prior is not used: {error}')
 
     # work, in the worker's thread
 

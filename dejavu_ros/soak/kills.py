@@ -128,6 +128,8 @@ def descriptors_of(session: int, index: int) -> np.ndarray:
 class Numbers:
     """Stands in for the network: an image is the number of its session and its own, and so are its features."""
 
+    grid = tuple(SETTINGS['grid'])
+
     @staticmethod
     def extract(images) -> np.ndarray:
         return np.stack([descriptors_of(int(image[0, 0, 0]), int(image[0, 1, 0])) for image in images])

@@ -183,6 +183,7 @@ def test_no_map_unfinished_map_and_files_in_its_place(tmp_path):
     ("UPDATE map SET settings = '[1]'", 'settings need channels'),
     ("UPDATE map SET settings = '" + '[' * 100_000 + "'", 'cannot be read'),
     ('UPDATE keyframes SET x = 9e999 WHERE id = 1', 'poses that are no poses'),
+    ('UPDATE keyframes SET y = -1e300 WHERE id = 1', 'poses that are no poses'),
     ('UPDATE keyframes SET qx = 3 WHERE id = 1', 'poses that are no poses'),
     ("UPDATE cameras SET base_T_camera = '[1, 2]'", 'cannot be read'),
     ("UPDATE shards SET file = '../../etc/passwd' WHERE start = 0", 'not a file of its descriptors folder'),

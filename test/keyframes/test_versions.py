@@ -99,7 +99,8 @@ def test_a_migrated_map_has_the_tables_of_a_new_one(old, tmp_path):
     columns = []
     for path in (old, tmp_path / 'new.dvmap'):
         connection = sqlite3.connect(path / 'map.sqlite')
-        tables = [row[0] for row in connection.execute('SELECT name FROM sqlite_master WHERE type = "table" ORDER BY 1')]
+        tables = [row[0] for row in connection.execute('SELECT name FROM sqlite_master WHERE sql LIKE "CREATE TABLE%" '
+                                                       'ORDER BY 1')]
         columns.append({table: connection.execute(f'PRAGMA table_info({table})').fetchall() for table in tables})
         connection.close()
     assert columns[0] == columns[1]

@@ -7,7 +7,7 @@ the truth is known and no checkpoint is needed.
 import numpy as np
 import pytest
 
-from dejavu_ros.errors import MapError
+from dejavu_ros.errors import DataError, MapError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
@@ -198,6 +198,25 @@ def test_a_prior_settles_which_of_two_equal_places_it_is(tmp_path, extractor):
         localizer.expect(Pose.planar(22, y, 0), np.diag([4.0] * 6))
         estimate = localizer.process(image_of(10), 0)
         assert estimate.accepted and round(estimate.hypotheses[0].map_T_base.position[1]) == y
+
+
+@pytest.mark.parametrize('spoil', [lambda c: c * np.nan, lambda c: -c, lambda c: c * 1e300,
+                                   lambda c: c + np.eye(6, k=1)], ids=['nan', 'negative', 'huge', 'lopsided'])
+def test_a_prior_that_is_none_is_refused_and_spoils_nothing(extractor, road, spoil):
+    localizer = Localizer(extractor, road)
+    with pytest.raises(DataError, match='covariance that is none'):
+        localizer.expect(Pose.planar(0, 0, 0), spoil(np.eye(6)))
+    assert np.isfinite(localizer.filter.belief).all()
+
+
+@pytest.mark.parametrize('where', [1e8, -1e8])
+def test_odometry_and_priors_from_far_away_spoil_nothing(extractor, road, where):
+    localizer = Localizer(extractor, road)
+    localizer.expect(Pose.planar(where, where, 0), np.eye(6) * 1e-12)
+    localizer.process(image_of(1), 0, odometry=Pose.planar(0, 0, 0))
+    assert localizer.process(image_of(1), 10**8, odometry=Pose.planar(where, 0, 0)).hypotheses
+    localizer.process(image_of(1), 2 * 10**8, odometry=Pose.planar(where, 0, 0))
+    assert np.isfinite(localizer.filter.belief).all()
 
 
 def test_a_wrong_prior_does_not_hide_the_truth(extractor, road):

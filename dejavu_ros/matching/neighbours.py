@@ -49,4 +49,4 @@ def mutual_matches(a: np.ndarray, b: np.ndarray, ratio: float | None = None) -> 
     rows, columns = (found[0] for found in mutual(distance, ratio))
     nearest = distance[0].argmin(1)
     kept = torch.nonzero(rows & columns[nearest])[:, 0]
-    return np.stack([seen_a[kept], seen_b[nearest[kept]]], 1)
+    return np.stack([seen_a[kept.numpy()], seen_b[nearest[kept].numpy()]], 1)

@@ -2,6 +2,7 @@
 
 from dejavu_ros.config import add_arguments, from_arguments
 from dejavu_ros.errors import ConfigError
+from dejavu_ros.sixdof.settings import PointSettings
 
 HELP = 'make a keyframe map from a bag, or from images with poses'
 

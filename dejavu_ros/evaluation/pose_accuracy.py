@@ -28,6 +28,7 @@ from dejavu_ros.sixdof.triangulation import landmarks_from_motion
 
 WITHIN = ((0.25, 2.0), (0.5, 5.0), (5.0, 10.0))  # metres and degrees
 TRIED = 3        # places that a frame is matched with, best first
+ENOUGH = 30      # points that agree with a pose so that no further place is tried
 TOGETHER = 5.0   # metres: keyframes nearer to one that was tried are not tried again
 AROUND = 2       # frames before and after a keyframe that its points are triangulated with
 
@@ -91,11 +92,16 @@ class MappedDrive:
 
     def locate(self, found: LocalDescriptors, lens: Lens, base_T_camera: Pose, rows: Sequence[int],
                locator: Locator) -> PoseFit | None:
-        """The pose that most points of one of the places agree with."""
-        fits = [locator.locate(found, lens, base_T_camera,
-                               [self.views[i] for i in neighbours(row, self.positions, self.quaternions)])
-                for row in rows]
-        return max((fit for fit in fits if fit), key=lambda fit: fit.inliers, default=None)
+        """The pose that most points of one of the places agree with, or the first that enough agree with."""
+        best = None
+        for row in rows:
+            fit = locator.locate(found, lens, base_T_camera,
+                                 [self.views[i] for i in neighbours(row, self.positions, self.quaternions)])
+            if fit and (best is None or fit.inliers > best.inliers):
+                best = fit
+            if best and best.inliers >= ENOUGH:
+                break
+        return best
 
 
 def measure_poses(drives: Iterable[PosedDrive], extractor: FeatureExtractor,

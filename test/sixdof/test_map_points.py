@@ -9,17 +9,17 @@ import yaml
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.cli import main
+from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.errors import ConfigError, MapError
 from dejavu_ros.geometry import Pose
-from dejavu_ros.images import encode_png
+from dejavu_ros.images import encode_png, load_image
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.keyframes.points import Points
 from dejavu_ros.keyframes.verify import verify
 from dejavu_ros.localization import Hypothesis, Localizer, LocalizerConfig
-from dejavu_ros.nn.checkpoint import save_checkpoint
+from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
-from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.ops.contextual import ContextualSettings
 
 MATRIX = np.array([[150.0, 0, 119.5], [0, 150.0, 89.5], [0, 0, 1]])
@@ -30,9 +30,8 @@ STEPS = (0.0, 1.0, 2.0, 3.0)
 
 
 def wall():
-    rng = np.random.default_rng(0)
-    coarse = cv2.resize(rng.integers(0, 255, (45, 90, 3), np.uint8), (1200, 600), interpolation=cv2.INTER_CUBIC)
-    return coarse
+    coarse = np.random.default_rng(0).integers(0, 255, (45, 90, 3), np.uint8)
+    return cv2.resize(coarse, (1200, 600), interpolation=cv2.INTER_CUBIC)
 
 
 def see(map_T_base):
@@ -77,9 +76,31 @@ def build(drive, output, *more):
                  '--point-features', 'rootsift', *more])
 
 
-@pytest.fixture(scope='module', params=['depth', 'motion'])
+def bag_of(drive, path):
+    """The same drive as a bag, with depth as compressed_depth_image_transport sends it."""
+    with BagWriter(path) as bag:
+        bag.transforms(0, [('base_link', 'camera_optical', BASE_T_CAMERA)], static=True)
+        for index, line in enumerate((drive / 'poses.txt').read_text().splitlines()):
+            seconds, *numbers = map(float, line.split())
+            stamp, name = int(seconds * 1e9), f'{1000 + index}.000000000.png'
+            if index == 0:
+                bag.camera_info('/camera/camera_info', stamp, 'camera_optical', 240, 180, MATRIX)
+            bag.odometry('/odom', stamp, 'map', 'base_link', Pose.make(numbers[:3], numbers[3:]))
+            bag.image('/camera/image_raw', stamp, 'camera_optical', load_image(drive / 'images' / name))
+            bag.compressed_image('/depth/image/compressedDepth', stamp + 10_000_000, 'camera_optical',
+                                 bytes(12) + (drive / 'depth' / name).read_bytes(), '16UC1; compressedDepth png')
+    return path
+
+
+@pytest.fixture(scope='module', params=['depth', 'motion', 'bag'])
 def mapped(request, drive, tmp_path_factory):
     output = tmp_path_factory.mktemp('map') / 'wall.dvmap'
+    if request.param == 'bag':
+        assert main(['build-map', '-o', str(output), '--bag', str(bag_of(drive, output.with_name('bag'))),
+                     '--image-topic', '/camera/image_raw', '--depth-topic', '/depth/image/compressedDepth',
+                     '--keyframe-distance', '0.5', '--checkpoint', str(drive / 'tiny.pt'), '--point-features',
+                     'rootsift']) == 0
+        return output
     how = ['--depth-images', str(drive / 'depth')] if request.param == 'depth' else ['--triangulate']
     assert build(drive, output, '--camera-info', str(drive / 'camera.yaml'), *how) == 0
     return output

@@ -65,7 +65,8 @@ def run(arguments) -> int:
     with contextlib.ExitStack() as stack:
         if arguments.bag:
             recording = stack.enter_context(
-                bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config, arguments.depth_topic))
+                bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config,
+                              arguments.depth_topic))
         else:
             recording = folder_recording(arguments.images, arguments.poses, arguments.camera_info,
                                          arguments.depth_images)

@@ -74,6 +74,8 @@ def match_views(views: Sequence[View], seen: LocalDescriptors, map_T_camera: Pos
     """
     found = [Matches(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros(0, int))]
     for view in views:
+        if not len(view.landmarks):
+            continue
         points = view.map_T_camera.rotation.apply(view.landmarks.points) + view.map_T_camera.position
         expected, ahead = project(points, map_T_camera)
         pairs = windowed_matches(expected[ahead], view.landmarks.descriptors[:, ahead], seen.points,

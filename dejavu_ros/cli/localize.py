@@ -3,6 +3,7 @@
 from dejavu_ros.config import add_arguments, from_arguments
 from dejavu_ros.errors import ConfigError
 
+CAMERA = 'camera'  # what an only one is called, here and when maps are made
 HELP = 'find the images of a bag or a folder on a map'
 
 
@@ -14,8 +15,14 @@ def configure(parser) -> None:
     source.add_argument('--bag', help='ROS 1 bag, rosbag2 folder, .mcap or .db3 file')
     source.add_argument('--images', metavar='DIR', help='folder of images, in the order of the stamps in their names; '
                                                         'without stamps in the order of counting, one a second')
-    parser.add_argument('--image-topic', default='', metavar='T',
-                        help='Image or CompressedImage; may be left out where the bag has one')
+    parser.add_argument('--image-topic', action='append', default=[], metavar='[CAMERA=]T',
+                        help='Image or CompressedImage; may be left out where the bag has one; several times for the '
+                             'cameras of one robot, each with a name, best that of its like in the map')
+    parser.add_argument('--mask', action='append', default=[], metavar='[CAMERA=]FILE',
+                        help='image of what hides a part of every picture, such as the robot itself, black: hidden')
+    parser.add_argument('--base-frame', default='base_link', metavar='F',
+                        help='the robot\'s frame, from which the bag\'s TF says how cameras are mounted (default: '
+                             '%(default)s)')
     parser.add_argument('--json', metavar='FILE', help='one JSON object a line for each image; - is standard output')
     parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: the shipped one')
     parser.add_argument('--device', default='cpu', help='where the network runs: cpu, cuda, cuda:1 (default: cpu)')
@@ -47,12 +54,16 @@ def run(arguments) -> int:
                                      precision=arguments.precision)
         keyframes = stack.enter_context(KeyframeMap.open(arguments.map, extractor.checkpoint.identity))
         localizer = Localizer(extractor, keyframes, config)
-        frames, count = _bag(stack, arguments) if arguments.bag else _folder(arguments.images)
+        frames, count, cameras = _bag(stack, arguments) if arguments.bag else _folder(arguments.images, arguments.mask)
+        for camera in cameras:
+            localizer.use(camera)
+            if localizer.sights[camera.name].warning:
+                print(f'camera {camera.name}: {localizer.sights[camera.name].warning}', file=sys.stderr)
         lines = sys.stdout if to_stdout else None
         if arguments.json and not to_stdout:
             lines = stack.enter_context(new_file(arguments.json, 'w'))
-        for name, frame in tqdm(frames, desc='localize', total=count, unit='frame', disable=None):
-            estimate = _answer(localizer, frame)
+        for name, camera, frame in tqdm(frames, desc='localize', total=count, unit='frame', disable=None):
+            estimate = _answer(localizer, frame, camera)
             tally.add(name, estimate)
             if lines:
                 print(json.dumps(estimate.to_json(name)), file=lines, flush=to_stdout)
@@ -62,16 +73,39 @@ def run(arguments) -> int:
 
 
 def _bag(stack, arguments):
-    """(name, frame) of each image of a topic, and how many there are; the bag is closed by ``stack``."""
+    """(name, camera, frame) of each image, how many there are, and the cameras; the bag is closed by ``stack``."""
     from dejavu_ros.data.bags import open_bag
-    from dejavu_ros.data.frames import bag_frames, find_image_topic
+    from dejavu_ros.data.frames import bag_frames, find_image_topic, intrinsics
+    from dejavu_ros.data.pose_topics import mounting
 
     bag = stack.enter_context(open_bag(arguments.bag))
-    topic = find_image_topic(bag, arguments.image_topic)
-    return ((f'{topic.name}@{frame.stamp_ns}', frame) for frame in bag_frames(bag, topic.name)), topic.count
+    names, topics, cameras = {}, [], []
+    for option in arguments.image_topic or ['']:
+        name, _, topic = option.rpartition('=')
+        found = find_image_topic(bag, topic)
+        name = name or CAMERA
+        if name in names.values() or found.name in names:
+            raise ConfigError(f'--image-topic {option}: each camera needs a name and a topic of its own, '
+                              f'NAME={found.name}')
+        names[found.name] = name
+        topics.append(found)
+        frame_id = next(bag_frames(bag, found.name)).frame_id
+        cameras.append(_camera(name, arguments.mask, intrinsics(bag, found.name),
+                               mounting(bag, arguments.base_frame, frame_id)))
+    frames = ((f'{frame.topic}@{frame.stamp_ns}', names[frame.topic], frame) for frame in bag_frames(bag, *names))
+    return frames, sum(topic.count for topic in topics), cameras
 
 
-def _folder(folder: str):
+def _camera(name, masks, intrinsics=None, base_T_camera=None):
+    from dejavu_ros.optics.camera import Camera
+    from dejavu_ros.optics.lens import Lens
+    from dejavu_ros.optics.mask import mask_of
+
+    found = [mask for mask in (mask_of(option, name) for option in masks) if mask is not None]
+    return Camera(name, Lens.of(intrinsics) if intrinsics else None, found[0] if found else None, base_T_camera)
+
+
+def _folder(folder: str, masks):
     from pathlib import Path
 
     from dejavu_ros.data.folders import image_stamps, list_images
@@ -80,10 +114,10 @@ def _folder(folder: str):
     images = list_images(folder)
     stamps = image_stamps(images) or [index * 10**9 for index in range(len(images))]
     frames = sorted(folder_frames(images, stamps), key=lambda frame: frame.stamp_ns)
-    return ((Path(frame.name).name, frame) for frame in frames), len(images)
+    return ((Path(frame.name).name, CAMERA, frame) for frame in frames), len(images), [_camera(CAMERA, masks)]
 
 
-def _answer(localizer, frame):
+def _answer(localizer, frame, camera):
     """The localizer's answer; an image that cannot be decoded is one more reason to reject a frame."""
     import time
 
@@ -95,7 +129,7 @@ def _answer(localizer, frame):
         image = frame.image()
     except ImageError as error:
         return Estimate(frame.stamp_ns, False, BAD_IMAGE, [], (time.perf_counter() - started) * 1e3, str(error))
-    return localizer.process(image, frame.stamp_ns)
+    return localizer.process(image, frame.stamp_ns, camera)
 
 
 class _Tally:

@@ -17,12 +17,13 @@ INFO_TYPES = ('sensor_msgs/msg/CameraInfo',)
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """One image to be: ``name`` for people, ``frame_id`` of the camera's optical frame (empty if unknown)."""
+    """One image to be: ``name`` for people, ``frame_id`` of the camera's optical frame and ``topic``, if known."""
 
     name: str
     stamp_ns: int
     frame_id: str
     decode: Callable[[], np.ndarray]
+    topic: str = ''
 
     def image(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB. Raises ImageError."""
@@ -34,10 +35,10 @@ def find_image_topic(bag: Bag, name: str) -> Topic:
     return bag.find(IMAGE_TYPES, 'images', name, '--image-topic')
 
 
-def bag_frames(bag: Bag, topic: str) -> Iterator[Frame]:
-    """The images of a topic in the order of recording; one is in memory at a time."""
-    for number, (name, stamp, message) in enumerate(bag.messages([topic])):
-        yield Frame(f'{name} #{number}', stamp, frame_of(message), functools.partial(image_from_message, message))
+def bag_frames(bag: Bag, *topics: str) -> Iterator[Frame]:
+    """The images of one or more topics in the order of recording; one is in memory at a time."""
+    for number, (name, stamp, message) in enumerate(bag.messages(topics)):
+        yield Frame(f'{name} #{number}', stamp, frame_of(message), functools.partial(image_from_message, message), name)
 
 
 def folder_frames(images: Iterable[Path], stamps_ns: Iterable[int]) -> Iterator[Frame]:

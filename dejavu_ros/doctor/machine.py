@@ -94,6 +94,7 @@ def ros() -> Iterator[Finding]:
         yield note('ROS', 'the messages of dejavu_ros are not built: the node cannot run',
                    'make build, or colcon build and source install/setup.bash')
     for name, purpose, package in (('tf2_ros', 'publish_tf, and mountings from TF', 'tf2-ros-py'),
+                                   ('bondpy', 'the bond with Nav2\'s lifecycle manager', 'bondpy'),
                                    ('cv_bridge', 'nothing but speed', 'cv-bridge')):
         if not importable(name):
             yield note('ROS', f'{name} is not installed; it is for {purpose}', f'apt install ros-$ROS_DISTRO-{package}')

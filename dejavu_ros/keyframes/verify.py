@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dejavu_ros.errors import MapError
+from dejavu_ros.errors import ImageError, MapError
 from dejavu_ros.files import leftovers
+from dejavu_ros.images import decode_image
 from dejavu_ros.keyframes.keyframe_map import KeyframeMap
 from dejavu_ros.keyframes.points import Points, have_points
 from dejavu_ros.keyframes.schema import DATABASE, DESCRIPTORS, connect, map_folder
@@ -63,6 +64,15 @@ def _check_rows(content: KeyframeMap, connection: sqlite3.Connection) -> Iterato
     bad = ~np.isfinite(covariances).all(axis=(1, 2)) | (diagonals < 0).any(axis=1)
     for keyframe in np.flatnonzero(bad):
         yield Finding(f'keyframe {keyframe}: its covariance is not finite, or negative on its diagonal')
+    for camera in content.cameras:
+        try:
+            shape = camera.mask and decode_image(camera.mask).shape[:2]
+        except ImageError as error:
+            yield Finding(f'camera {camera.name} of session {camera.session}: its mask: {error}')
+            continue
+        if shape and camera.width and shape != (camera.height, camera.width):
+            yield Finding(f'camera {camera.name} of session {camera.session}: its mask is {shape[1]}x{shape[0]}, its '
+                          f'pictures {camera.width}x{camera.height}')
     try:
         pictured = set()
         for keyframe, start in connection.execute('SELECT keyframe, substr(jpeg, 1, 2) FROM thumbnails'):

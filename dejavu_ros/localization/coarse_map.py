@@ -39,11 +39,23 @@ class CoarseMap:
             for part in shard.split(CHUNK):
                 self.vectors[start:start + len(part)] = self.pool(part)
                 start += len(part)
+        self.seen = self.cells_of(self.vectors)
+
+    def cells_of(self, vectors: torch.Tensor) -> torch.Tensor | None:
+        """(K, cells) float32, 0 for a cell that is masked as a whole; None: there is no such cell."""
+        seen = vectors.view(len(vectors), -1, self.pooling.shape[1]).ne(0).any(1)
+        return None if seen.all() else seen.float()
 
     def pool(self, descriptors: torch.Tensor) -> torch.Tensor:
         """(K, n, N) float16 to (K, n * cells) float32 of unit length, in which every cell counts alike."""
         return F.normalize(F.normalize(descriptors.float() @ self.pooling, dim=1).flatten(1), dim=1)
 
     def similarity(self, queries: torch.Tensor) -> torch.Tensor:
-        """Cosine of queries (Q, n, N) float16 with all keyframes: (Q, K)."""
-        return self.pool(queries) @ self.vectors.T
+        """Cosine of queries (Q, n, N) float16 with all keyframes, over the cells that both show: (Q, K)."""
+        pooled = self.pool(queries)
+        similarity, seen = pooled @ self.vectors.T, self.cells_of(pooled)
+        if seen is None and self.seen is None:
+            return similarity
+        everything = similarity.new_ones(1, self.pooling.shape[1])
+        ours, theirs = everything if seen is None else seen, everything if self.seen is None else self.seen
+        return similarity * (ours.sum(1)[:, None] * theirs.sum(1)).sqrt() / (ours @ theirs.T).clamp(min=1)

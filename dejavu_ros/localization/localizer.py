@@ -110,8 +110,8 @@ class Localizer:
         if self.map is None or not len(self.map):
             return rejected(stamp_ns, outcome.NO_MAP, 'no map is loaded' if self.map is None else 'the map is empty')
         if late_ns := self.arrivals.lateness_ns(camera, stamp_ns):
-            return rejected(stamp_ns, outcome.BAD_IMAGE, f'the frame is {late_ns * 1e-9:.1f} s older than those of other '
-                                                         'cameras: are their clocks one, and the link fast enough?')
+            return rejected(stamp_ns, outcome.BAD_IMAGE, f'the frame is {late_ns * 1e-9:.1f} s older than those of '
+                            'other cameras: are their clocks one, and the link fast enough?')
         try:
             image, cells = self.look(image, camera)
         except ImageError as error:

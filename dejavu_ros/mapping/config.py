@@ -17,8 +17,8 @@ class MappingConfig:
     base_frame: str = option('', 'the robot\'s frame whose pose is mapped; empty: what the poses say, or base_link')
     map_frame: str = option('', 'the frame that poses from TF are in; empty: map, or odom where there is no map')
     camera: str = option('camera', 'name of the camera in the map')
-    mask: str = option('', 'image of what hides a part of every picture, such as the robot itself, black: hidden; for one '
-                           'of several cameras CAMERA=FILE')
+    mask: str = option('', 'image of what hides a part of every picture, such as the robot itself, black: hidden; '
+                           'CAMERA=FILE counts for that camera only')
     position_sigma: float = option(0.1, 'standard deviation of positions that come without a covariance', unit='m',
                                    low=0.0, high=1000.0)
     angle_sigma: float = option(2.0, 'standard deviation of angles that come without a covariance', unit='deg',

@@ -40,8 +40,14 @@ class Sight:
     def __init__(self, camera: Camera, mapping: Any | None, grid: tuple[int, int]):
         """``mapping`` is the row of :func:`mapping_camera`, ``grid`` rows and columns of the features."""
         self.camera, self.grid, self.warning = camera, grid, ''
-        self.base_T_camera, self.view = camera.base_T_camera, None
-        if camera.lens is None or mapping is None:
+        self.base_T_camera, self.view, self.quarters = camera.base_T_camera, None, 0
+        if mapping is None:
+            return
+        known = camera.base_T_camera is not None and is_known(mapping.base_T_camera)
+        upright = self._upright(mapping.base_T_camera.rotation) if known else None
+        if camera.lens is None:
+            if known:
+                self._roll(upright)
             return
         if not mapping.intrinsics:
             self.warning = 'camera_info is not used: the map has no calibration of its camera.'
@@ -51,19 +57,23 @@ class Sight:
         except ConfigError as error:
             self.warning = f'camera_info is not used: of the camera of the map, {error}.'
             return
-        self.view = View(camera.lens, theirs)
-        if camera.base_T_camera is not None and is_known(mapping.base_T_camera):
-            self._turn(theirs, mapping.base_T_camera.rotation)
-        if self.view.coverage < NARROW:
+        if camera.lens != theirs:
+            self.view = View(camera.lens, theirs)
+        if known:
+            self._turn(theirs, (mapping.base_T_camera.rotation, upright))
+        if self.view is not None and self.view.coverage < NARROW:
             self.warning = f'it sees only {self.view.coverage:.0%} of what the camera of the map saw.'
 
-    def _turn(self, theirs: Lens, base_R_theirs: Rotation) -> None:
-        """Turn our pictures wholly as theirs, or, where they look another way, upright as theirs."""
+    def _upright(self, base_R_theirs: Rotation) -> Rotation:
+        """As their camera is turned, but for where it heads: that is as ours."""
+        theirs, ours = (np.arctan2(axis[1], axis[0]) for axis in (
+            rotation.apply((0.0, 0.0, 1.0)) for rotation in (base_R_theirs, self.camera.base_T_camera.rotation)))
+        return Rotation.from_euler('z', ours - theirs) * base_R_theirs
+
+    def _turn(self, theirs: Lens, wishes: tuple[Rotation, ...]) -> None:
+        """Turn our pictures to the first of these orientations in the base for which ours sees enough."""
         ours = self.camera.base_T_camera
-        between = base_R_theirs * ours.rotation.inv()
-        heading = np.arctan2(between.as_matrix()[1, 0] - between.as_matrix()[0, 1],
-                             between.as_matrix()[0, 0] + between.as_matrix()[1, 1])
-        for wanted in (base_R_theirs, Rotation.from_euler('z', -heading) * base_R_theirs):
+        for wanted in wishes:
             ours_R_wanted = ours.rotation.inv() * wanted
             if ours_R_wanted.magnitude() < LEVEL:
                 return
@@ -71,6 +81,13 @@ class Sight:
             if view.coverage >= ENOUGH:
                 self.view, self.base_T_camera = view, Pose(ours.position, wanted.as_quat())
                 return
+
+    def _roll(self, upright: Rotation) -> None:
+        """Without calibration: turn pictures that lie on their side or stand on their head by quarters."""
+        ours = self.camera.base_T_camera
+        self.quarters = round(angle_about_z(ours.rotation.inv() * upright) / (np.pi / 2)) % 4
+        turned = ours.rotation * Rotation.from_euler('z', self.quarters * np.pi / 2)
+        self.base_T_camera = Pose(ours.position, turned.as_quat())
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """(H, W, 3) uint8 RGB to the same, and which cells of the grid it shows, (rows * columns,) bool; None: all.
@@ -80,12 +97,21 @@ class Sight:
         seen = None
         if self.camera.mask is not None:
             seen = fitting(self.camera.mask, image.shape[1], image.shape[0])
+        if self.quarters:
+            image = np.ascontiguousarray(np.rot90(image, self.quarters))
+            seen = None if seen is None else np.rot90(seen, self.quarters)
         if self.view is not None:
             image = self.view(image)
             seen = self.view.seen if seen is None else self.view.of_mask(seen)
         if seen is None or seen.all():
             return image, None
         return blank(image, seen), visible_cells(seen, self.grid)
+
+
+def angle_about_z(rotation: Rotation) -> float:
+    """Radians of the rotation about z that is nearest to this one."""
+    matrix = rotation.as_matrix()
+    return float(np.arctan2(matrix[1, 0] - matrix[0, 1], matrix[0, 0] + matrix[1, 1]))
 
 
 def mapping_camera(cameras: Sequence[Any], name: str) -> Any | None:

@@ -146,7 +146,9 @@ class View:
         # first to about the same detail, as sampling alone would alias
         scale = min(1.0, self.theirs.K[0] / self.ours.K[0])
         width, height = max(1, round(scale * self.ours.width)), max(1, round(scale * self.ours.height))
-        return self._sampled(resize(image, width, height), cv2.INTER_LINEAR)
+        image = self._sampled(resize(image, width, height), cv2.INTER_LINEAR)
+        image[~self.seen] = 0
+        return image
 
     def of_mask(self, mask: np.ndarray) -> np.ndarray:
         """(H, W) bool of ours, of any size, to that of theirs; False where ours sees nothing."""
@@ -155,4 +157,4 @@ class View:
     def _sampled(self, image: np.ndarray, interpolation: int) -> np.ndarray:
         size = np.array([image.shape[1] / self.ours.width, image.shape[0] / self.ours.height])
         pixels = ((self._pixels + 0.5) * size - 0.5).astype(np.float32)  # pixel centres are at whole numbers
-        return cv2.remap(image, pixels[..., 0], pixels[..., 1], interpolation)
+        return cv2.remap(image, pixels[..., 0], pixels[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE)

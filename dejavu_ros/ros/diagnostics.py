@@ -96,8 +96,9 @@ class Statistics:
             p50, p99 = np.percentile(self._latencies, (50, 99)) if self._latencies else (0.0, 0.0)
             watches = condition.watches.values()
             return {'frames received': str(sum(watch.received for watch in watches)),
-                    'frames processed': str(self.processed), 'frames dropped': str(condition.dropped), 'frames bad': str(self.bad),
-                    'frames failed': str(self.failed), 'frames accepted': str(self.accepted),
+                    'frames processed': str(self.processed), 'frames dropped': str(condition.dropped),
+                    'frames bad': str(self.bad), 'frames failed': str(self.failed),
+                    'frames accepted': str(self.accepted),
                     'input rate [Hz]': f'{sum(watch.rate for watch in watches):.1f}',
                     'output rate [Hz]': f'{rate(self._answers, self.started, now):.1f}',
                     'latency p50 [ms]': f'{p50:.1f}', 'latency p99 [ms]': f'{p99:.1f}',

@@ -42,8 +42,8 @@ def rings(config: NodeConfig) -> dict[str, FrameRing]:
     if not config.rejected_frames:
         return {}
     folder, names = Path(config.rejected_frames), config.cameras or (config.camera,)
-    return {name: FrameRing(folder / name if config.cameras else folder, max(1, config.rejected_frames_mb // len(names)))
-            for name in names}
+    size = max(1, config.rejected_frames_mb // len(names))
+    return {name: FrameRing(folder / name if config.cameras else folder, size) for name in names}
 
 
 class RelocalizeNode(LifecycleNode):

@@ -205,3 +205,36 @@ def test_ctrl_c_leaves_no_file(folder, localize, tmp_path, monkeypatch):
     monkeypatch.setattr(Localizer, 'process', interrupted)
     assert localize('--bag', folder / 'summer', '--json', tmp_path / 'a.jsonl')[0] == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_cameras_of_a_robot(folder, localize, tmp_path):
+    with BagWriter(tmp_path / 'two', 'mcap') as bag:
+        for i in range(3):
+            for offset, topic in enumerate(('/front', '/rear')):
+                bag.image(topic, (100 + i) * SECOND + offset, 'camera', picture(i))
+    status, out, err = localize('--bag', tmp_path / 'two', '--image-topic', 'camera=/front', '--image-topic',
+                                'rear=/rear', '--json', '-', *LENIENT)
+    assert status == 0, err
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line['image'].split('@')[0] for line in lines] == ['/front', '/rear'] * 3
+    assert [line['hypotheses'][0]['keyframe'] for line in lines] == [0, 0, 1, 1, 2, 2]
+    status, _, err = localize('--bag', tmp_path / 'two', '--image-topic', '/front', '--image-topic', '/rear')
+    assert status == 1 and 'each camera needs a name and a topic of its own' in err
+
+
+def test_what_a_mask_hides_is_not_looked_at(folder, localize, tmp_path):
+    """A map and queries of one masked camera: whatever lies under the mask, the places are found."""
+    mask = np.zeros((48, 64), np.uint8)
+    mask[:32] = 255
+    (tmp_path / 'mask.png').write_bytes(cv2.imencode('.png', mask)[1].tobytes())
+    (tmp_path / 'images').mkdir()
+    for i in range(4):
+        image = picture(i)
+        image[32:] = picture(100 - i)[32:]
+        (tmp_path / f'images/{100 + i}.png').write_bytes(cv2.imencode('.png', image[..., ::-1])[1].tobytes())
+    assert main(['build-map', '-o', str(tmp_path / 'masked'), '--bag', str(folder / 'summer'), '--mask',
+                 f'camera={tmp_path / "mask.png"}', '--checkpoint', str(folder / 'tiny.pt')]) == 0
+    status, out, err = localize('--images', tmp_path / 'images', '--mask', tmp_path / 'mask.png', '--json', '-',
+                                *LENIENT, keyframes=tmp_path / 'masked')
+    assert status == 0, err
+    assert [json.loads(line)['hypotheses'][0]['keyframe'] for line in out.splitlines()] == [0, 1, 2, 3]

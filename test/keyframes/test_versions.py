@@ -15,12 +15,14 @@ import torch
 from dejavu_ros.cli import main
 from dejavu_ros.errors import MapError
 from dejavu_ros.geometry import Pose
+from dejavu_ros.images import encode_png
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.keyframes.schema import VERSION
 from dejavu_ros.keyframes.verify import verify
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 
 CHECKPOINT = '0123456789ab'
+MASK = encode_png(np.full((6, 8), 255, np.uint8))
 
 
 @pytest.fixture
@@ -75,12 +77,23 @@ def test_migrate(old, capsys):
 def test_appending_migrates(old):
     with KeyframeMap.open(old) as content, MapWriter.append(old, content.settings, CHECKPOINT) as writer:
         with writer.session('third', 'rain') as session:
-            session.camera('front', mask=b'\x89PNG')
+            session.camera('front', 8, 6, mask=MASK)
             session.add(np.ones((4, 48), np.float16), 'front', 5, Pose.planar(0, 0, 0), np.eye(6), b'\xff\xd8')
         assert content.format == 1 and len(content) == 9  # an open map stays as it is
     check_answers(old)
     with KeyframeMap.open(old) as content:
-        assert (content.format, len(content), content.cameras[-1].mask) == (VERSION, 10, b'\x89PNG')
+        assert (content.format, len(content), content.cameras[-1].mask) == (VERSION, 10, MASK)
+    assert list(verify(old)) == []
+
+
+@pytest.mark.parametrize('mask, words', [(MASK[:40], 'its mask: '), (MASK, 'its mask is 8x6, its pictures 64x48')])
+def test_a_mask_that_is_none_is_found(old, mask, words):
+    with KeyframeMap.open(old) as content, MapWriter.append(old, content.settings, CHECKPOINT) as writer:
+        with writer.session('third', 'rain') as session:
+            session.camera('front', 64, 48, mask=mask)
+            session.add(np.ones((4, 48), np.float16), 'front', 5, Pose.planar(0, 0, 0), np.eye(6), b'\xff\xd8')
+    finding, = verify(old)
+    assert 'camera front of session third' in finding.text and words in finding.text
 
 
 def test_a_failed_session_leaves_version_1(old):
@@ -99,7 +112,8 @@ def test_a_migrated_map_has_the_tables_of_a_new_one(old, tmp_path):
     columns = []
     for path in (old, tmp_path / 'new.dvmap'):
         connection = sqlite3.connect(path / 'map.sqlite')
-        tables = [row[0] for row in connection.execute('SELECT name FROM sqlite_master WHERE type = "table" ORDER BY 1')]
+        tables = [row[0] for row in connection.execute('SELECT name FROM sqlite_master WHERE sql LIKE "CREATE TABLE%" '
+                                                       'ORDER BY 1')]
         columns.append({table: connection.execute(f'PRAGMA table_info({table})').fetchall() for table in tables})
         connection.close()
     assert columns[0] == columns[1]

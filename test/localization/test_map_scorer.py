@@ -107,6 +107,16 @@ def test_less_memory_makes_the_coarse_map_coarser_and_too_little_is_refused(cont
         CoarseMap([shard] * 100, 100 * PLACES, CHANNELS, GRID, 1)
 
 
+def test_a_mask_makes_nothing_look_more_or_less_alike_from_afar(views):
+    """The same picture with and without a mask, as keyframe and as query: the coarse map finds both equal."""
+    stored = torch.from_numpy(np.concatenate([views[0], views[0]]))
+    stored.view(2 * PLACES, CHANNELS, *GRID)[PLACES:, :, 3:] = 0
+    coarse = CoarseMap([stored], 2 * PLACES, CHANNELS, GRID, 10)
+    similarity = coarse.similarity(stored[[5, PLACES + 5]])
+    np.testing.assert_allclose(similarity[:, [5, PLACES + 5]], 1, atol=1e-3)
+    assert similarity.max() < 1.001
+
+
 def test_levels_of_a_large_map_follow_the_exact_ones(content, extractor, views, monkeypatch):
     """Every third keyframe resembles everything; only some levels are computed, yet all hubs are told apart."""
     hubs = views[0].astype(np.float32)

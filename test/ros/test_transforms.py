@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
-from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped  # noqa: E402
+from geometry_msgs.msg import TransformStamped  # noqa: E402
 from nav_msgs.msg import Odometry  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
@@ -130,16 +130,16 @@ def test_odometry_topic_goes_before_tf(bench, tf):
     assert np.allclose(found.matrix, MAP_T_BASE.matrix)
 
 
-def test_mounting_of_the_camera_comes_from_tf(bench, tf):
-    running = bench(map='street.dvmap')
+@pytest.mark.parametrize('parameter, x', [('', 2.0), ('3 0 0 -0.5 0.5 -0.5 0.5', 3.0)])
+def test_mounting_of_the_camera_comes_from_tf_unless_a_parameter_says_otherwise(bench, tf, parameter, x):
+    running = bench(map='street.dvmap', base_T_camera=parameter)
     running.activate()
     optical = Pose(np.array([2.0, 0, 0]), np.array([-0.5, 0.5, -0.5, 0.5]))
     tf.known.append(TransformStamped(header=header_to_message(0, 'base_link'), child_frame_id='camera_optical',
                                      transform=transform_to_message(optical)))
-    poses = running.hear(PoseWithCovarianceStamped, '/relocalize/pose')
     running.show(50, SECOND)
-    running.until(lambda: poses)
-    assert np.isclose(poses[0].pose.pose.position.x, 50 - 1.5 * np.cos(0.5))
+    running.until(lambda: running.node.statistics.processed)
+    assert running.node.localizer.cameras['camera'].base_T_camera.position[0] == x
 
 
 @pytest.mark.parametrize('age, used', [(0.1, True), (1.0, False)])

@@ -1,0 +1,176 @@
+"""Several cameras of one robot, with masks and mountings of their own, have one belief."""
+
+import numpy as np
+import pytest
+import torch
+
+from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
+from dejavu_ros.images import encode_jpeg
+from dejavu_ros.keyframes import KeyframeMap, MapWriter
+from dejavu_ros.localization import Localizer, LocalizerConfig
+from dejavu_ros.localization.arrivals import Arrivals
+from dejavu_ros.nn.checkpoint import random_checkpoint
+from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
+from dejavu_ros.ops.contextual.naive import contextual_pair
+from dejavu_ros.optics.camera import Camera
+from dejavu_ros.optics.mask import mask_to_png
+
+GRID = (18, 24)
+SECOND = 10**9
+AHEAD = Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, (0.5, 0, 1.0)]))
+BACK = Pose.planar(0, 0, np.pi) @ AHEAD
+BONNET = np.ones((72, 96), bool)
+BONNET[44:] = False
+REAR = 100  # images of places from here on are what the rear camera sees
+
+
+class KnownFeatures(FeatureExtractor):
+    """Stands in for a trained network: an image whose first pixel holds a place shows that place."""
+
+    def __init__(self):
+        super().__init__(random_checkpoint(settings=FeatureSettings(96, 72, GRID[1], GRID[0], 'area')))
+        road = np.random.default_rng(0).normal(size=(170, 10, GRID[0] * GRID[1]))
+        self.places = unit(road[:-2] + 2 * road[1:-1] + road[2:])
+        self.rng = np.random.default_rng(1)
+
+    def extract(self, images):
+        views = [self.places[image[0, 0, 0]] + 0.15 * self.rng.normal(size=self.places[0].shape) for image in images]
+        return unit(np.stack(views)).astype(np.float16)
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def image_of(place):
+    image = np.random.default_rng(5).integers(0, 255, (72, 96, 3), np.uint8)
+    image[0, 0, 0] = place
+    return image
+
+
+@pytest.fixture(scope='module')
+def extractor():
+    return KnownFeatures()
+
+
+@pytest.fixture
+def road(tmp_path, extractor):
+    """40 places 2 m apart, mapped by a camera that looks ahead."""
+    return write(tmp_path / 'road.dvmap', extractor, {'front': (AHEAD, 0, None)})
+
+
+def write(path, extractor, cameras):
+    with MapWriter.create(path, extractor.record, extractor.checkpoint.identity) as writer:
+        with writer.session('summer-1', 'summer') as session:
+            for name, (mounting, first, mask) in cameras.items():
+                session.camera(name, 96, 72, None, mounting, mask)
+                for place in range(40):
+                    view = extractor.extract([image_of(first + place)])[0]
+                    if mask is not None:
+                        view.reshape(10, *GRID)[:, 11:] = 0
+                    session.add(view, name, place * SECOND, Pose.planar(2.0 * place, 0, 0), np.diag([0.01] * 6),
+                                encode_jpeg(image_of(place)))
+    return KeyframeMap.open(path, extractor.checkpoint.identity)
+
+
+def robot(extractor, keyframes, config=LocalizerConfig(), **mountings):
+    localizer = Localizer(extractor, keyframes, config)
+    for name, mounting in mountings.items():
+        localizer.use(Camera(name, base_T_camera=mounting))
+    return localizer
+
+
+def test_a_camera_that_looks_back_finds_a_robot_that_drives_the_other_way(extractor, road):
+    localizer = robot(extractor, road, front=AHEAD, rear=BACK)
+    for number, place in enumerate((30, 29, 28, 27)):  # the front camera sees what nobody mapped
+        front = localizer.process(image_of(140 + number), number * SECOND, 'front')
+        rear = localizer.process(image_of(place), number * SECOND + 1000, 'rear')
+        assert not front.accepted
+    assert rear.accepted and np.allclose(rear.hypotheses[0].map_T_base.position[:2], (54, 0), atol=1)
+    assert np.isclose(abs(rear.hypotheses[0].map_T_base.yaw), np.pi, atol=0.1)
+
+
+def test_a_camera_that_sees_what_nobody_mapped_does_not_stop_the_other(extractor, road):
+    localizer = robot(extractor, road, front=AHEAD, rear=BACK)
+    for number in range(4):
+        front = localizer.process(image_of(10 + number), number * SECOND, 'front')
+        rear = localizer.process(image_of(140 + number), number * SECOND + 1000, 'rear')
+        assert front.accepted and np.isclose(front.hypotheses[0].map_T_base.yaw, 0, atol=0.1)
+        assert not rear.accepted
+
+
+def test_two_mapped_cameras_confirm_each_other(extractor, tmp_path):
+    both = write(tmp_path / 'both.dvmap', extractor, {'front': (AHEAD, 0, None), 'rear': (BACK, REAR, None)})
+    localizer = robot(extractor, both, front=AHEAD, rear=BACK)
+    for number in range(4):
+        for name, first in (('front', 0), ('rear', REAR)):
+            estimate = localizer.process(image_of(first + 10 + number), number * SECOND, name)
+            assert estimate.accepted, (number, name, estimate.detail)
+            best = estimate.hypotheses[0]
+            assert np.allclose(best.map_T_base.position[:2], (20 + 2 * number, 0), atol=1.5)
+            assert np.isclose(best.map_T_base.yaw, 0, atol=0.1)
+            assert both.keyframes[best.keyframe].camera == name  # compared with what such a camera saw
+
+
+def test_odometry_leads_a_belief_of_both(extractor, road):
+    localizer = robot(extractor, road, front=AHEAD, rear=BACK)
+    for number, place in enumerate((30, 29, 28)):  # it drives backwards through the map's direction
+        odometry = Pose.planar(2.0 * number, 0, 0)
+        assert localizer.process(image_of(place), number * SECOND, 'rear', odometry) is not None
+    prior = localizer.filter.predict(3 * SECOND, Pose.planar(6.0, 0, 0))
+    likeliest = localizer.states.positions[prior[:-1].argmax()]
+    assert abs(likeliest[0] - 54) <= 2
+
+
+def test_masked_cells_count_nowhere(extractor, tmp_path):
+    """Under the masks, query and keyframes are noise of their own; without them nothing else remains."""
+    masked = write(tmp_path / 'masked.dvmap', extractor, {'front': (AHEAD, 0, mask_to_png(BONNET))})
+    localizer = Localizer(extractor, masked, LocalizerConfig(use_filter=False))
+    localizer.use(Camera('front', mask=BONNET))
+    estimate = localizer.process(image_of(20), 0, 'front')
+    assert estimate.accepted and abs(estimate.hypotheses[0].map_T_base.position[0] - 40) < 2
+    image, cells = localizer.look(image_of(20), 'front')
+    query = extractor.extract([image])[0]
+    query[:, ~cells] = 0
+    settings = extractor.checkpoint.contextual
+    for place, score in enumerate(localizer.scorer.score(query)[:5]):
+        stored = torch.from_numpy(np.array(masked.descriptors(place, place + 1)[0])).double()
+        wanted = contextual_pair(torch.from_numpy(query[:, cells]).double(), stored[:, :11 * GRID[1]], settings)
+        assert score == pytest.approx(float(wanted), abs=1e-5)
+
+
+def test_a_mask_of_another_shape_is_said(extractor, road):
+    localizer = Localizer(extractor, road)
+    localizer.use(Camera('front', mask=np.ones((10, 96), bool)))
+    estimate = localizer.process(image_of(20), 0, 'front')
+    assert estimate.reject_reason == 'bad_image' and 'the mask is 96x10' in estimate.detail
+
+
+def test_a_mounting_that_becomes_known_late(extractor, road):
+    localizer = robot(extractor, road, front=None)
+    assert localizer.process(image_of(20), 0, 'front').accepted
+    before = localizer.filter
+    localizer.use(Camera('front', base_T_camera=AHEAD))
+    assert localizer.filter is before  # as it was taken to be
+    localizer.use(Camera('front', base_T_camera=Pose(AHEAD.position + (1.5, 0, 0), AHEAD.quaternion)))
+    assert abs(localizer.process(image_of(20), SECOND, 'front').hypotheses[0].map_T_base.position[0] - 38.5) < 1
+
+
+def test_late_frames_do_not_undo_what_the_others_found(extractor, road):
+    localizer = robot(extractor, road, front=AHEAD, side=AHEAD)
+    for number in range(3):
+        assert localizer.process(image_of(10 + number), (10 + number) * SECOND, 'front').accepted
+        late = localizer.process(image_of(10), (8 + number) * SECOND, 'side')
+        assert late.reject_reason == 'bad_image' and '2.0 s older than those of other cameras' in late.detail
+    near = localizer.process(image_of(12), 12 * SECOND - SECOND // 5, 'side')  # within what links take
+    assert near.accepted
+
+
+def test_clocks_that_go_back_are_no_latecomers():
+    arrivals = Arrivals()
+    for stamp in (100, 101):
+        assert [arrivals.lateness_ns(name, stamp * SECOND) for name in ('front', 'rear')] == [0, 0]
+    assert arrivals.lateness_ns('front', 5 * SECOND) == 0  # a bag plays again
+    assert arrivals.lateness_ns('rear', 5 * SECOND) == 0
+    assert arrivals.lateness_ns('rear', 7 * SECOND) == 0
+    assert arrivals.lateness_ns('front', 6 * SECOND) == SECOND

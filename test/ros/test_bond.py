@@ -1,0 +1,44 @@
+"""The bond with Nav2's lifecycle manager lasts as long as the node is active."""
+
+import pytest
+
+pytest.importorskip('rclpy')
+pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
+
+from dejavu_ros.ros import bond  # noqa: E402
+
+
+class FakeBond:
+    """Notes what bondpy's Bond is asked for."""
+
+    made = []
+
+    def __init__(self, node, topic, identity):
+        self.topic, self.identity, self.events = topic, identity, []
+        self.made.append(self)
+
+    def start(self):
+        self.events.append(('start', self.heartbeat_period, self.heartbeat_timeout))
+
+    def shutdown(self):
+        self.events.append('shutdown')
+
+
+def test_bond(bench, monkeypatch):
+    monkeypatch.setattr(FakeBond, 'made', [])
+    monkeypatch.setattr(bond, 'Bond', FakeBond)
+    running = bench(namespace='robot1')
+    assert running.change('configure') and not FakeBond.made
+    assert running.change('activate')
+    formed, = FakeBond.made
+    assert (formed.topic, formed.identity) == ('bond', 'relocalize')  # relative: in the robot's namespace
+    assert formed.events == [('start', 0.1, 4.0)]
+    assert running.change('deactivate') and formed.events[-1] == 'shutdown'
+    assert running.change('activate') and len(FakeBond.made) == 2
+
+
+def test_without_bondpy(bench, monkeypatch):
+    monkeypatch.setattr(bond, 'Bond', None)
+    running = bench()
+    running.activate()
+    assert running.node.bond is None and running.change('deactivate')

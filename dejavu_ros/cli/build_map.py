@@ -2,6 +2,7 @@
 
 from dejavu_ros.config import add_arguments, from_arguments
 from dejavu_ros.errors import ConfigError
+from dejavu_ros.sixdof.settings import PointSettings
 
 HELP = 'make a keyframe map from a bag, or from images with poses'
 
@@ -64,7 +65,8 @@ def run(arguments) -> int:
     with contextlib.ExitStack() as stack:
         if arguments.bag:
             recording = stack.enter_context(
-                bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config, arguments.depth_topic))
+                bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config,
+                              arguments.depth_topic))
         else:
             recording = folder_recording(arguments.images, arguments.poses, arguments.camera_info,
                                          arguments.depth_images)

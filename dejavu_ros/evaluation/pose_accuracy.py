@@ -19,17 +19,17 @@ from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import contextual_similarity
 from dejavu_ros.sixdof.features import PointFeatures
-from dejavu_ros.sixdof.landmarks import View, landmarks_from_depth
+from dejavu_ros.sixdof.landmarks import View
 from dejavu_ros.sixdof.locator import Locator
+from dejavu_ros.sixdof.map_points import PointMaker, landmarks_of
 from dejavu_ros.sixdof.neighbourhood import neighbours
 from dejavu_ros.sixdof.pnp import PoseFit
 from dejavu_ros.sixdof.settings import SixDofSettings
-from dejavu_ros.sixdof.triangulation import landmarks_from_motion
 
 WITHIN = ((0.25, 2.0), (0.5, 5.0), (5.0, 10.0))  # metres and degrees
 TRIED = 3        # places that a frame is matched with, best first
+ENOUGH = 30      # points that agree with a pose so that no further place is tried
 TOGETHER = 5.0   # metres: keyframes nearer to one that was tried are not tried again
-AROUND = 2       # frames before and after a keyframe that its points are triangulated with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,31 +51,24 @@ class Row:
 class MappedDrive:
     """Keyframes with points, from a drive's frames: by their depth, or triangulated from the drive's own poses."""
 
-    def __init__(self, drive: PosedDrive, features: PointFeatures, extractor: FeatureExtractor,
-                 settings: SixDofSettings):
+    def __init__(self, drive: PosedDrive, extractor: FeatureExtractor, settings: SixDofSettings):
         """Raises DataError where the drive has no frames."""
-        self.drive, self.features, self.extractor = drive, features, extractor
-        grids, self.poses, found, depths = [], [], [], []
-        for frame in drive.frames:
+        self.drive, self.extractor = drive, extractor
+        maker = PointMaker(settings, extractor, drive.lens, drive.base_T_camera)
+        grids, points = [], {}
+        self.poses: list[Pose] = []
+        for index, frame in enumerate(drive.frames):
             grids.append(extractor.extract([frame.image])[0])
             self.poses.append(frame.map_T_base)
-            found.append(features(frame.image))
-            depths.append(frame.depth)
+            points.update(maker.add(index, frame.image, frame.map_T_base, frame.depth))
+        points.update(maker.rest())
         if not grids:
             raise DataError(f'{drive.world}, {drive.condition}: no frames to map')
         self.grids = torch.from_numpy(np.stack(grids))
         self.positions = np.array([pose.position for pose in self.poses])
         self.quaternions = np.array([pose.quaternion for pose in self.poses])
-        cameras = [pose @ drive.base_T_camera for pose in self.poses]
-        self.views = []
-        for index, (own, depth, camera) in enumerate(zip(found, depths, cameras)):
-            if depth is None:
-                near = [i for i in range(index - AROUND, index + AROUND + 1) if i != index and 0 <= i < len(found)]
-                landmarks = landmarks_from_motion(own, camera, [(found[i], cameras[i]) for i in near], drive.lens,
-                                                  settings.points, settings.max_depth)
-            else:
-                landmarks = landmarks_from_depth(own, depth, drive.lens, settings.points, settings.max_depth)
-            self.views.append(View(camera, landmarks))
+        self.views = [View(pose @ drive.base_T_camera, landmarks_of(points[index]))
+                      for index, pose in enumerate(self.poses)]
 
     def most_alike(self, image: np.ndarray) -> list[int]:
         """Keyframes for (H, W, 3) uint8 RGB by CX, best first: TRIED places of the map."""
@@ -91,11 +84,16 @@ class MappedDrive:
 
     def locate(self, found: LocalDescriptors, lens: Lens, base_T_camera: Pose, rows: Sequence[int],
                locator: Locator) -> PoseFit | None:
-        """The pose that most points of one of the places agree with."""
-        fits = [locator.locate(found, lens, base_T_camera,
-                               [self.views[i] for i in neighbours(row, self.positions, self.quaternions)])
-                for row in rows]
-        return max((fit for fit in fits if fit), key=lambda fit: fit.inliers, default=None)
+        """The pose that most points of one of the places agree with, or the first that enough agree with."""
+        best = None
+        for row in rows:
+            views = [self.views[i] for i in neighbours(row, self.positions, self.quaternions)]
+            fit = locator.locate(found, lens, base_T_camera, views)
+            if fit and (best is None or fit.inliers > best.inliers):
+                best = fit
+            if best and best.inliers >= ENOUGH:
+                break
+        return best
 
 
 def measure_poses(drives: Iterable[PosedDrive], extractor: FeatureExtractor,
@@ -106,7 +104,7 @@ def measure_poses(drives: Iterable[PosedDrive], extractor: FeatureExtractor,
     for drive in drives:
         drive = dataclasses.replace(drive, frames=progress(drive.frames))
         if mapped is None or mapped.drive.world != drive.world:
-            mapped = MappedDrive(drive, features, extractor, settings)
+            mapped = MappedDrive(drive, extractor, settings)
             continue
         rows += [judge(mapped, drive, frame, features, locator) for frame in drive.frames]
     return rows

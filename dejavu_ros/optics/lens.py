@@ -65,6 +65,8 @@ class Lens:
 
     def rays_of(self, pixels: np.ndarray) -> np.ndarray:
         """Where pixels (N, 2) look, (N, 2); NaN where the distortion cannot be undone, or behind the camera."""
+        if not len(pixels):
+            return np.zeros((0, 2))
         rays = start = self._undistorted(pixels)
         error = np.abs(self._projected(rays) - pixels).max(1)
         for _ in range(REFINEMENTS):

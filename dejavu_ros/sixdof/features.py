@@ -1,4 +1,4 @@
-"""What is remembered of a point: a hand-made descriptor, which is exact, a learned one, which survives night, or both."""
+"""What is remembered of a point: a hand-made descriptor, a learned one, or both joined."""
 
 import numpy as np
 
@@ -29,7 +29,9 @@ class PointFeatures:
         scale = min(1.0, LONGER_SIDE / max(height, width))
         small = resize(image, round(width * scale), round(height * scale))
         found = self.sift(small)
-        learned = None if self.kind == 'rootsift' else sample(self.extractor.dense(image), found.points, small.shape[:2])
+        learned = None
+        if self.kind != 'rootsift':
+            learned = sample(self.extractor.dense(image), found.points, small.shape[:2])
         descriptors = joined(None if self.kind == 'dvf' else found.descriptors, learned)
         back = np.float32([width / small.shape[1], height / small.shape[0]])
         return LocalDescriptors((found.points + 0.5) * back - 0.5, descriptors)

@@ -76,8 +76,8 @@ class MapPoints:
         self.map = keyframes
         self.cameras = {(camera.session, camera.name): camera for camera in keyframes.cameras}
         self.view = functools.lru_cache(KEPT)(self._view)
-        self.kind = next((kind_of(Points.from_bytes(content)) for content in map(keyframes.points, range(len(keyframes)))
-                          if content), None) if keyframes.has_points else None
+        first = next(filter(None, map(keyframes.points, range(len(keyframes)))), None) if keyframes.has_points else None
+        self.kind = kind_of(Points.from_bytes(first)) if first else None
 
     def around(self, row: int) -> list[View]:
         """The views that speak for the place of a keyframe, its own first; those without points are left out."""
@@ -97,9 +97,12 @@ class MapPoints:
         content, camera = self.map.points(row), self.camera(row)
         if content is None or camera.base_T_camera is None:
             return None
-        points = Points.from_bytes(content)
-        descriptors = joined(points.rootsift, points.learned)
-        return View(self.map.keyframes[row].map_T_base @ camera.base_T_camera, Landmarks(points.points, descriptors))
+        return View(self.map.keyframes[row].map_T_base @ camera.base_T_camera, landmarks_of(Points.from_bytes(content)))
+
+
+def landmarks_of(points: Points) -> Landmarks:
+    """As they are matched."""
+    return Landmarks(points.points, joined(points.rootsift, points.learned))
 
 
 def kind_of(points: Points) -> str:

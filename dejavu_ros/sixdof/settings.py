@@ -1,4 +1,4 @@
-"""What a person chooses for poses in six degrees of freedom. Loads nothing heavy: the command line's parser reads it."""
+"""What a person chooses for poses in six degrees of freedom. Loads nothing heavy: the parser reads it."""
 
 import dataclasses
 

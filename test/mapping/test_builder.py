@@ -115,7 +115,7 @@ def test_the_camera_is_described_once():
     session, _, _ = build(recording([GOOD] * 9, base_T_camera=mount, intrinsics={'K': [1.0] * 9}))
     assert session.cameras == [('camera', 64, 48, {'K': [1.0] * 9}, mount, None)]
     session, _, _ = build(recording([GOOD]), camera='front')
-    assert session.cameras == [('front', 64, 48, None, LOOKING_AHEAD)]
+    assert session.cameras == [('front', 64, 48, None, LOOKING_AHEAD, None)]
 
 
 def test_a_camera_nobody_described_looks_ahead_and_upright():

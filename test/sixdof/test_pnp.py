@@ -11,7 +11,7 @@ TRUTH = Pose.make((10.0, -4.0, 2.0), Rotation.from_euler('xyz', [-85, 3, -40], d
 
 
 def scene(count=80, noise=0.0, wrong=0, seed=0):
-    """Points of the map, the rays that a camera at TRUTH sees them by (noise in pixels), ``wrong`` of them at random."""
+    """Points of the map and the rays that a camera at TRUTH sees them by, noise in pixels, ``wrong`` of them random."""
     rng = np.random.default_rng(seed)
     rays = rng.uniform(-0.7, 0.7, (count, 2))
     points = TRUTH.rotation.apply(np.insert(rays, 2, 1.0, axis=1) * rng.uniform(4, 30, (count, 1))) + TRUTH.position

@@ -1,0 +1,178 @@
+"""Maps with points, from the command that makes them to the pose that the localizer refines."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from scipy.spatial.transform import Rotation
+
+from dejavu_ros.cli import main
+from dejavu_ros.data.rosbag_writer import BagWriter
+from dejavu_ros.errors import ConfigError, MapError
+from dejavu_ros.geometry import Pose
+from dejavu_ros.images import encode_png, load_image
+from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.keyframes.points import Points
+from dejavu_ros.keyframes.verify import verify
+from dejavu_ros.localization import Hypothesis, Localizer, LocalizerConfig
+from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
+from dejavu_ros.nn.dejavu import DejavuNet
+from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
+from dejavu_ros.ops.contextual import ContextualSettings
+
+MATRIX = np.array([[150.0, 0, 119.5], [0, 150.0, 89.5], [0, 0, 1]])
+BASE_T_CAMERA = Pose.make((0.3, 0.0, 1.2), Rotation.from_euler('xyz', [-90, 0, -90], degrees=True).as_quat())
+WALL = 10.0  # metres ahead of the map's origin, across x
+PER_METRE = 30
+STEPS = (0.0, 1.0, 2.0, 3.0)
+
+
+def wall():
+    coarse = np.random.default_rng(0).integers(0, 255, (45, 90, 3), np.uint8)
+    return cv2.resize(coarse, (1200, 600), interpolation=cv2.INTER_CUBIC)
+
+
+def see(map_T_base):
+    """(180, 240, 3) picture and depth of the wall x = WALL, y in [-20, 20], z in [-9, 11]."""
+    camera = map_T_base @ BASE_T_CAMERA
+    x, y = np.meshgrid(np.arange(240.0), np.arange(180.0))
+    rays = np.stack([(x - 119.5) / 150, (y - 89.5) / 150, np.ones_like(x)], -1)
+    directions = camera.rotation.apply(rays.reshape(-1, 3)).reshape(180, 240, 3)
+    depth = (WALL - camera.position[0]) / directions[..., 0]
+    hit = camera.position + directions * depth[..., None]
+    u, v = (20 - hit[..., 1]) * PER_METRE, (11 - hit[..., 2]) * PER_METRE
+    return cv2.remap(wall(), u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR), depth.astype(np.float32)
+
+
+@pytest.fixture(scope='module')
+def drive(tmp_path_factory):
+    """A folder as ``dejavu town`` writes it, of a robot that nears the wall."""
+    folder = tmp_path_factory.mktemp('drive')
+    (folder / 'images').mkdir()
+    (folder / 'depth').mkdir()
+    lines = []
+    for index, x in enumerate(STEPS):
+        pose = Pose.planar(x, 0.2 * index, 0.02 * index)
+        image, depth = see(pose)
+        name = f'{1000 + index}.000000000.png'
+        (folder / 'images' / name).write_bytes(encode_png(image))
+        (folder / 'depth' / name).write_bytes(encode_png((depth * 1000).astype(np.uint16)))
+        lines.append(' '.join(map(str, (1000 + index, *pose.position, *pose.quaternion))))
+    (folder / 'poses.txt').write_text('\n'.join(lines) + '\n')
+    (folder / 'camera.yaml').write_text(yaml.safe_dump({
+        'image_width': 240, 'image_height': 180, 'camera_matrix': {'data': MATRIX.ravel().tolist()},
+        'distortion_model': 'plumb_bob', 'distortion_coefficients': {'data': [0.0] * 5},
+        'base_T_camera': {'position': BASE_T_CAMERA.position.tolist(),
+                          'quaternion_xyzw': BASE_T_CAMERA.quaternion.tolist()}}))
+    save_checkpoint(folder / 'tiny.pt', DejavuNet(), FeatureSettings(64, 48, 8, 6), ContextualSettings())
+    return folder
+
+
+def build(drive, output, *more):
+    return main(['build-map', '-o', str(output), '--images', str(drive / 'images'), '--poses',
+                 str(drive / 'poses.txt'), '--keyframe-distance', '0.5', '--checkpoint', str(drive / 'tiny.pt'),
+                 '--point-features', 'rootsift', *more])
+
+
+def bag_of(drive, path):
+    """The same drive as a bag, with depth as compressed_depth_image_transport sends it."""
+    with BagWriter(path) as bag:
+        bag.transforms(0, [('base_link', 'camera_optical', BASE_T_CAMERA)], static=True)
+        for index, line in enumerate((drive / 'poses.txt').read_text().splitlines()):
+            seconds, *numbers = map(float, line.split())
+            stamp, name = int(seconds * 1e9), f'{1000 + index}.000000000.png'
+            if index == 0:
+                bag.camera_info('/camera/camera_info', stamp, 'camera_optical', 240, 180, MATRIX)
+            bag.odometry('/odom', stamp, 'map', 'base_link', Pose.make(numbers[:3], numbers[3:]))
+            bag.image('/camera/image_raw', stamp, 'camera_optical', load_image(drive / 'images' / name))
+            bag.compressed_image('/depth/image/compressedDepth', stamp + 10_000_000, 'camera_optical',
+                                 bytes(12) + (drive / 'depth' / name).read_bytes(), '16UC1; compressedDepth png')
+    return path
+
+
+@pytest.fixture(scope='module', params=['depth', 'motion', 'bag'])
+def mapped(request, drive, tmp_path_factory):
+    output = tmp_path_factory.mktemp('map') / 'wall.dvmap'
+    if request.param == 'bag':
+        assert main(['build-map', '-o', str(output), '--bag', str(bag_of(drive, output.with_name('bag'))),
+                     '--image-topic', '/camera/image_raw', '--depth-topic', '/depth/image/compressedDepth',
+                     '--keyframe-distance', '0.5', '--checkpoint', str(drive / 'tiny.pt'), '--point-features',
+                     'rootsift']) == 0
+        return output
+    how = ['--depth-images', str(drive / 'depth')] if request.param == 'depth' else ['--triangulate']
+    assert build(drive, output, '--camera-info', str(drive / 'camera.yaml'), *how) == 0
+    return output
+
+
+def extractor(drive):
+    return FeatureExtractor(load_checkpoint(drive / 'tiny.pt'))
+
+
+def test_map_with_points_is_sound_and_points_lie_on_the_wall(mapped):
+    assert not list(verify(mapped))
+    with KeyframeMap.open(mapped) as keyframes:
+        assert keyframes.has_points and len(keyframes) == len(STEPS)
+        for frame in keyframes.keyframes:
+            points = Points.from_bytes(keyframes.points(frame.id))
+            camera = frame.map_T_base @ BASE_T_CAMERA
+            x = (camera.rotation.apply(points.points) + camera.position)[:, 0]
+            assert len(points) > 30 and np.median(np.abs(x - WALL)) < 0.15
+            assert points.learned is None and points.rootsift.shape == (128, len(points))
+
+
+def test_localizer_refines_the_pose_of_a_place(drive, mapped):
+    truth = Pose.planar(1.4, -0.3, np.radians(-3))
+    image, _ = see(truth)
+    with KeyframeMap.open(mapped) as keyframes:
+        localizer = Localizer(extractor(drive), keyframes, LocalizerConfig(six_dof=True))
+        frame = keyframes.keyframes[1]
+        place = Hypothesis(1, frame.session, '', 0.5, 1.0, 20, frame.map_T_base, np.eye(6))
+        refined, how = localizer.refine(image, place, None)
+        unknown, why = localizer.refine(np.zeros_like(image), place, None)
+    metres, radians = refined.map_T_base.distance(truth)
+    assert metres < 0.1 and np.degrees(radians) < 1 and 'points' in how
+    assert np.linalg.eigvalsh(refined.covariance).min() > 0 and refined.covariance[0, 0] < 1
+    assert unknown is place and 'too few points' in why
+
+
+def test_points_follow_their_keyframes_into_a_thinner_map(mapped, tmp_path):
+    assert main(['map', 'thin', str(mapped), '-o', str(tmp_path / 'thin.dvmap'), '--distance', '1.9']) == 0
+    with KeyframeMap.open(mapped) as before, KeyframeMap.open(tmp_path / 'thin.dvmap') as after:
+        assert len(after) < len(before)
+        for frame in after.keyframes:
+            same = int(np.argmin(np.abs(before.keyframes.stamps_ns - frame.stamp_ns)))
+            assert after.points(frame.id) == before.points(same)
+
+
+def test_map_without_points_says_what_to_do(drive, tmp_path, capsys):
+    assert build(drive, tmp_path / 'plain') == 0
+    with KeyframeMap.open(tmp_path / 'plain') as keyframes:
+        assert not keyframes.has_points and keyframes.points(0) is None
+        with pytest.raises(ConfigError, match='--triangulate'):
+            Localizer(extractor(drive), keyframes, LocalizerConfig(six_dof=True))
+    assert build(drive, tmp_path / 'blind', '--triangulate') == 1
+    assert '--camera-info' in capsys.readouterr().err
+    assert not (tmp_path / 'blind.dvmap').exists()
+
+
+def test_points_come_back_as_they_went_in():
+    rng = np.random.default_rng(0)
+    unit = [part / np.linalg.norm(part, axis=0) for part in (rng.random((128, 9)) + 1e-3, rng.normal(size=(10, 9)))]
+    points = Points(rng.normal(size=(9, 3)).astype(np.float32), *unit)
+    back = Points.from_bytes(points.to_bytes())
+    np.testing.assert_array_equal(back.points, points.points)
+    np.testing.assert_allclose(back.rootsift, points.rootsift, atol=0.01)
+    np.testing.assert_allclose(back.learned, points.learned, atol=0.001)
+
+
+@pytest.mark.parametrize('change', [
+    lambda content: b'', lambda content: content[:-7], lambda content: b'\xff' * 64,
+    lambda content: dataclasses.replace(Points.from_bytes(content), points=np.full((4, 3), np.nan)).to_bytes(),
+    lambda content: dataclasses.replace(Points.from_bytes(content), points=np.zeros((5, 3))).to_bytes(),
+    lambda content: dataclasses.replace(Points.from_bytes(content), learned=None).to_bytes()])
+def test_damaged_points_are_refused(change):
+    content = Points(np.zeros((4, 3), np.float32), None, np.eye(4, dtype=np.float32)).to_bytes()
+    with pytest.raises(MapError, match='points'):
+        Points.from_bytes(change(content))

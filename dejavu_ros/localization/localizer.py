@@ -10,6 +10,7 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.images import check_informative
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import estimate as outcome
+from dejavu_ros.localization.alignment import Alignment
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
@@ -39,6 +40,7 @@ class Localizer:
         if keyframes is not None and len(keyframes):
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb)
             self.places = PlaceIndex(keyframes, self.config)
+            self.alignment = Alignment(keyframes, self.extractor.grid)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
             self.filter = SequenceFilter(keyframes.positions, keyframes.quaternions, self.config)
         self.map = keyframes
@@ -98,9 +100,11 @@ class Localizer:
 
     def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray) -> Hypothesis:
         frame = self.map.keyframes[place.row]
-        inliers = count_inliers(query, self.scorer[np.array([place.row])][0].numpy(), self.extractor.grid)
+        view = self.scorer[np.array([place.row])][0].numpy()
+        inliers = count_inliers(query, view, self.extractor.grid)
+        map_T_base, covariance = self.alignment.align(place, self.places.quaternions[place.row], frame, query, view)
         return Hypothesis(frame.id, frame.session, frame.condition, float(scores[place.row]), place.probability,
-                          inliers, place.map_T_base, place.covariance)
+                          inliers, map_T_base, covariance)
 
     def decide(self, places: list[Place], hypotheses: list[Hypothesis], alone: np.ndarray,
                on_map: float) -> tuple[str, list[Hypothesis], str]:

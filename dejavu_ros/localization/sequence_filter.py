@@ -90,7 +90,7 @@ class SequenceFilter:
 
     def stands(self, news: float, step: Pose | None) -> bool:
         """Whether a frame is the one that counted again: the view says so, or odometry and roughly the view."""
-        return news < SAME_VIEW and step is None or step is not None and not moves(step) and news < OTHER_VIEW
+        return news < SAME_VIEW if step is None else not moves(step) and news < OTHER_VIEW
 
     def has_lost_track(self, stamp_ns: int, odometry: Pose | None) -> bool:
         """Whether the clock has jumped back, or no frame and no odometry says what happened for too long."""

@@ -63,7 +63,7 @@ def nees(found: Sequence[Pose], covariances: np.ndarray, truths: Sequence[Pose],
          axes: Sequence[int] = PLANAR) -> np.ndarray:
     """(F,) normalised estimation error squared of F poses, each a sum over len(``axes``) degrees of freedom.
 
-    ``covariances`` (F, 6, 6) of x, y, z, rotation about x, y, z in the map frame (m, rad); ``axes`` are those of the six
+    ``covariances`` (F, 6, 6) of x, y, z, rotation about x, y, z in the map frame (m, rad); ``axes`` are those of them
     that count: the town is flat and its truth has no height or tilt. Raises DataError for a covariance that is none.
     """
     axes = np.asarray(axes)
@@ -87,7 +87,9 @@ def consistency(values: np.ndarray, dof: int = len(PLANAR)) -> dict:
 
 
 def figures(answers: Sequence[Answer]) -> dict:
-    """What came of frames on the map (``frames``) and off it (``unmapped_frames``); rates are fractions, None of nothing.
+    """What came of frames on the map (``frames``) and off it (``unmapped_frames``); rates are fractions.
+
+    None stands for nothing to be measured.
 
     ``recall_at_5m``, ``wrong_accepts``, ``unmapped_accepts`` as the node's own figures; ``nees_mean_over_dof`` and
     ``ellipsoid_coverage`` of all accepted frames on the map; of the right ones the median and 95th percentile of the

@@ -26,8 +26,7 @@ class LocalizerConfig:
                                        'the rest stays on the disk',
                                   unit='MB', low=1, high=1000000)
     use_filter: bool = option(True, 'let earlier frames speak (off: every frame on its own)')
-    frame_weight: float = option(0.5, 'how much a frame adds to what the frames before it said; below 1, as they '
-                                      'resemble each other',
+    frame_weight: float = option(1.0, 'how much what is new in a frame adds to what the frames before it said',
                                  low=0.01, high=1.0)
     six_dof: bool = option(False, 'refine the pose of an accepted frame from points in 3-D, which the map must hold '
                                   '(build-map --depth-topic, --depth-images or --triangulate)')
@@ -35,6 +34,9 @@ class LocalizerConfig:
                               unit='m/s', low=0.0, high=1000.0)
     odometry_error: float = option(0.1, 'error of the odometry, as a share of the distance it reports', low=0.0,
                                    high=10.0)
-    kidnap_rate: float = option(0.02, 'chance in every frame that the robot was carried elsewhere', low=1e-6, high=1.0)
-    max_gap: float = option(5.0, 'a longer pause between frames, or a step back in time, forgets where the robot was',
+    kidnap_rate: float = option(0.02, 'chance that the robot was carried elsewhere before a frame that shows all '
+                                      'another view',
+                                low=1e-6, high=1.0)
+    max_gap: float = option(5.0, 'a longer pause between frames without odometry, or a step back in time, forgets '
+                                 'where the robot was',
                             unit='s', low=0.0, high=1e6)

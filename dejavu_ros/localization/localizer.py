@@ -11,6 +11,7 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.images import check_informative
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import estimate as outcome
+from dejavu_ros.localization.alignment import Alignment
 from dejavu_ros.localization.arrivals import Arrivals
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
@@ -55,6 +56,7 @@ class Localizer:
         if keyframes is not None and len(keyframes):
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb,
                                     self.describer.identity if self.describer else '')
+            self.alignment = Alignment(keyframes, self.extractor.grid)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
             self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
         self.map = keyframes
@@ -165,11 +167,15 @@ class Localizer:
 
     def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray, camera: str) -> Hypothesis:
         row, inliers = self.comparable(place, scores, camera), 0
-        if row is not None:
-            inliers = count_inliers(query, self.scorer[np.array([row])][0].numpy(), self.extractor.grid)
         frame = self.map.keyframes[self.states.keyframe(place.row) if row is None else row]
+        map_T_base, covariance = place.map_T_base, place.covariance
+        if row is not None:
+            view = self.scorer[np.array([row])][0].numpy()
+            inliers = count_inliers(query, view, self.extractor.grid)
+            seen_from = self.places.quaternions[self.states.of(camera)][row]
+            map_T_base, covariance = self.alignment.align(place, seen_from, frame, query, view)
         return Hypothesis(frame.id, frame.session, frame.condition, float(scores[frame.id]), place.probability,
-                          inliers, place.map_T_base, place.covariance)
+                          inliers, map_T_base, covariance)
 
     def comparable(self, place: Place, scores: np.ndarray, camera: str) -> int | None:
         """The keyframe that shows what this camera sees at a place; None where the map has none."""

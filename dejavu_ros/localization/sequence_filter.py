@@ -15,8 +15,9 @@ MIN_TURN = np.radians(10.0)
 TURN_ERROR = np.radians(30.0)  # between the headings of two keyframes and what odometry says of them
 LATE = 0.5       # seconds: a frame that comes so much out of order is late, with an earlier stamp the clock has jumped
 SAME_VIEW, OTHER_VIEW = 0.1, 0.85  # novelty up to which a camera has not moved, and from which it shows another place
-CONTRADICTION = 3.0  # log of how much likelier than the robot's place a frame must find another one to speak against it,
-CONTRADICTED = 0.5   # and how new it is then at least, though the robot may stand
+CONTRADICTION = 3.0  # log of how much likelier than the robot's place another one must be to speak against it,
+CONTRADICTED = 0.5   # and how new the frame is then at least, though the robot may stand
+UNKNOWN_WAY = 0.7  # of its weight has a frame without odometry, whose errors pass for motion (docs/pose.md)
 FEW = 10         # keyframes below which a correlation over them says nothing
 MOVED = 1000     # keyframes that are moved one by one; what is left of the belief is spread over the map
 
@@ -68,17 +69,21 @@ class SequenceFilter:
                camera: str = 'camera') -> np.ndarray:
         """Take in a frame's (K,) log-odds against "nowhere"; returns the belief (K + 1,).
 
-        The first frame, and one after a gap, counts in full; a later one by ``frame_weight`` and by what is new in it.
+        The first frame, and one after a gap, counts in full; a later one by ``frame_weight``, by what is new in it, and
+        less without odometry.
         """
         if self.has_lost_track(stamp_ns, odometry):
             self.reset()
         news = novelty(log_odds, self.views.get(camera))
+        step = self.step(stamp_ns, odometry)
         if self.is_contradicted(log_odds):
             news = max(news, CONTRADICTED)
-        elif self.stands(news, self.step(stamp_ns, odometry)):
+        elif self.stands(news, step):
             self.stamp_ns = max(stamp_ns, self.stamp_ns)
+            if step is None:
+                self.odometry = odometry  # which has jumped or begun while the robot stood
             return self.belief
-        weight = self.config.frame_weight * news if self.views else 1.0
+        weight = self.config.frame_weight * news * (UNKNOWN_WAY if step is None else 1.0) if self.views else 1.0
         self.belief = posterior(self.predict(stamp_ns, odometry, news), np.append(log_odds, 0.0), weight)
         self.counted_ns = self.stamp_ns = max(stamp_ns, self.stamp_ns or stamp_ns)
         self.odometry, self.views[camera] = odometry, log_odds
@@ -91,7 +96,7 @@ class SequenceFilter:
 
     def stands(self, news: float, step: Pose | None) -> bool:
         """Whether a frame is the one that counted again: the view says so, or odometry and roughly the view."""
-        return news < SAME_VIEW and step is None or step is not None and not moves(step) and news < OTHER_VIEW
+        return news < SAME_VIEW if step is None else not moves(step) and news < OTHER_VIEW
 
     def has_lost_track(self, stamp_ns: int, odometry: Pose | None) -> bool:
         """Whether the clock has jumped back, or no frame and no odometry says what happened for too long."""

@@ -82,11 +82,11 @@ def robot(extractor, keyframes, config=LocalizerConfig(), **mountings):
 
 def test_a_camera_that_looks_back_finds_a_robot_that_drives_the_other_way(extractor, road):
     localizer = robot(extractor, road, front=AHEAD, rear=BACK)
-    for number, place in enumerate((30, 29, 28, 27)):  # the front camera sees what nobody mapped
+    for number, place in enumerate(range(30, 22, -1)):  # the front camera sees what nobody mapped
         front = localizer.process(image_of(140 + number), number * SECOND, 'front')
         rear = localizer.process(image_of(place), number * SECOND + 1000, 'rear')
         assert not front.accepted
-    assert rear.accepted and np.allclose(rear.hypotheses[0].map_T_base.position[:2], (54, 0), atol=1)
+    assert rear.accepted and np.allclose(rear.hypotheses[0].map_T_base.position[:2], (46, 0), atol=1)
     assert np.isclose(abs(rear.hypotheses[0].map_T_base.yaw), np.pi, atol=0.1)
 
 

@@ -13,10 +13,10 @@ from dejavu_ros.localization import estimate as outcome
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
-from dejavu_ros.localization.observation import Calibration, evidence
+from dejavu_ros.localization.observation import Calibration, observe
 from dejavu_ros.localization.places import Place, PlaceIndex
 from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
-from dejavu_ros.localization.verification import count_inliers
+from dejavu_ros.localization.verification import SAMPLED, UsualView
 from dejavu_ros.nn.features import FeatureExtractor
 
 AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes the frame ambiguous
@@ -38,6 +38,7 @@ class Localizer:
                            f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
         if keyframes is not None and len(keyframes):
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb)
+            self.usual = UsualView(self.scorer[self.scorer.spread(SAMPLED)].numpy(), self.extractor.grid)
             self.places = PlaceIndex(keyframes, self.config)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
             self.filter = SequenceFilter(keyframes.positions, keyframes.quaternions, self.config)
@@ -80,15 +81,17 @@ class Localizer:
         scores = self.scorer.score(query, self.config.shortlist)
         if not np.isfinite(scores).all():
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
-        alone, belief = self.beliefs(scores, stamp_ns, odometry)
+        alone, belief = self.beliefs(scores, query, stamp_ns, odometry)
         places = self.places.rank(belief)
         hypotheses = [self.hypothesis(place, scores, query) for place in places]
         reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map=float(belief[:-1].sum()))
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
-    def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None) -> tuple[np.ndarray, np.ndarray]:
+    def beliefs(self, scores: np.ndarray, query: np.ndarray, stamp_ns: int,
+                odometry: Pose | None) -> tuple[np.ndarray, np.ndarray]:
         """(K + 1,) probabilities from this frame alone, and with the frames before it."""
-        log_odds = evidence(scores, self.hubs, self.places.far_from, self.calibration)
+        seen = observe(scores, self.hubs, self.places, self.calibration, lambda row: self.agreement(query, row))
+        log_odds = self.calibration.log_odds(seen.standardised, seen.cues)
         alone = posterior(self.filter.start, np.append(log_odds, 0.0))
         if not self.config.use_filter:
             return alone, alone
@@ -96,9 +99,13 @@ class Localizer:
 
     def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray) -> Hypothesis:
         frame = self.map.keyframes[place.row]
-        inliers = count_inliers(query, self.scorer[np.array([place.row])][0].numpy(), self.extractor.grid)
+        inliers = round(self.agreement(query, place.row) * query.shape[1])
         return Hypothesis(frame.id, frame.session, frame.condition, float(scores[place.row]), place.probability,
                           inliers, place.map_T_base, place.covariance)
+
+    def agreement(self, query: np.ndarray, row: int) -> float:
+        """Share of the cells in which a frame agrees with a keyframe."""
+        return self.usual.agreement(query, self.scorer[np.array([row])][0].numpy())
 
     def decide(self, places: list[Place], hypotheses: list[Hypothesis], alone: np.ndarray,
                on_map: float) -> tuple[str, list[Hypothesis], str]:
@@ -115,7 +122,7 @@ class Localizer:
         if elsewhere > config.min_probability:
             return outcome.INCONSISTENT_MOTION, hypotheses, 'the frame shows a place that the robot cannot have reached'
         if best.inliers < config.min_inliers:
-            return outcome.TOO_FEW_INLIERS, hypotheses, f'{best.inliers} matches agree, {config.min_inliers} are needed'
+            return outcome.TOO_FEW_INLIERS, hypotheses, f'{best.inliers} cells agree, {config.min_inliers} are needed'
         return '', hypotheses, f'keyframe {best.keyframe} with probability {best.probability:.2f}'
 
 

@@ -26,7 +26,7 @@ ALLOWED = {
     'matching': GROUND | {'ops', 'nn'},
     'losses': GROUND | {'ops'},
     'keyframes': GROUND | {'ops', 'nn'},
-    'localization': CORE | {'matching'},
+    'localization': CORE,
     'ros': CORE | {'localization', 'msg'},
     'data': GROUND,
     'town': GROUND | {'data'},

@@ -20,6 +20,7 @@ from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.localization.sequence_filter import even, posterior
 
 BINS = 10
+THRESHOLDS = 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995  # of the probability, to choose ``min_probability`` by
 APART = 10_000.0  # metres between places of which no position is known
 
 
@@ -81,10 +82,10 @@ def reliability(found: Answers, min_probability: float = LocalizerConfig().min_p
     ``ece``: expected calibration error, mean over queries of the difference between the mean probability of a bin and
     the share of right answers in it, from 0 to 1. ``recall_at_100_precision``: percent of the queries that are in the
     map and are answered right with a probability above that of every wrong answer. ``bins``: for each ``queries``,
-    mean ``probability`` and share ``right``. At ``min_probability`` and above, percent of the queries in the map
-    ``accepted_right`` and ``accepted_wrong``, and ``accepted_not_in_map`` of the others.
+    mean ``probability`` and share ``right``. Besides :func:`accepted` at ``min_probability``, and in ``trade_off`` at
+    each of THRESHOLDS.
     """
-    inside, accepted = found.in_map, found.probability >= min_probability
+    inside = found.in_map
     number = np.minimum((found.probability * BINS).astype(int), BINS - 1)
     bins = [{'queries': int(mask.sum()), 'probability': mean(found.probability[mask]), 'right': mean(found.right[mask])}
             for mask in (number == bin for bin in range(BINS))]
@@ -93,10 +94,18 @@ def reliability(found: Answers, min_probability: float = LocalizerConfig().min_p
     best = (found.right & (found.probability > threshold))[inside]
     return {'ece': sum(gaps) / len(found.right) if gaps else None,
             'recall_at_100_precision': percentage(best),
-            'queries': len(found.right), 'in_map': int(inside.sum()), 'min_probability': min_probability,
-            'accepted_right': percentage((accepted & found.right)[inside]),
-            'accepted_wrong': percentage((accepted & ~found.right)[inside]),
-            'accepted_not_in_map': percentage(accepted[~inside]), 'bins': bins}
+            'queries': len(found.right), 'in_map': int(inside.sum()), **accepted(found, min_probability),
+            'trade_off': [accepted(found, threshold) for threshold in THRESHOLDS], 'bins': bins}
+
+
+def accepted(found: Answers, min_probability: float) -> dict[str, float | None]:
+    """At ``min_probability`` and above, percent of the queries in the map ``accepted_right`` and ``accepted_wrong``, and
+    ``accepted_not_in_map`` of the others.
+    """
+    inside, above = found.in_map, found.probability >= min_probability
+    return {'min_probability': min_probability, 'accepted_right': percentage((above & found.right)[inside]),
+            'accepted_wrong': percentage((above & ~found.right)[inside]),
+            'accepted_not_in_map': percentage(above[~inside])}
 
 
 def reliability_by_condition(rows: Sequence[ManifestRow], found: Answers) -> dict[str, dict]:

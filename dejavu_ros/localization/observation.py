@@ -7,7 +7,8 @@ its best one. Levels are medians, since a place may have a twin elsewhere; they 
 reference where a map is too small to tell.
 
 Which keyframe it is, and whether it is any, are two questions. Between keyframes the standardised score decides, by
-``sharpness``; between the map and nowhere, how far the best keyframe stands out (``top``), by how much it leads what
+``sharpness``, which is less the more the best one stands out: what parked cars and the light do to a score grows with
+the score (``variation``), and of two equal houses the one without a van in front is not the truth. Between the map and nowhere, how far the best keyframe stands out (``top``), by how much it leads what
 is elsewhere (``margin``), how many cells of its view agree (``inliers``) and what its neighbours along the road say
 (``neighbours``) decide as well, the same for all keyframes. A scene of which the map has many alike is then no proof
 of being on it, and the filter over time takes the sum as it takes any log-odds.
@@ -33,6 +34,8 @@ class Calibration:
     """
 
     sharpness: float = option(1.5, 'log-odds between two keyframes per standard deviation', low=0.0, high=100.0)
+    variation: float = option(0.0, 'share of itself by which the score of one place differs from drive to drive; of two '
+                                   'that stand out alike, the better one is none the likelier', low=0.0, high=10.0)
     unknown: float = option(5.0, 'standard deviations at which a keyframe is as likely as no keyframe, the cues aside',
                             low=-100.0, high=100.0)
     top: float = option(0.0, 'log-odds of the map against nowhere per standard deviation of the best keyframe, '
@@ -56,8 +59,10 @@ class Calibration:
 
         ``standardised`` (..., K) and ``cues`` (..., 4) are of an :class:`Observation` or of several; returns (..., K).
         """
+        top = standardised.max(-1, keepdims=True)
+        between = self.sharpness * (standardised - top) / np.sqrt(1 + (self.variation * top)**2)
         map_alone = cues @ np.array([getattr(self, name) for name in CUES])
-        return self.sharpness * (standardised - self.unknown) + map_alone[..., None]
+        return between + self.sharpness * (top - self.unknown) + map_alone[..., None]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,8 +25,9 @@ from dejavu_ros.ops.contextual import contextual_similarity
 AREA_GAP = 200.0  # metres between areas that know nothing of each other
 RADIUS = 5.0      # a keyframe this near shows the query's place
 THINNED = 1, 2, 5  # a map counts whole and with every second and fifth keyframe: maps are driven finely and coarsely
-MAX_SHARPNESS = 50.0  # frames that separate perfectly would make it infinite, and no card may hold that
-MAX_WEIGHT = 50.0     # likewise for the cues
+BOUNDS = {'sharpness': (1e-3, 50.0), 'variation': (0.0, 1.0), 'unknown': (-100.0, 100.0),
+          **dict.fromkeys(CUES, (-50.0, 50.0))}  # frames that separate perfectly would ask for the infinite
+FITTED = 5000         # frames, drawn from all, that the numbers are fitted on
 MAX_FRAMES = 2000     # of one session of a map against another: more change no figure
 
 
@@ -47,7 +48,8 @@ def calibrate(checkpoint: Checkpoint, sets: Sequence[Sequence[ManifestRow]], map
 
     In each area of a set, ``map_session`` is the map and the other sessions are queries. A query is unmapped to the
     areas of other places, and to its own map without what lies within HIDDEN metres of it; ``foreign`` images show none
-    of the areas. Returns the calibration and its figures: ``frames``, ``mapped`` of them, ``top1`` (share of the mapped
+    of the areas. Of keyframes with the ``place`` of a query only those near it are right: the others look the same, and
+    nobody can know. Returns the calibration and its figures: ``frames``, ``mapped`` of them, ``top1`` (share of the mapped
     whose best keyframe is right), ``negative_log_likelihood`` (mean). Raises DataError where there are no positions,
     less than two areas in all, or no query near an image of ``map_session``; ImageError for an unreadable image.
     """
@@ -61,7 +63,7 @@ def calibrate(checkpoint: Checkpoint, sets: Sequence[Sequence[ManifestRow]], map
     for rows, area in zip(sets, areas):
         features = extractor.extract_files([row.image for row in rows])
         reference = reference or Calibration(**unrelated_scores(checkpoint, features, area[:, None] != area))
-        session = np.array([row.session for row in rows])
+        session, place = (np.array([getattr(row, name) for row in rows]) for name in ('session', 'place'))
         places = neighbourhoods(*poses(rows, np.arange(len(rows))))
         for number in range(1, area.max() + 1):
             keyframes = np.flatnonzero((area == number) & (session == map_session))
@@ -72,12 +74,13 @@ def calibrate(checkpoint: Checkpoint, sets: Sequence[Sequence[ManifestRow]], map
             scores = similarities(checkpoint, features[queries], features[keyframes])
             for query, row in zip(queries, scores):
                 right = view.places.around(places.positions[query], places.quaternions[query])
+                alike = right | (place[keyframes] == place[query])
                 if right.any() or area[query] != number:  # beside the map is neither inside nor foreign
-                    frames += seen(view, row, features[query], right, places.positions[query])
+                    frames += seen(view, row, features[query], right, alike, places.positions[query])
             if foreign:
                 nowhere = np.full(len(keyframes), False)
                 for stranger, row in zip(strangers, similarities(checkpoint, strangers, features[keyframes])):
-                    frames += seen(view, row, stranger, nowhere)
+                    frames += seen(view, row, stranger, nowhere, nowhere)
     return fitted(frames, reference, f'no query of another session lies within {RADIUS:.0f} m of an image of session '
                                      f'{map_session!r}')
 
@@ -109,7 +112,7 @@ def calibrate_on_map(checkpoint: Checkpoint, keyframes: KeyframeMap) -> tuple[Ca
         for query, row in zip(queries, similarities(checkpoint, features[queries], features[stored])):
             right = view.places.around(places.positions[query], places.quaternions[query])
             if right.any():
-                frames += seen(view, row, features[query], right, places.positions[query], thinned=(1,))
+                frames += seen(view, row, features[query], right, right, places.positions[query], thinned=(1,))
     return fitted(frames, reference, f'the sessions of map {keyframes.name} share no place within {RADIUS:.0f} m')
 
 
@@ -139,16 +142,18 @@ def view_of(checkpoint: Checkpoint, features: np.ndarray, places: Neighbourhoods
     return MapView(places, features, similarities(checkpoint, features, features), grid, reference)
 
 
-def seen(view: MapView, scores: np.ndarray, query: np.ndarray, right: np.ndarray, position: np.ndarray | None = None,
-         thinned: Sequence[int] = THINNED) -> list[Frame]:
-    """A query with similarities ``scores`` (K,) and its ``right`` (K,) keyframes, against the map whole and thinned,
-    and at a ``position`` (3,) also without its surroundings. Where a right one fell to the thinning, it is left out.
+def seen(view: MapView, scores: np.ndarray, query: np.ndarray, right: np.ndarray, alike: np.ndarray,
+         position: np.ndarray | None = None, thinned: Sequence[int] = THINNED) -> list[Frame]:
+    """A query with similarities ``scores`` (K,) against the map whole and thinned, and at a ``position`` (3,) also
+    without its surroundings.
+
+    ``right`` (K,) are the keyframes of its place, ``alike`` (K,) also those of places that nobody can tell from it.
+    What lacks the right ones but not all of these is left out.
     """
     frames = []
     for rows in view.asked(position) if position is not None else [np.arange(len(scores))]:
-        for step in thinned:
-            kept = rows[::step]
-            if right[kept].any() == right[rows].any():
+        for kept in (rows[::step] for step in thinned):
+            if right[kept].any() or not alike[rows].any():
                 found = view.observe(scores, query, kept)
                 frames.append(Frame(found.standardised, found.cues, right[kept]))
     return frames
@@ -207,17 +212,12 @@ class Likelihood:
 
 
 def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
-    """The most likely ``sharpness`` (up to MAX_SHARPNESS), ``unknown`` and weights of the cues; the rest is that of
-    ``start``.
-    """
-    likelihood = Likelihood(frames)
+    """The most likely ``sharpness``, ``variation``, ``unknown`` and weights of the cues; the rest is that of ``start``."""
+    chosen = np.random.default_rng(0).permutation(len(frames))[:FITTED]
+    likelihood = Likelihood([frames[index] for index in chosen])
 
     def make(numbers: np.ndarray) -> Calibration:
-        sharpness, unknown, *weights = map(float, numbers)
-        return dataclasses.replace(start, sharpness=float(np.exp(sharpness)), unknown=unknown,
-                                   **dict(zip(CUES, weights)))
+        return dataclasses.replace(start, **dict(zip(BOUNDS, map(float, numbers))))
 
-    first = [np.log(start.sharpness), start.unknown, *(getattr(start, name) for name in CUES)]
-    bounds = [(np.log(1e-3), np.log(MAX_SHARPNESS)), (-100.0, 100.0), *[(-MAX_WEIGHT, MAX_WEIGHT)] * len(CUES)]
-    return make(minimize(lambda numbers: likelihood.negative_log(make(numbers)), first, method='L-BFGS-B',
-                         bounds=bounds).x)
+    return make(minimize(lambda numbers: likelihood.negative_log(make(numbers)), [getattr(start, name) for name in BOUNDS],
+                         method='L-BFGS-B', bounds=list(BOUNDS.values())).x)

@@ -40,6 +40,13 @@ def test_recall_stops_at_the_surest_wrong_answer():
     assert (figures['accepted_right'], figures['accepted_wrong'], figures['accepted_not_in_map']) == (100, 0, 100)
 
 
+def test_a_higher_threshold_accepts_less():
+    figures = reliability(made([0.999, 0.93, 0.97, 0.2], [True, True, False, False], [True, True, False, True]))
+    told = {row['min_probability']: (row['accepted_right'], row['accepted_not_in_map']) for row in figures['trade_off']}
+    assert told[0.9] == (pytest.approx(200 / 3), 100) and told[0.95] == (pytest.approx(100 / 3), 100)
+    assert told[0.98] == (pytest.approx(100 / 3), 0)
+
+
 def test_nothing_measured_is_none():
     figures = reliability(made([0.2], [False], [False]))
     assert figures['recall_at_100_precision'] is None and figures['accepted_right'] is None

@@ -107,6 +107,15 @@ def test_what_leads_everything_elsewhere_is_more_likely_on_the_map(scores):
                                atol=0.05)  # between keyframes the sharpness alone decides
 
 
+def test_of_two_places_that_stand_out_alike_neither_is_certain(scores):
+    scores[300] = 0.25 + 0.02 * 13
+    scores[TRUTH] = 0.25 + 0.02 * 14
+    sure, doubting = (said(scores, Calibration(sharpness=2.0, unknown=4.0, variation=share, mean=0.25, deviation=0.02))
+                      for share in (0.0, 0.2))
+    assert sure[TRUTH] - sure[300] > 1.5 > 0.9 > doubting[TRUTH] - doubting[300] > 0
+    np.testing.assert_allclose(sure.max(), doubting.max())
+
+
 def test_the_margin_looks_past_the_neighbours():
     standardised = np.zeros(COUNT)
     standardised[[TRUTH, TRUTH + 1, 300]] = 8.0, 7.5, 3.0

@@ -8,14 +8,15 @@ def configure(parser) -> None:
     parser.add_argument('checkpoint', help='checkpoint to calibrate')
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--manifest', nargs='+', metavar='CSV',
-                      help='validation manifests with x, y, each a set of its own: two areas or more, two sessions or '
-                           'more')
+                      help='validation manifests of two sessions or more, each a set of its own; the first with x, y, '
+                           'and two areas or more')
     what.add_argument('--map', metavar='MAP', help='keyframe map made with this checkpoint: two sessions or more of '
                                                    'different conditions')
     parser.add_argument('--foreign', nargs='+', default=[], metavar='CSV',
                         help='--manifest: images that show none of the areas')
     parser.add_argument('--map-session', default='overcast-summer',
-                        help='--manifest: the session that is the map (default: %(default)s)')
+                        help='--manifest: the session that is the map; of a set without it each in turn '
+                             '(default: %(default)s)')
     parser.add_argument('--name', default='', help='name in the card (default: the checkpoint\'s own)')
     parser.add_argument('--licence', default='', help='licence and data terms for the card')
     for name in SIZES:

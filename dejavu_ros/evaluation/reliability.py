@@ -1,8 +1,8 @@
 """Does a probability mean what it says? What the localizer would answer to single frames, held against the truth.
 
 The localizer's own code says it (:mod:`dejavu_ros.localization.observation`, :mod:`dejavu_ros.localization.places`),
-from exact scores over the whole map, without a shortlist and the frames before. Every query is asked twice: about the map,
-and, as half of the places a robot sees may be on none, about the map without the query's surroundings.
+from exact scores over the whole map, without a shortlist and the frames before. Every query is asked twice: of the map,
+and, as half of what a robot sees may be on none, of the map without the query's surroundings.
 """
 
 import dataclasses
@@ -42,10 +42,10 @@ def answers(rows: Sequence[ManifestRow], similarity: np.ndarray, features: np.nd
             map_session: str, calibration: Calibration, radius: float = 0.0) -> Answers:
     """What single frames of the other sessions are told about ``map_session``, whole and without their surroundings.
 
-    ``similarity`` (B, B) is that of the ``features`` (B, n, gh * gw), not centred; ``grid`` is (gh, gw). Keyframes within
-    ``radius`` metres (0: the localizer's own) and its angle are one place; the top place is right where its likeliest
-    keyframe is of the query's place or within ``radius``. Without x, y in every row a place is its label alone; without
-    yaw all look the same way.
+    ``similarity`` (B, B) is that of the ``features`` (B, n, gh * gw), not centred; ``grid`` is (gh, gw). Keyframes
+    within ``radius`` metres (0: the localizer's own) and its angle are one place; the top place is right where its
+    likeliest keyframe is of the query's place or within ``radius``. Without x, y in every row a place is its label
+    alone; without yaw all look the same way.
     """
     keyframes = by_session(rows)[map_session]
     queries = np.setdiff1d(np.arange(len(rows)), keyframes)
@@ -99,8 +99,8 @@ def reliability(found: Answers, min_probability: float = LocalizerConfig().min_p
 
 
 def accepted(found: Answers, min_probability: float) -> dict[str, float | None]:
-    """At ``min_probability`` and above, percent of the queries in the map ``accepted_right`` and ``accepted_wrong``, and
-    ``accepted_not_in_map`` of the others.
+    """At ``min_probability`` and above, percent of the queries in the map ``accepted_right`` and ``accepted_wrong``,
+    and ``accepted_not_in_map`` of the others.
     """
     inside, above = found.in_map, found.probability >= min_probability
     return {'min_probability': min_probability, 'accepted_right': percentage((above & found.right)[inside]),

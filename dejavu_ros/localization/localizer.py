@@ -113,7 +113,8 @@ class Localizer:
         best, config = hypotheses[0], self.config
         if best.probability < config.min_probability:
             rival = hypotheses[1].probability if len(hypotheses) > 1 else 0.0
-            if rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5:
+            torn = rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5
+            if len(hypotheses) > 1 and (torn or on_map >= config.min_probability):  # on the map surely, but where?
                 two = f'{best.keyframe} ({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})'
                 return outcome.AMBIGUOUS, hypotheses, f'places are alike: keyframes {two}'
             return outcome.UNKNOWN_PLACE, hypotheses, f'the likeliest place has probability {best.probability:.2f}'

@@ -8,10 +8,11 @@ reference where a map is too small to tell.
 
 Which keyframe it is, and whether it is any, are two questions. Between keyframes the standardised score decides, by
 ``sharpness``, which is less the more the best one stands out: what parked cars and the light do to a score grows with
-the score (``variation``), and of two equal houses the one without a van in front is not the truth. Between the map and nowhere, how far the best keyframe stands out (``top``), by how much it leads what
-is elsewhere (``margin``), how many cells of its view agree (``inliers``) and what its neighbours along the road say
-(``neighbours``) decide as well, the same for all keyframes. A scene of which the map has many alike is then no proof
-of being on it, and the filter over time takes the sum as it takes any log-odds.
+the score (``variation``), and of two equal houses the one without a van in front is not the truth. Between the map and
+nowhere, how far the best keyframe stands out (``top``), by how much it leads what is elsewhere (``margin``), how many
+cells of its view agree (``inliers``) and how far its neighbours fall short of it (``neighbours``) decide as well, the
+same for all keyframes. A scene of which the map has many alike is then no proof of being on it, and the filter over
+time takes the sum as it takes any log-odds.
 """
 
 import dataclasses
@@ -34,8 +35,8 @@ class Calibration:
     """
 
     sharpness: float = option(1.5, 'log-odds between two keyframes per standard deviation', low=0.0, high=100.0)
-    variation: float = option(0.0, 'share of itself by which the score of one place differs from drive to drive; of two '
-                                   'that stand out alike, the better one is none the likelier', low=0.0, high=10.0)
+    variation: float = option(0.0, 'share of itself by which the score of one place differs from drive to drive: of '
+                                   'two that stand out alike, neither is certain', low=0.0, high=10.0)
     unknown: float = option(5.0, 'standard deviations at which a keyframe is as likely as no keyframe, the cues aside',
                             low=-100.0, high=100.0)
     top: float = option(0.0, 'log-odds of the map against nowhere per standard deviation of the best keyframe, '
@@ -114,14 +115,14 @@ def standardise(scores: np.ndarray, hubs: np.ndarray, far_from: Callable[[int], 
 
 
 def margin(standardised: np.ndarray, elsewhere: np.ndarray) -> float:
-    """By how much the best of (K,) leads the best of the mask ``elsewhere``, or what is unrelated where that is empty."""
+    """By how much the best of (K,) leads the best of the mask ``elsewhere``; what is unrelated where that is empty."""
     return float(standardised.max() - standardised[elsewhere].max(initial=0.0))
 
 
 def shortfall(standardised: np.ndarray, best: int, near: np.ndarray) -> float:
     """By how much the neighbours (mask ``near``) of the best of (K,) score less on average; 0 without any.
 
-    At its own place the score falls off smoothly along the road, elsewhere one keyframe stands out alone.
+    Between one keyframe and the next a true place is told apart more clearly than one that merely resembles it.
     """
     others = near.copy()
     others[best] = False

@@ -34,8 +34,8 @@ class UsualView:
         return (vectors / np.linalg.norm(vectors, axis=0).clip(min=1e-6)).reshape(-1, *self.grid)
 
     def agreement(self, a: np.ndarray, b: np.ndarray) -> float:
-        """Share of the cells of two views (n, N) that agree, less those that disagree, under the best small shift of the
-        view; from 0 to 1.
+        """Share of the cells of two views (n, N) that agree, less those that disagree, under the best small shift of
+        the view; from 0 to 1.
 
         A cell counts with the cosine of what both show there beyond the usual.
         """

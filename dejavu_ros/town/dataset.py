@@ -111,7 +111,8 @@ def render_drives(out_dir: str | Path, town_seeds: Sequence[int], quarters: int 
                     for index, s in enumerate(stations):
                         pose = traversal.pose(s, *([] if is_map else draw_stray(stray)[1:]))
                         path = folder / name / session / f'{index:03d}.jpg'
-                        path.write_bytes(encode_jpeg(renderer.render(traversal, pose, camera_mount(), index)[0], quality))
+                        picture, _ = renderer.render(traversal, pose, camera_mount(), index)
+                        path.write_bytes(encode_jpeg(picture, quality))
                         rows.append(ManifestRow(path, f'{name}-{int(s % quarter / 10):02d}', session, condition,
                                                 x=round(float(pose.position[0]) + TOWN_APART * seed, 3),
                                                 y=round(float(pose.position[1]), 3), yaw=round(pose.yaw, 5)))

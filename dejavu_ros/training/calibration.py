@@ -1,6 +1,7 @@
 """Fit the numbers that turn similarities into probabilities: on validation places, or on the sessions of a map."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,19 +45,21 @@ class Frame:
 
 def calibrate(checkpoint: Checkpoint, sets: Sequence[Sequence[ManifestRow]], map_session: str,
               foreign: Sequence[ManifestRow] = ()) -> tuple[Calibration, dict]:
-    """Fit on manifests with positions, each a set of its own.
+    """Fit on manifests, each a set of its own; without positions it is one area, and its places have nothing in common.
 
-    In each area of a set, ``map_session`` is the map and the other sessions are queries. A query is unmapped to the
-    areas of other places, and to its own map without what lies within HIDDEN metres of it; ``foreign`` images show none
-    of the areas. Of keyframes with the ``place`` of a query only those near it are right: the others look the same, and
-    nobody can know. Returns the calibration and its figures: ``frames``, ``mapped`` of them, ``top1`` (share of the mapped
-    whose best keyframe is right), ``negative_log_likelihood`` (mean). Raises DataError where there are no positions,
-    less than two areas in all, or no query near an image of ``map_session``; ImageError for an unreadable image.
+    In each area of a set, ``map_session`` is the map and the other sessions are queries; in a set without it, each
+    session in turn. A query is unmapped to the areas of other places, and to its own map without what lies within
+    HIDDEN metres of it; ``foreign`` images show none of the areas. Of keyframes with the ``place`` of a query only
+    those near it are right: the others look the same, and nobody can know.
+
+    Returns the calibration and its figures: ``frames``, ``mapped`` of them, ``top1`` (share of the mapped whose best
+    keyframe is right), ``negative_log_likelihood`` (mean). Raises DataError where the first set has less than two
+    areas, or no query is near an image of the map; ImageError for an unreadable image.
     """
     extractor = FeatureExtractor(checkpoint)
     strangers = extractor.extract_files([row.image for row in foreign]) if foreign else None
     areas = [areas_of(rows) for rows in sets]
-    if max(each.max() for each in areas) < 2:
+    if areas[0].max() < 2:
         raise DataError(f'calibration needs two areas over {AREA_GAP:.0f} m apart, each unmapped to the other; '
                         'found one')
     frames, reference = [], None
@@ -65,12 +68,13 @@ def calibrate(checkpoint: Checkpoint, sets: Sequence[Sequence[ManifestRow]], map
         reference = reference or Calibration(**unrelated_scores(checkpoint, features, area[:, None] != area))
         session, place = (np.array([getattr(row, name) for row in rows]) for name in ('session', 'place'))
         places = neighbourhoods(*poses(rows, np.arange(len(rows))))
-        for number in range(1, area.max() + 1):
-            keyframes = np.flatnonzero((area == number) & (session == map_session))
+        maps = [map_session] if map_session in session else np.unique(session)
+        for number, mapped in itertools.product(range(1, area.max() + 1), maps):
+            keyframes = np.flatnonzero((area == number) & (session == mapped))
+            queries = np.flatnonzero(session != mapped)
             if not len(keyframes):
                 continue
             view = view_of(checkpoint, features[keyframes], places.part(keyframes), reference)
-            queries = np.flatnonzero(session != map_session)
             scores = similarities(checkpoint, features[queries], features[keyframes])
             for query, row in zip(queries, scores):
                 right = view.places.around(places.positions[query], places.quaternions[query])
@@ -117,10 +121,8 @@ def calibrate_on_map(checkpoint: Checkpoint, keyframes: KeyframeMap) -> tuple[Ca
 
 
 def areas_of(rows: Sequence[ManifestRow]) -> np.ndarray:
-    """(B,) number of the area, from 1 on, of each row. Raises DataError where a row has no position."""
-    if any(row.x is None or row.y is None for row in rows):
-        raise DataError('calibration needs a manifest with x and y in every row')
-    if len(rows) < 2:
+    """(B,) number of the area, from 1 on, of each row; one area where a row has no position."""
+    if len(rows) < 2 or any(row.x is None or row.y is None for row in rows):
         return np.ones(len(rows), int)
     return fcluster(linkage(np.array([(row.x, row.y) for row in rows]), 'single'), AREA_GAP, 'distance')
 
@@ -212,12 +214,13 @@ class Likelihood:
 
 
 def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
-    """The most likely ``sharpness``, ``variation``, ``unknown`` and weights of the cues; the rest is that of ``start``."""
+    """The most likely ``sharpness``, ``variation``, ``unknown`` and weights of the cues; the rest is as in ``start``."""
     chosen = np.random.default_rng(0).permutation(len(frames))[:FITTED]
     likelihood = Likelihood([frames[index] for index in chosen])
 
     def make(numbers: np.ndarray) -> Calibration:
         return dataclasses.replace(start, **dict(zip(BOUNDS, map(float, numbers))))
 
-    return make(minimize(lambda numbers: likelihood.negative_log(make(numbers)), [getattr(start, name) for name in BOUNDS],
-                         method='L-BFGS-B', bounds=list(BOUNDS.values())).x)
+    first = [getattr(start, name) for name in BOUNDS]
+    return make(minimize(lambda numbers: likelihood.negative_log(make(numbers)), first, method='L-BFGS-B',
+                         bounds=list(BOUNDS.values())).x)

@@ -150,6 +150,7 @@ def test_many_frames_at_once_have_the_odds_of_each_alone():
 
 def test_a_checkpoints_card_brings_its_calibration():
     assert Calibration.of({'name': 'no calibration'}) == Calibration()
-    assert Calibration.of({'calibration': {'sharpness': 2.0, 'unknown': 4.0}}).log_odds(np.array([5.0]), np.ones(4)) == 2.0
+    carried = Calibration.of({'calibration': {'sharpness': 2.0, 'unknown': 4.0}})
+    assert carried.log_odds(np.array([5.0]), np.ones(4)) == 2.0
     with pytest.raises(ConfigError, match='deviation'):
         Calibration.of({'calibration': {'deviation': 0.0}})

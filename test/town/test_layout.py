@@ -81,7 +81,8 @@ def test_equal_quarters_follow_each_other_all_around():
     assert len(plan.houses) >= 20
     third = Frame(np.zeros(2), 2 * np.pi / quarters).rotation
     s = np.arange(0.0, plan.road.length, 10.0)
-    np.testing.assert_allclose(plan.road.centre(s) @ third.T, plan.road.centre(s + plan.road.length / quarters), atol=0.1)
+    further = plan.road.centre(s + plan.road.length / quarters)
+    np.testing.assert_allclose(plan.road.centre(s) @ third.T, further, atol=0.1)
     for items in (plan.houses, plan.trees, plan.things):
         places = np.array([item.frame.xy for item in items])
         to_next = np.linalg.norm((places @ third.T)[:, None] - places, axis=2).min(1)

@@ -115,15 +115,27 @@ def test_a_query_beside_the_map_is_neither_mapped_nor_unmapped(checkpoint, rows)
     assert before['frames'] - before['mapped'] > after['frames'] - after['mapped'], 'nor asked without surroundings'
 
 
+def test_a_set_without_positions_goes_by_its_places_and_each_session_is_the_map_in_turn(checkpoint, rows):
+    labelled = [dataclasses.replace(row, x=None, y=None, session=f'{row.session}-again') for row in rows]
+    alone, both = (calibrate(checkpoint, sets, 'summer')[1] for sets in ([rows], [rows, labelled]))
+    assert both['mapped'] - alone['mapped'] >= 2 * len(rows) / 2
+    assert both['frames'] - both['mapped'] > alone['frames'] - alone['mapped'], 'each also without its place'
+
+
+def test_foreign_images_are_unmapped(checkpoint, rows):
+    alone, with_foreign = (calibrate(checkpoint, [rows], 'summer', foreign)[1] for foreign in ((), rows[:4]))
+    assert with_foreign['mapped'] == alone['mapped'] and with_foreign['frames'] > alone['frames']
+
+
 def test_what_cannot_be_calibrated_on_is_named(checkpoint, rows):
-    with pytest.raises(DataError, match='x and y'):
+    with pytest.raises(DataError, match='two areas'):
         calibrate(checkpoint, [[*rows[:-1], dataclasses.replace(rows[-1], x=None, y=None)]], 'summer')
     with pytest.raises(DataError, match='two areas'):
         calibrate(checkpoint, [rows[:16]], 'summer')
     with pytest.raises(DataError, match='two areas'):
         calibrate(checkpoint, [rows[:1]], 'summer')
-    with pytest.raises(DataError, match="'spring'"):
-        calibrate(checkpoint, [rows], 'spring')
+    with pytest.raises(DataError, match="of session 'summer'"):
+        calibrate(checkpoint, [[row for row in rows if row.session == 'summer']], 'summer')
 
 
 def written_map(path, checkpoint, rows, conditions):

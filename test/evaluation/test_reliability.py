@@ -35,7 +35,7 @@ def test_recall_stops_at_the_surest_wrong_answer():
     found = made([0.99, 0.9, 0.8, 0.8, 0.3], [True, True, False, True, True])
     assert reliability(found)['recall_at_100_precision'] == pytest.approx(100 * 2 / 5)
     foreign = made([0.99, 0.9, 0.95], [True, True, False], [True, True, False])
-    figures = reliability(foreign)
+    figures = reliability(foreign, min_probability=0.9)
     assert figures['recall_at_100_precision'] == 50
     assert (figures['accepted_right'], figures['accepted_wrong'], figures['accepted_not_in_map']) == (100, 0, 100)
 

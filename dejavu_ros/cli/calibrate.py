@@ -7,11 +7,16 @@ SIZES = ('input_width', 'input_height', 'grid_width', 'grid_height')
 def configure(parser) -> None:
     parser.add_argument('checkpoint', help='checkpoint to calibrate')
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument('--manifest', help='validation manifest with x, y: two areas or more, two sessions or more')
+    what.add_argument('--manifest', nargs='+', metavar='CSV',
+                      help='validation manifests of two sessions or more, each a set of its own; the first with x, y, '
+                           'and two areas or more')
     what.add_argument('--map', metavar='MAP', help='keyframe map made with this checkpoint: two sessions or more of '
                                                    'different conditions')
+    parser.add_argument('--foreign', nargs='+', default=[], metavar='CSV',
+                        help='--manifest: images that show none of the areas')
     parser.add_argument('--map-session', default='overcast-summer',
-                        help='--manifest: the session that is the map (default: %(default)s)')
+                        help='--manifest: the session that is the map; of a set without it each in turn '
+                             '(default: %(default)s)')
     parser.add_argument('--name', default='', help='name in the card (default: the checkpoint\'s own)')
     parser.add_argument('--licence', default='', help='licence and data terms for the card')
     for name in SIZES:
@@ -36,12 +41,16 @@ def run(arguments) -> int:
     settings = {**dataclasses.asdict(checkpoint.settings), **sizes}
     if arguments.map and sizes:
         raise ConfigError('--map keeps the size of the input that the map was made with: leave --input-*, --grid-* out')
+    if arguments.map and arguments.foreign:
+        raise ConfigError('--foreign goes with --manifest: a map knows its own unmapped places')
     checkpoint = dataclasses.replace(checkpoint, settings=build(FeatureSettings, settings))
     if arguments.map:
         with KeyframeMap.open(arguments.map, checkpoint.identity) as keyframes:
             calibration, figures = calibrate_on_map(checkpoint, keyframes)
     else:
-        calibration, figures = calibrate(checkpoint, read_places(arguments.manifest).rows, arguments.map_session)
+        calibration, figures = calibrate(checkpoint, [read_places(name).rows for name in arguments.manifest],
+                                         arguments.map_session,
+                                         [row for name in arguments.foreign for row in read_places(name).rows])
     named = {key: value for key, value in (('name', arguments.name), ('licence', arguments.licence)) if value}
     card = {**checkpoint.card, **named, 'calibration': dataclasses.asdict(calibration), 'calibrated_on': figures}
     save_checkpoint(arguments.output, checkpoint.network, checkpoint.settings, checkpoint.contextual, card)

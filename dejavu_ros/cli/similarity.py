@@ -20,7 +20,8 @@ def run(arguments) -> int:
     from dejavu_ros.evaluation.settings import EvaluationSettings
     from dejavu_ros.files import new_file
 
-    similarity = Method(EvaluationSettings(checkpoint=arguments.checkpoint)).all_pairs(arguments.images)
+    method = Method(EvaluationSettings(checkpoint=arguments.checkpoint))
+    similarity = method.all_pairs(method.descriptors(arguments.images))
     numbers = range(1, len(arguments.images) + 1)
     table = [[number, Path(image).name, *(f'{value:.4f}' for value in row)]
              for number, image, row in zip(numbers, arguments.images, similarity)]

@@ -71,9 +71,9 @@ class Method:
         return [self.describe(load_image(path)) for path in tqdm(images, desc=self.settings.features, unit='image',
                                                                  disable=None)]
 
-    def all_pairs(self, images: Sequence[str | Path]) -> np.ndarray:
-        """(B, B): how much image j looks like image i."""
-        return all_pairs(self.descriptors(images), self.score, self.symmetric, self.settings.device)
+    def all_pairs(self, descriptors: Sequence[np.ndarray]) -> np.ndarray:
+        """(B, B): how much image j looks like image i, of the descriptors of B images."""
+        return all_pairs(descriptors, self.score, self.symmetric, self.settings.device)
 
     def table(self, queries: Sequence[str | Path], keyframes: Sequence[str | Path]) -> np.ndarray:
         """(Q, K) similarity."""

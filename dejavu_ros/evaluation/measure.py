@@ -23,8 +23,9 @@ def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> t
     rows = places.rows
     if settings.map and settings.map not in by_session(rows):  # said before the long work
         raise DataError(f'no session {settings.map} to be the map; there are: {", ".join(by_session(rows))}')
-    similarity = method.all_pairs([row.image for row in rows])
-    told = reliability_metrics(rows, similarity, settings, method)
+    descriptors = method.descriptors([row.image for row in rows])
+    similarity = method.all_pairs(descriptors)
+    told = reliability_metrics(rows, similarity, descriptors, settings, method)
     if settings.centre:
         similarity = centred(rows, similarity)
     metrics = retrieval_metrics(rows, similarity, settings.radius)
@@ -38,15 +39,15 @@ def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> t
     return metrics, similarity
 
 
-def reliability_metrics(rows: Sequence[ManifestRow], similarity: np.ndarray, settings: EvaluationSettings,
-                        method: Method) -> dict:
+def reliability_metrics(rows: Sequence[ManifestRow], similarity: np.ndarray, descriptors: Sequence[np.ndarray],
+                        settings: EvaluationSettings, method: Method) -> dict:
     """What single frames are told against the map, by all and by condition; None without a map, or where nothing
     says what a score is worth: only a checkpoint's features under CX are calibrated.
     """
     if not settings.map or settings.similarity != 'cx' or not method.extractor:
         return {'ece': None, 'recall_at_100_precision': None, 'reliability': None, 'reliability_by_condition': None}
     calibration = Calibration.of(method.extractor.checkpoint.card)
-    found = answers(rows, similarity, settings.map, calibration, settings.radius)
+    found = answers(rows, similarity, descriptors, method.extractor.grid, settings.map, calibration, settings.radius)
     figures = reliability(found)
     return {'ece': figures['ece'], 'recall_at_100_precision': figures['recall_at_100_precision'],
             'reliability': figures, 'reliability_by_condition': reliability_by_condition(rows, found)}

@@ -17,6 +17,7 @@ from dejavu_ros.images import load_image
 CONDITION_HEADERS = ('condition', 'queries', 'not in the map', 'recall@1', 'recall@5', 'recall@10')
 RELIABILITY_HEADERS = ('condition', 'queries', 'in the map', 'ECE', 'recall at 100 % precision', 'accepted right',
                        'accepted wrong', 'accepted though not in the map')
+TRADE_OFF_HEADERS = ('min_probability', *RELIABILITY_HEADERS[-3:])
 Dense = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 RGB to (n, h, w)
 
 
@@ -50,7 +51,8 @@ def report_page(title: str, rows: Sequence[ManifestRow], metrics: dict, similari
         parts += [heading(f'Against the map {metrics["map"]}'), table(conditions(metrics), CONDITION_HEADERS)]
     if metrics['reliability']:
         parts += [heading('Probability of single frames'), png(pictures['reliability'], 'reliability diagram'),
-                  table(reliability_rows(metrics), RELIABILITY_HEADERS)]
+                  table(reliability_rows(metrics), RELIABILITY_HEADERS),
+                  table(trade_off_rows(metrics), TRADE_OFF_HEADERS)]
     parts += [heading('Sessions against sessions'), png(pictures['auc_matrix'], 'AUC matrix'),
               heading('Precision and recall'), png(pictures['precision_recall'], 'precision-recall curve')]
     radius = metrics['radius'] or 0.0
@@ -87,6 +89,8 @@ def summary(metrics: dict) -> str:
     if metrics['reliability']:
         text += '\n\n' + tabulate(reliability_rows(metrics), RELIABILITY_HEADERS, disable_numparse=True,
                                   colalign=('left', *['right'] * 7))
+        text += '\n\n' + tabulate(trade_off_rows(metrics), TRADE_OFF_HEADERS, disable_numparse=True,
+                                  colalign=['right'] * 4)
     return text
 
 
@@ -119,11 +123,17 @@ def conditions(metrics: dict) -> list[tuple[str, ...]]:
 
 
 def reliability_rows(metrics: dict) -> list[tuple[str, ...]]:
-    """One a condition, then all; accepted is from the default ``min_probability`` on, without a geometric check."""
+    """One a condition, then all; accepted is from the default ``min_probability`` on."""
     return [(name, str(row['queries']), str(row['in_map']),
              'not defined' if row['ece'] is None else f'{row["ece"]:.3f}', percent(row['recall_at_100_precision']),
              percent(row['accepted_right']), percent(row['accepted_wrong']), percent(row['accepted_not_in_map']))
             for name, row in {**metrics['reliability_by_condition'], 'all': metrics['reliability']}.items()]
+
+
+def trade_off_rows(metrics: dict) -> list[tuple[str, ...]]:
+    """What the queries of all conditions would be told at other thresholds."""
+    return [(f'{row["min_probability"]:g}', percent(row['accepted_right']), percent(row['accepted_wrong']),
+             percent(row['accepted_not_in_map'])) for row in metrics['reliability']['trade_off']]
 
 
 def _row_of(rows: Sequence[ManifestRow], indices: Sequence[int], caption: str) -> str:

@@ -27,8 +27,8 @@ class Hypothesis:
     """One place: its likeliest keyframe and the pose of the base there.
 
     ``covariance`` (6, 6) of x, y, z, rotation about x, y, z in the map frame (m, rad). ``probability`` is that of the
-    whole place, ``similarity`` the CX of the frame with that keyframe. ``inliers`` are matches that agree with one
-    homography.
+    whole place, ``similarity`` the CX of the frame with that keyframe. ``inliers`` are the cells
+    that agree with it (:mod:`dejavu_ros.localization.verification`).
     """
 
     keyframe: int

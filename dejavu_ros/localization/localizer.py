@@ -16,12 +16,12 @@ from dejavu_ros.localization.arrivals import Arrivals
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
-from dejavu_ros.localization.observation import Calibration, evidence
+from dejavu_ros.localization.observation import Calibration, observe
 from dejavu_ros.localization.places import Place, PlaceIndex
 from dejavu_ros.localization.pose_refiner import PoseRefiner
 from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
 from dejavu_ros.localization.states import States
-from dejavu_ros.localization.verification import count_inliers
+from dejavu_ros.localization.verification import SAMPLED, UsualView
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.optics.camera import Camera, Sight, mapping_camera
 from dejavu_ros.retrieval.describer import Describer
@@ -57,6 +57,7 @@ class Localizer:
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb,
                                     self.describer.identity if self.describer else '')
             self.alignment = Alignment(keyframes, self.extractor.grid)
+            self.usual = UsualView(self.scorer[self.scorer.spread(SAMPLED)].numpy(), self.extractor.grid)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
             self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
         self.map = keyframes
@@ -148,18 +149,18 @@ class Localizer:
         scores = self.scorer.score(query, self.config.shortlist, descriptor)
         if not np.isfinite(scores).all():
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
-        alone, belief = self.beliefs(scores, stamp_ns, odometry, camera)
+        alone, belief = self.beliefs(scores, query, stamp_ns, odometry, camera)
         places = self.places.rank(belief)
         hypotheses = [self.hypothesis(place, scores, query, camera) for place in places]
         reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map=float(belief[:-1].sum()))
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
-    def beliefs(self, scores: np.ndarray, stamp_ns: int, odometry: Pose | None,
+    def beliefs(self, scores: np.ndarray, query: np.ndarray, stamp_ns: int, odometry: Pose | None,
                 camera: str) -> tuple[np.ndarray, np.ndarray]:
         """(S + 1,) probabilities of the states from this frame alone, and with the frames before it."""
-        own = self.states.of(camera)
-        log_odds = evidence(scores, self.hubs, lambda row: self.places.far_from(own.start + row)[own], self.calibration)
-        log_odds = self.states.spread(camera, log_odds)
+        seen = observe(scores, self.hubs, self.places.part(self.states.of(camera)), self.calibration,
+                       lambda row: self.usual.agreement(query, self.view(row)))
+        log_odds = self.states.spread(camera, self.calibration.log_odds(seen.standardised, seen.cues))
         alone = posterior(self.filter.start, np.append(log_odds, 0.0))
         if not self.config.use_filter:
             return alone, alone
@@ -170,8 +171,8 @@ class Localizer:
         frame = self.map.keyframes[self.states.keyframe(place.row) if row is None else row]
         map_T_base, covariance = place.map_T_base, place.covariance
         if row is not None:
-            view = self.scorer[np.array([row])][0].numpy()
-            inliers = count_inliers(query, view, self.extractor.grid)
+            view = self.view(row)
+            inliers = round(self.usual.agreement(query, view) * query.shape[1])
             seen_from = self.places.quaternions[self.states.of(camera)][row]
             map_T_base, covariance = self.alignment.align(place, seen_from, frame, query, view)
         return Hypothesis(frame.id, frame.session, frame.condition, float(scores[frame.id]), place.probability,
@@ -185,13 +186,18 @@ class Localizer:
         near = np.flatnonzero(self.places.near(place.row)[own])
         return int(near[scores[near].argmax()]) if len(near) else None
 
+    def view(self, row: int) -> np.ndarray:
+        """What a keyframe shows, (n, N) float16."""
+        return self.scorer[np.array([row])][0].numpy()
+
     def decide(self, places: list[Place], hypotheses: list[Hypothesis], alone: np.ndarray,
                on_map: float) -> tuple[str, list[Hypothesis], str]:
         """The reject reason (empty: accepted), the hypotheses, and the same in words."""
         best, config = hypotheses[0], self.config
         if best.probability < config.min_probability:
             rival = hypotheses[1].probability if len(hypotheses) > 1 else 0.0
-            if rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5:
+            torn = rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5
+            if len(hypotheses) > 1 and (torn or on_map >= config.min_probability):  # on the map surely, but where?
                 two = f'{best.keyframe} ({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})'
                 return outcome.AMBIGUOUS, hypotheses, f'places are alike: keyframes {two}'
             return outcome.UNKNOWN_PLACE, hypotheses, f'the likeliest place has probability {best.probability:.2f}'
@@ -200,7 +206,7 @@ class Localizer:
         if elsewhere > config.min_probability:
             return outcome.INCONSISTENT_MOTION, hypotheses, 'the frame shows a place that the robot cannot have reached'
         if best.inliers < config.min_inliers:
-            return outcome.TOO_FEW_INLIERS, hypotheses, f'{best.inliers} matches agree, {config.min_inliers} are needed'
+            return outcome.TOO_FEW_INLIERS, hypotheses, f'{best.inliers} cells agree, {config.min_inliers} are needed'
         return '', hypotheses, f'keyframe {best.keyframe} with probability {best.probability:.2f}'
 
 

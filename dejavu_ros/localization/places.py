@@ -1,5 +1,6 @@
 """Keyframes gathered into places: what is near what, and the pose that a belief means."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -33,10 +34,20 @@ class Neighbourhoods:
         self.positions, self.quaternions = positions, quaternions
         self.radius, self.angle, self.count = config.place_radius, np.radians(config.place_angle), config.hypotheses
 
+    def part(self, rows: np.ndarray | slice) -> 'Neighbourhoods':
+        """Those of ``rows`` (M,) alone."""
+        part = copy.copy(self)
+        part.positions, part.quaternions = self.positions[rows], self.quaternions[rows]
+        return part
+
     def near(self, row: int) -> np.ndarray:
         """(K,) mask of the keyframes of the place of one."""
-        distance = np.linalg.norm(self.positions - self.positions[row], axis=1)
-        cosine = np.abs(self.quaternions @ self.quaternions[row]).clip(0, 1)
+        return self.around(self.positions[row], self.quaternions[row])
+
+    def around(self, position: np.ndarray, quaternion: np.ndarray) -> np.ndarray:
+        """(K,) mask of the keyframes of the place at ``position`` (3,) metres that look as ``quaternion`` (4,) does."""
+        distance = np.linalg.norm(self.positions - position, axis=1)
+        cosine = np.abs(self.quaternions @ quaternion).clip(0, 1)
         return (distance <= self.radius) & (2 * np.arccos(cosine) <= self.angle)
 
     def far_from(self, row: int) -> np.ndarray:

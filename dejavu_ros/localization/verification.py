@@ -1,19 +1,53 @@
-"""Do the matches between two frames agree with one view of a place?"""
+"""Do two grids agree, cell by cell, with one view of a place, beyond what the views of a map have in common?
 
-import cv2
+Streets have the ground below and the sky above, and agree in that wherever they are. So a cell speaks by what it shows
+beyond the usual: its mean over the map is taken away, and what varies there from keyframe to keyframe is brought to
+one scale in all directions, as in linear discriminant analysis.
+"""
+
 import numpy as np
 
-from dejavu_ros.matching.neighbours import mutual_matches
+SIDEWAYS, UP = 5, 12  # the view may have moved by a fifth of the columns, and by a twelfth of the rows
+DOUBT = 2             # keyframes' worth of "nothing is usual": what a map of one place shows is not
+SHARED = 16           # keyframes' worth of what varies over all cells, in a map too small to tell for each
+SAMPLED = 512         # keyframes, at most, that say what is usual on a map
+FLOOR = 0.15          # of the mean variance, added to all: directions that hardly vary are not to be trusted
 
-MIN_MATCHES = 8
-TOLERANCE = 1.5  # cells of the grid
+
+class UsualView:
+    """What the keyframes of one map show in each cell: the mean, and how it varies."""
+
+    def __init__(self, keyframes: np.ndarray, grid: tuple[int, int]):
+        """``keyframes`` (K, n, gh * gw), up to SAMPLED spread over the map; ``grid`` is (gh, gw)."""
+        vectors, self.grid = keyframes.astype(np.float32), grid
+        self.mean = vectors.sum(0) / (len(vectors) + DOUBT)
+        varying = vectors - self.mean
+        scatter = np.einsum('kin,kjn->nij', varying, varying, optimize=True)
+        pooled = scatter.mean(0) / len(vectors)
+        floor = (FLOOR * np.trace(pooled) / len(pooled) + 1e-6) * np.eye(len(pooled))
+        values, axes = np.linalg.eigh((scatter + SHARED * pooled) / (len(vectors) + SHARED) + floor)
+        self.whiten = np.einsum('nij,nj,nkj->nik', axes, values**-0.5, axes)
+
+    def beyond(self, view: np.ndarray) -> np.ndarray:
+        """What a view (n, N) shows beyond the usual: (n, gh, gw) of unit length; 0 where it shows just that, or nothing.
+        """
+        vectors = np.einsum('nij,jn->in', self.whiten, (view.astype(np.float32) - self.mean) * view.any(0))
+        return (vectors / np.linalg.norm(vectors, axis=0).clip(min=1e-6)).reshape(-1, *self.grid)
+
+    def agreement(self, a: np.ndarray, b: np.ndarray) -> float:
+        """Share of the cells of two views (n, N) that agree, less those that disagree, under the best small shift of
+        the view; from 0 to 1.
+
+        A cell counts with the cosine of what both show there beyond the usual.
+        """
+        a, b = self.beyond(a), self.beyond(b)
+        rows, columns = self.grid
+        up, sideways = (range(-reach, reach + 1) for reach in (max(1, rows // UP), columns // SIDEWAYS))
+        best = max(float(np.vdot(a[:, overlap(-dy), overlap(-dx)], b[:, overlap(dy), overlap(dx)]))
+                   for dy in up for dx in sideways)
+        return max(0.0, best / (rows * columns))
 
 
-def count_inliers(a: np.ndarray, b: np.ndarray, grid: tuple[int, int]) -> int:
-    """Matches of two grids (n, gh * gw) that agree with one homography (MAGSAC)."""
-    pairs = mutual_matches(a, b)
-    if len(pairs) < MIN_MATCHES:
-        return 0
-    points = [np.stack([index % grid[1], index // grid[1]], 1).astype(np.float32) for index in pairs.T]
-    homography, inliers = cv2.findHomography(*points, cv2.USAC_MAGSAC, TOLERANCE, maxIters=1000, confidence=0.995)
-    return 0 if homography is None else int(inliers.sum())
+def overlap(shift: int) -> slice:
+    """The part of an axis that is still there ``shift`` cells further."""
+    return slice(shift, None) if shift >= 0 else slice(None, shift)

@@ -13,6 +13,8 @@ class TownConfig:
     """One traversal of one town, and how it is written."""
 
     town_seed: int = option(201, 'which town: 1 to 99 train, 101 to 199 validate, 201 to 299 test', low=0)
+    quarters: int = option(1, 'equal quarters around the loop, where a camera alone cannot tell one from the other; '
+                              '1: no two stretches are alike', low=1, high=8)
     traversal_seed: int = option(1, 'which drive: weather within the condition, cars, people, steering', low=0)
     condition: str = option('overcast-summer', 'season, weather and hour', choices=CONDITIONS)
     width: int = option(320, 'width of the pictures', unit='px', low=32, high=4096)

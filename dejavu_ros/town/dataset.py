@@ -23,6 +23,7 @@ from dejavu_ros.town.traversal import Traversal
 TRAINING_SEEDS, VALIDATION_SEEDS, TEST_SEEDS = range(1, 100), range(101, 200), range(201, 300)
 TOWN_APART = 10_000.0  # metres added to x from town to town, so that no two towns share coordinates
 STRAY = (1.0, 0.5, np.radians(4.0))  # how far a traversal is from a place at most: metres along, aside, radians
+MAPPED = 'overcast-summer'  # the condition of the drive that maps
 HIDDEN_WITHIN = 3.0  # metres: what is nearer hides the place
 SHARES = (0.6, 0.2, 0.2)  # of the places that look ahead, left and right
 
@@ -86,6 +87,39 @@ def town_pictures(renderer: Renderer, conditions: Sequence[str], places: int, tr
                 further = traversal.pose(station + along + next_after, aside, turn)
                 pictures.append(renderer.render(traversal, further, mount, place)[0])
             yield row, pictures
+
+
+def render_drives(out_dir: str | Path, town_seeds: Sequence[int], quarters: int = 1, *, map_step: float = 2.0,
+                  step: float = 12.0, width: int = 128, height: int = 96, quality: int = 92, progress=iter) -> int:
+    """Write drives round each town with the camera ahead, as :func:`render_dataset` does places.
+
+    Session MAPPED has a picture every ``map_step`` metres. Of the others, named by their condition and one more of
+    MAPPED, each has one every ``step`` metres, up to half a metre aside and turned by some degrees. Places are
+    stretches of ten metres, and in a town of several ``quarters`` the same ones in each of them.
+    """
+    rows = []
+    with new_folder(out_dir) as folder:
+        for seed in progress(town_seeds):
+            town, name = Town(seed, quarters), f'town{seed:03d}'
+            quarter = town.road.length / quarters
+            with Renderer(town, width, height, 80.0) as renderer:
+                for session, condition in ((MAPPED, MAPPED), (f'{MAPPED}-again', MAPPED),
+                                           *((other, other) for other in CONDITIONS if other != MAPPED)):
+                    is_map = session == MAPPED
+                    traversal = Traversal(town, condition, 1 if is_map else 2)
+                    stray = np.random.default_rng((seed, CONDITIONS.index(condition), 6))
+                    stations = np.arange(0.0, town.road.length, map_step if is_map else step)
+                    (folder / name / session).mkdir(parents=True)
+                    for index, s in enumerate(stations):
+                        pose = traversal.pose(s, *([] if is_map else draw_stray(stray)[1:]))
+                        path = folder / name / session / f'{index:03d}.jpg'
+                        picture, _ = renderer.render(traversal, pose, camera_mount(), index)
+                        path.write_bytes(encode_jpeg(picture, quality))
+                        rows.append(ManifestRow(path, f'{name}-{int(s % quarter / 10):02d}', session, condition,
+                                                x=round(float(pose.position[0]) + TOWN_APART * seed, 3),
+                                                y=round(float(pose.position[1]), 3), yaw=round(pose.yaw, 5)))
+        write_manifest(folder / 'manifest.csv', rows)
+    return len(rows)
 
 
 def draw_mount(rng: np.random.Generator) -> Pose:

@@ -48,7 +48,7 @@ class Drive:
 
     def __init__(self, config: TownConfig):
         self.config = config
-        self.town = Town(config.town_seed)
+        self.town = Town(config.town_seed, config.quarters)
         self.traversal = Traversal(self.town, config.condition, config.traversal_seed)
         self.base_T_camera = camera_mount(config.mount, pitch_deg=config.pitch)
         length = config.length or self.town.road.length

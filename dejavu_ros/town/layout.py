@@ -13,16 +13,22 @@ PAVEMENT_END = 6.6
 KERB = 0.12
 LANE = -1.4  # the driven lane: metres left of the centre line
 PARKING = 3.1
+WAVES = (2, 0.2), (3, 0.12), (4, 0.07), (5, 0.05)  # of the loop's radius: how many around it, and their share of it
 
 
 class Road:
-    """A closed road: arc length ``s`` in metres runs counter-clockwise, ``left`` is metres left of the centre."""
+    """A closed road: arc length ``s`` in metres runs counter-clockwise, ``left`` is metres left of the centre.
 
-    def __init__(self, rng: np.random.Generator):
+    With several ``quarters`` it looks the same after each of them, turned about the origin.
+    """
+
+    def __init__(self, rng: np.random.Generator, quarters: int = 1):
         angle = np.linspace(0, 2 * np.pi, 4001)
-        radius = 1 + sum(amplitude * np.cos(k * angle + rng.uniform(0, 7))
-                         for k, amplitude in ((2, 0.2), (3, 0.12), (4, 0.07), (5, 0.05)))
-        line = np.c_[1.2 * radius * np.cos(angle), 0.85 * radius * np.sin(angle)]
+        waves = WAVES if quarters == 1 else ((quarters, 0.12),)
+        radius = 1 + sum(amplitude * np.cos(k * angle + rng.uniform(0, 7)) for k, amplitude in waves)
+        line = radius[:, None] * np.c_[np.cos(angle), np.sin(angle)]
+        if quarters == 1:
+            line *= 1.2, 0.85
         line[-1] = line[0]
         line *= rng.uniform(620, 690) / np.linalg.norm(np.diff(line, axis=0), axis=1).sum()
         self._line = line
@@ -138,17 +144,37 @@ def draw_tree(rng: np.random.Generator, frame: Frame, needle_share: float = 0.3)
     return Tree(Frame(frame.xy, rng.uniform(0, 7)), species, rng.uniform(0.75, 1.25), tint)
 
 
-def make_plan(seed: int) -> Plan:
-    """Draw the town of a seed."""
+def make_plan(seed: int, quarters: int = 1) -> Plan:
+    """Draw the town of a seed, or a town of several equal ``quarters`` around the loop."""
     rng = np.random.default_rng((seed, 1))
-    plan = Plan(Road(rng))
+    plan = Plan(Road(rng, quarters))
     for side in (-1, 1):
         plan_lots(plan, rng, side)
         plan_kerb(plan, rng, side)
     plan_backdrop(plan, rng)
     plan.zebras.extend(rng.uniform(0, plan.road.length, 6))
+    if quarters > 1:
+        plan = repeated(plan, quarters)
     plan.trees[:] = [tree for tree in plan.trees if has_room(plan, tree)]
     return plan
+
+
+def repeated(plan: Plan, quarters: int) -> Plan:
+    """The first quarter of a plan, all around. Its first house gives way to the last of the quarter before."""
+    angle, way = 2 * np.pi / quarters, plan.road.length / quarters
+
+    def first(items: list) -> list:
+        return [item for item in items if np.arctan2(*item.frame.xy[::-1]) % (2 * np.pi) < angle]
+
+    def around(items: list, turns=range(quarters)) -> list:
+        return [dataclasses.replace(item, frame=Frame(np.zeros(2), turn * angle).at(*item.frame.xy, item.frame.yaw))
+                for turn in turns for item in items]
+
+    houses = first(plan.houses)
+    before = around(houses, turns=[-1])
+    houses = [house for house in houses if not any(overlap(house.corners, other.corners) for other in before)]
+    return Plan(plan.road, around(houses), around(first(plan.trees)), around(first(plan.things)),
+                [s + turn * way for turn in range(quarters) for s in plan.zebras if s < way])
 
 
 def plan_lots(plan: Plan, rng: np.random.Generator, side: int) -> None:

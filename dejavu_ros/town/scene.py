@@ -11,21 +11,21 @@ from dejavu_ros.town.vegetation import Nursery
 
 
 class Town:
-    """Town number ``seed``: the same on every machine and in every drive.
+    """Town number ``seed``: the same on every machine and in every drive; with several ``quarters`` they are alike.
 
     ``road`` the loop, ``textures`` the painted layers, ``quads`` by surface (n, 4, VERTEX_FLOATS) float32, ``lamps``
     (n, 3) the street lights in the map.
     """
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, quarters: int = 1):
         self.seed = seed
-        plan = make_plan(seed)
+        plan = make_plan(seed, quarters)
         rng = np.random.default_rng((seed, 2))
         self.road = plan.road
         self.textures = Textures(rng)
         mesh = Mesh()
         build_ground(mesh, self.textures, plan.road, plan.zebras)
-        build_hills(mesh, self.textures, rng)
+        build_hills(mesh, self.textures, rng, quarters)
         for house in plan.houses:
             build_house(mesh, self.textures, house)
         nursery = Nursery(self.textures, rng)

@@ -46,6 +46,6 @@ def write_sheet(path: str | Path, config: TownConfig, places: int = 6, progress=
     if suffix not in ('.png', '.jpg', '.jpeg'):
         raise DataError(f'a contact sheet is a .png or .jpg file, not {path}')
     with new_file(path) as file:
-        with Renderer(Town(config.town_seed), config.width, config.height, config.hfov) as renderer:
+        with Renderer(Town(config.town_seed, config.quarters), config.width, config.height, config.hfov) as renderer:
             sheet = contact_sheet(renderer, places, config.traversal_seed, config.pitch, progress)
         file.write(cv2.imencode(suffix, sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes())

@@ -46,10 +46,11 @@ def build_ground(mesh: Mesh, textures: Textures, road: Road, zebras: list[float]
             mesh.quad(corners, lawn, corners[:, 1::-1])
 
 
-def build_hills(mesh: Mesh, textures: Textures, rng: np.random.Generator) -> None:
-    """A ring of hills, so that the horizon has a shape."""
+def build_hills(mesh: Mesh, textures: Textures, rng: np.random.Generator, quarters: int) -> None:
+    """A ring of hills, so that the horizon has a shape, the same beyond each of the ``quarters``."""
     angles = np.linspace(0, 2 * np.pi, 97)
-    rise = sum(size * np.sin(k * angles + rng.uniform(0, 7)) for k, size in ((2, 8), (3, 6), (7, 4), (13, 2)))
+    along = angles % (2 * np.pi / quarters)
+    rise = sum(size * np.sin(k * along + rng.uniform(0, 7)) for k, size in ((2, 8), (3, 6), (7, 4), (13, 2)))
     rise = 2.2 * np.maximum(rise - rise.min() * 0.6, 1.0)
     inner = 235 * np.c_[np.cos(angles), np.sin(angles)]
     paint = Paint(Kind.GRASS, textures['grass'], (0.6, 0.75, 0.6))

@@ -1,71 +1,90 @@
 """Fit the numbers that turn similarities into probabilities: on validation places, or on the sessions of a map."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
+from dejavu_ros.evaluation.reliability import poses
 from dejavu_ros.keyframes import KeyframeMap
-from dejavu_ros.localization.observation import Calibration, background, margin, standardise
+from dejavu_ros.localization.config import LocalizerConfig
+from dejavu_ros.localization.map_view import HIDDEN, MapView
+from dejavu_ros.localization.observation import CUES, Calibration
+from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.nn.checkpoint import Checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import contextual_similarity
 
 AREA_GAP = 200.0  # metres between areas that know nothing of each other
-HIDDEN = 50.0     # metres around a query without which its own map is one that it is not on
 RADIUS = 5.0      # a keyframe this near shows the query's place
-MAX_SHARPNESS = 50.0  # frames that separate perfectly would make it infinite, and no card may hold that
-MAX_WEIGHT = 50.0     # likewise for the other log-odds per standard deviation
-FIRST_STEPS = 0.3, 0.5, 0.3, 0.3  # of the search, in the logarithm of the sharpness and the other three
+THINNED = 1, 2, 5  # a map counts whole and with every second and fifth keyframe: maps are driven finely and coarsely
+BOUNDS = {'sharpness': (1e-3, 50.0), 'variation': (0.0, 1.0), 'unknown': (-100.0, 100.0),
+          **dict.fromkeys(CUES, (-50.0, 50.0))}  # frames that separate perfectly would ask for the infinite
+FITTED = 5000         # frames, drawn from all, that the numbers are fitted on
 MAX_FRAMES = 2000     # of one session of a map against another: more change no figure
 
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """A query against a map: standardised scores (K,), the best one's margin, and which keyframes are right (K,)
+    """A query against a map: standardised scores (K,), the best one's cues (4,), and which keyframes are right (K,)
     (none: unmapped).
     """
 
     scores: np.ndarray
-    margin: float
+    cues: np.ndarray
     right: np.ndarray
 
 
-def calibrate(checkpoint: Checkpoint, rows: Sequence[ManifestRow], map_session: str) -> tuple[Calibration, dict]:
-    """Fit on a manifest with positions.
+def calibrate(checkpoint: Checkpoint, sets: Sequence[Sequence[ManifestRow]], map_session: str,
+              foreign: Sequence[ManifestRow] = ()) -> tuple[Calibration, dict]:
+    """Fit on manifests, each a set of its own; without positions it is one area, and its places have nothing in common.
 
-    In each area, ``map_session`` is the map and the other sessions are queries; those of the other areas are its
-    unmapped queries. Returns the calibration and its figures: ``frames``, ``mapped`` of them, ``top1`` (share of the
-    mapped whose best keyframe is right), ``negative_log_likelihood`` (mean). Raises DataError where there are no
-    positions, less than two areas, or no query near an image of ``map_session``; ImageError for an unreadable image.
+    In each area of a set, ``map_session`` is the map and the other sessions are queries; in a set without it, each
+    session in turn. A query is unmapped to the areas of other places, and to its own map without what lies within
+    HIDDEN metres of it; ``foreign`` images show none of the areas. Of keyframes with the ``place`` of a query only
+    those near it are right: the others look the same, and nobody can know.
+
+    Returns the calibration and its figures: ``frames``, ``mapped`` of them, ``top1`` (share of the mapped whose best
+    keyframe is right), ``negative_log_likelihood`` (mean). Raises DataError where the first set has less than two
+    areas, or no query is near an image of the map; ImageError for an unreadable image.
     """
-    if any(row.x is None or row.y is None for row in rows):
-        raise DataError('calibration needs a manifest with x and y in every row')
-    positions = np.array([(row.x, row.y) for row in rows])
-    areas = fcluster(linkage(positions, 'single'), AREA_GAP, 'distance') if len(rows) > 1 else np.ones(1, int)
-    if areas.max() < 2:
+    extractor = FeatureExtractor(checkpoint)
+    strangers = extractor.extract_files([row.image for row in foreign]) if foreign else None
+    areas = [areas_of(rows) for rows in sets]
+    if areas[0].max() < 2:
         raise DataError(f'calibration needs two areas over {AREA_GAP:.0f} m apart, each unmapped to the other; '
                         'found one')
-    features = FeatureExtractor(checkpoint).extract_files([row.image for row in rows])
-    reference = Calibration(**unrelated_scores(checkpoint, features, areas[:, None] != areas[None]))
-    session = np.array([row.session for row in rows])
-    frames = []
-    for area in range(1, areas.max() + 1):
-        keyframes = np.flatnonzero((areas == area) & (session == map_session))
-        if len(keyframes):
-            queries = np.flatnonzero(session != map_session)
-            view = MapView(checkpoint, features[keyframes], positions[keyframes], reference)
-            scores = view.score(features[queries])
+    frames, reference = [], None
+    for rows, area in zip(sets, areas):
+        features = extractor.extract_files([row.image for row in rows])
+        reference = reference or Calibration(**unrelated_scores(checkpoint, features, area[:, None] != area))
+        session, place = (np.array([getattr(row, name) for row in rows]) for name in ('session', 'place'))
+        places = neighbourhoods(*poses(rows, np.arange(len(rows))))
+        maps = [map_session] if map_session in session else np.unique(session)
+        for number, mapped in itertools.product(range(1, area.max() + 1), maps):
+            keyframes = np.flatnonzero((area == number) & (session == mapped))
+            queries = np.flatnonzero(session != mapped)
+            if not len(keyframes):
+                continue
+            view = view_of(checkpoint, features[keyframes], places.part(keyframes), reference)
+            scores = similarities(checkpoint, features[queries], features[keyframes])
             for query, row in zip(queries, scores):
-                right = view.right(positions[query])
-                if right.any() or areas[query] != area:  # beside the map is neither inside nor foreign
-                    frames.append(view.frame(row, right))
+                right = view.places.around(places.positions[query], places.quaternions[query])
+                alike = right | (place[keyframes] == place[query])
+                if right.any() or area[query] != number:  # beside the map is neither inside nor foreign
+                    frames += seen(view, row, features[query], right, alike, places.positions[query])
+            if foreign:
+                nowhere = np.full(len(keyframes), False)
+                for stranger, row in zip(strangers, similarities(checkpoint, strangers, features[keyframes])):
+                    frames += seen(view, row, stranger, nowhere, nowhere)
     return fitted(frames, reference, f'no query of another session lies within {RADIUS:.0f} m of an image of session '
                                      f'{map_session!r}')
 
@@ -84,51 +103,62 @@ def calibrate_on_map(checkpoint: Checkpoint, keyframes: KeyframeMap) -> tuple[Ca
                         'or calibrate on a manifest')
     sessions = np.array([keyframe.session for keyframe in keyframes.keyframes])
     features = np.concatenate([np.array(shard) for _, shard in keyframes.shards()])
-    positions = keyframes.positions[:, :2]
-    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
-    reference = Calibration(**unrelated_scores(checkpoint, features, distances > HIDDEN))
+    places = neighbourhoods(keyframes.positions, keyframes.quaternions)
+    apart = cdist(places.positions, places.positions) > HIDDEN
+    reference = Calibration(**unrelated_scores(checkpoint, features, apart))
     frames = []
     for name in np.unique(sessions):
         stored = np.flatnonzero(sessions == name)
         queries = np.flatnonzero((conditions != conditions[stored[0]]) & (conditions != '')
                                  & (conditions[stored[0]] != ''))
         queries = queries[np.linspace(0, len(queries) - 1, min(len(queries), MAX_FRAMES)).astype(int)]
-        view = MapView(checkpoint, features[stored], positions[stored], reference)
-        for query, row in zip(queries, view.score(features[queries])):
-            right = view.right(positions[query])
+        view = view_of(checkpoint, features[stored], places.part(stored), reference)
+        for query, row in zip(queries, similarities(checkpoint, features[queries], features[stored])):
+            right = view.places.around(places.positions[query], places.quaternions[query])
             if right.any():
-                frames.append(view.frame(row, right))
-                shown = np.flatnonzero(distances[query, stored] > HIDDEN)
-                if len(shown):
-                    frames.append(view.frame(row, right, shown))
+                frames += seen(view, row, features[query], right, right, places.positions[query], thinned=(1,))
     return fitted(frames, reference, f'the sessions of map {keyframes.name} share no place within {RADIUS:.0f} m')
 
 
-class MapView:
-    """Keyframes that queries are compared with, as the localizer does it."""
+def areas_of(rows: Sequence[ManifestRow]) -> np.ndarray:
+    """(B,) number of the area, from 1 on, of each row; one area where a row has no position."""
+    if len(rows) < 2 or any(row.x is None or row.y is None for row in rows):
+        return np.ones(len(rows), int)
+    return fcluster(linkage(np.array([(row.x, row.y) for row in rows]), 'single'), AREA_GAP, 'distance')
 
-    def __init__(self, checkpoint: Checkpoint, features: np.ndarray, positions: np.ndarray, reference: Calibration):
-        """``features`` (K, n, N) and ``positions`` (K, 2) metres."""
-        self.contextual, self.features, self.positions = checkpoint.contextual, torch.from_numpy(features), positions
-        self.reference = reference
-        self.apart = np.linalg.norm(positions[:, None] - positions[None], axis=2) > 2 * RADIUS
-        self.hubs = background(self.score(features), self.apart, reference.mean)
 
-    def score(self, queries: np.ndarray) -> np.ndarray:
-        """(Q, K) similarities of ``queries`` (Q, n, N)."""
-        if not len(queries):
-            return np.zeros((0, len(self.features)), np.float32)
-        return contextual_similarity(torch.from_numpy(queries), self.features, self.contextual).numpy()
+def neighbourhoods(positions: np.ndarray, quaternions: np.ndarray) -> Neighbourhoods:
+    return Neighbourhoods(positions, quaternions, LocalizerConfig(place_radius=RADIUS))
 
-    def right(self, position: np.ndarray) -> np.ndarray:
-        """(K,) mask of the keyframes within RADIUS of a position (2,)."""
-        return np.linalg.norm(self.positions - position, axis=1) <= RADIUS
 
-    def frame(self, scores: np.ndarray, right: np.ndarray, shown: np.ndarray | slice = slice(None)) -> Frame:
-        """Of a query's scores (K,); ``shown`` are the rows of the keyframes that the map has."""
-        apart = self.apart[shown][:, shown]
-        standardised = standardise(scores[shown], self.hubs[shown], apart.__getitem__, self.reference)
-        return Frame(standardised, margin(standardised, apart.__getitem__), right[shown])
+def similarities(checkpoint: Checkpoint, queries: np.ndarray, keyframes: np.ndarray) -> np.ndarray:
+    """(Q, K) of ``queries`` (Q, n, N) with ``keyframes`` (K, n, N)."""
+    if not len(queries):
+        return np.zeros((0, len(keyframes)), np.float32)
+    return contextual_similarity(torch.from_numpy(queries), torch.from_numpy(keyframes), checkpoint.contextual).numpy()
+
+
+def view_of(checkpoint: Checkpoint, features: np.ndarray, places: Neighbourhoods, reference: Calibration) -> MapView:
+    """The map of keyframes with ``features`` (K, n, N)."""
+    grid = checkpoint.settings.grid_height, checkpoint.settings.grid_width
+    return MapView(places, features, similarities(checkpoint, features, features), grid, reference)
+
+
+def seen(view: MapView, scores: np.ndarray, query: np.ndarray, right: np.ndarray, alike: np.ndarray,
+         position: np.ndarray | None = None, thinned: Sequence[int] = THINNED) -> list[Frame]:
+    """A query with similarities ``scores`` (K,) against the map whole and thinned, and at a ``position`` (3,) also
+    without its surroundings.
+
+    ``right`` (K,) are the keyframes of its place, ``alike`` (K,) also those of places that nobody can tell from it.
+    What lacks the right ones but not all of these is left out.
+    """
+    frames = []
+    for rows in view.asked(position) if position is not None else [np.arange(len(scores))]:
+        for kept in (rows[::step] for step in thinned):
+            if right[kept].any() or not alike[rows].any():
+                found = view.observe(scores, query, kept)
+                frames.append(Frame(found.standardised, found.cues, right[kept]))
+    return frames
 
 
 def unrelated_scores(checkpoint: Checkpoint, features: np.ndarray, unrelated: np.ndarray) -> dict[str, float]:
@@ -171,12 +201,12 @@ class Likelihood:
         for row, frame in enumerate(frames):
             self.scores[row, :len(frame.scores)] = frame.scores
             self.right[row, :len(frame.right)] = frame.right
-        self.margins = np.array([frame.margin for frame in frames])
+        self.cues = np.array([frame.cues for frame in frames])
         self.prior = -np.log([len(frame.scores) for frame in frames])
         self.mapped = self.right.any(1)
 
     def negative_log(self, calibration: Calibration) -> float:
-        log_odds = calibration.log_odds(self.scores, self.margins) + self.prior[:, None]
+        log_odds = calibration.log_odds(self.scores, self.cues) + self.prior[:, None]
         losses = np.logaddexp(logsumexp(log_odds, axis=1), 0.0)
         mapped = self.mapped
         losses[mapped] -= logsumexp(np.where(self.right, log_odds, -np.inf)[mapped], axis=1)
@@ -184,19 +214,13 @@ class Likelihood:
 
 
 def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
-    """The most likely ``sharpness`` (up to MAX_SHARPNESS), ``unknown``, ``top`` and ``margin``; the rest is that of
-    ``start``.
-    """
-    likelihood = Likelihood(frames)
+    """The most likely ``sharpness``, ``variation``, ``unknown`` and weights of the cues; the rest is as in ``start``."""
+    chosen = np.random.default_rng(0).permutation(len(frames))[:FITTED]
+    likelihood = Likelihood([frames[index] for index in chosen])
 
     def make(numbers: np.ndarray) -> Calibration:
-        sharpness, unknown, top, lead = map(float, numbers)
-        return dataclasses.replace(start, sharpness=float(np.exp(sharpness)), unknown=unknown, top=top, margin=lead)
+        return dataclasses.replace(start, **dict(zip(BOUNDS, map(float, numbers))))
 
-    first = np.array([np.log(start.sharpness), start.unknown, start.top, start.margin])
-    found = minimize(lambda numbers: likelihood.negative_log(make(numbers)), first, method='Nelder-Mead',
-                     bounds=[(np.log(1e-3), np.log(MAX_SHARPNESS)), (-100.0, 100.0), *[(-MAX_WEIGHT, MAX_WEIGHT)] * 2],
-                     options={'xatol': 1e-3, 'fatol': 1e-5, 'maxiter': 2000, 'maxfev': 4000, 'adaptive': True,
-                              # its own first steps are shares of the numbers, and would leave a 0 where it is
-                              'initial_simplex': np.vstack([first, first + np.diag(FIRST_STEPS)])})
-    return make(found.x)
+    first = [getattr(start, name) for name in BOUNDS]
+    return make(minimize(lambda numbers: likelihood.negative_log(make(numbers)), first, method='L-BFGS-B',
+                         bounds=list(BOUNDS.values())).x)

@@ -119,7 +119,8 @@ def test_recall_by_condition_against_a_map(manifest, tmp_path, capsys):
 def test_probability_against_a_map(manifest, checkpoint, tmp_path, capsys):
     metrics = evaluated(tmp_path, '--manifest', manifest, '--checkpoint', checkpoint, '--map', 'noon')
     assert 0 <= metrics['ece'] <= 1 and 0 <= metrics['recall_at_100_precision'] <= 100
-    assert sum(part['queries'] for part in metrics['reliability']['bins']) == 12
+    assert sum(part['queries'] for part in metrics['reliability']['bins']) == 24
+    assert metrics['reliability']['in_map'] == 12, 'and each query once more without its place in the map'
     assert set(metrics['reliability_by_condition']) == {'morning', 'evening'}
     assert 'reliability diagram' in (tmp_path / 'report.html').read_text()
     assert cv2.imread(str(tmp_path / 'reliability.png')) is not None

@@ -81,7 +81,7 @@ def robot(extractor, keyframes, config=LocalizerConfig(), **mountings):
 
 
 def test_a_camera_that_looks_back_finds_a_robot_that_drives_the_other_way(extractor, road):
-    localizer = robot(extractor, road, front=AHEAD, rear=BACK)
+    localizer = robot(extractor, road, LocalizerConfig(min_probability=0.8), front=AHEAD, rear=BACK)
     for number, place in enumerate(range(30, 22, -1)):  # the front camera sees what nobody mapped
         front = localizer.process(image_of(140 + number), number * SECOND, 'front')
         rear = localizer.process(image_of(place), number * SECOND + 1000, 'rear')

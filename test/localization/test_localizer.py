@@ -12,7 +12,6 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Localizer, LocalizerConfig
-from dejavu_ros.localization.verification import count_inliers, mutual_matches
 from dejavu_ros.nn.checkpoint import random_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
 
@@ -248,14 +247,3 @@ def test_a_map_of_one_keyframe_works(tmp_path, extractor):
     localizer = Localizer(extractor, single, LocalizerConfig(use_filter=False))
     assert localizer.process(image_of(7), 0).hypotheses[0].probability > 0.5
     assert not localizer.process(image_of(50), 0).accepted
-
-
-def test_mutual_matches_and_inliers_of_a_shifted_view():
-    rng = np.random.default_rng(0)
-    scene = unit(rng.normal(size=(10, *GRID, ))[None])[0]
-    query = scene.reshape(10, -1)
-    shifted = np.roll(scene, 2, axis=2).reshape(10, -1)
-    pairs = mutual_matches(query, query)
-    assert (pairs[:, 0] == pairs[:, 1]).all() and len(pairs) == GRID[0] * GRID[1]
-    assert count_inliers(query, shifted, GRID) > 60
-    assert count_inliers(query, unit(rng.normal(size=(1, 10, GRID[0] * GRID[1])))[0], GRID) < 30

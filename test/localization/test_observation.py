@@ -4,15 +4,23 @@ import numpy as np
 import pytest
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.localization.observation import Calibration, background, evidence, margin, standardise
+from dejavu_ros.localization.config import LocalizerConfig
+from dejavu_ros.localization.observation import CUES, Calibration, background, margin, observe, standardise
+from dejavu_ros.localization.places import Neighbourhoods
 
 CALIBRATION = Calibration(sharpness=2.0, unknown=4.0, mean=0.25, deviation=0.02)
 COUNT, TRUTH, HUB = 400, 100, 300
 
 
-def far_from(row: int) -> np.ndarray:
-    """Keyframes stand in a row; five to each side are neighbours."""
-    return np.abs(np.arange(COUNT) - row) > 5
+# keyframes stand in a row; five to each side are neighbours, twice as many of one surrounding
+STREET = Neighbourhoods(np.outer(np.arange(COUNT), [1.0, 0, 0]), np.tile([0, 0, 0, 1.0], (COUNT, 1)), LocalizerConfig())
+far_from = STREET.far_from
+
+
+def said(scores, calibration=CALIBRATION, agreeing=lambda row: 0.0):
+    """Log-odds (K,) of a frame with these scores, in a map without hubs."""
+    seen = observe(scores, np.full(COUNT, 0.25), STREET, calibration, agreeing)
+    return calibration.log_odds(seen.standardised, seen.cues)
 
 
 @pytest.fixture
@@ -85,36 +93,64 @@ def test_a_twin_elsewhere_spoils_neither(scores):
 
 
 def test_odds_are_even_at_unknown_and_grow_by_the_sharpness():
-    np.testing.assert_allclose(CALIBRATION.log_odds(np.array([3.0, 4.0, 6.0]), 2.0), [-2.0, 0.0, 4.0])
+    np.testing.assert_allclose(CALIBRATION.log_odds(np.array([3.0, 4.0, 6.0]), np.ones(4)), [-2.0, 0.0, 4.0])
 
 
 def test_what_leads_everything_elsewhere_is_more_likely_on_the_map(scores):
     calibration = Calibration(sharpness=2.0, unknown=4.0, margin=0.5, mean=0.25, deviation=0.02)
-    hubs = np.full(COUNT, 0.25)
-    alone = evidence(scores, hubs, far_from, calibration)
+    alone = said(scores, calibration)
+    standardised = standardise(scores, np.full(COUNT, 0.25), far_from, calibration)
     scores[250] = scores[TRUTH] - 0.001
-    rivalled = evidence(scores, hubs, far_from, calibration)
+    rivalled = said(scores, calibration)
     assert alone[TRUTH] > rivalled[TRUTH] + 1
-    np.testing.assert_allclose(np.diff(alone[:3]), 2.0 * np.diff(standardise(scores, hubs, far_from, calibration)[:3]),
+    np.testing.assert_allclose(np.diff(alone[:3]), 2.0 * np.diff(standardised[:3]),
                                atol=0.05)  # between keyframes the sharpness alone decides
+
+
+def test_of_two_places_that_stand_out_alike_neither_is_certain(scores):
+    scores[300] = 0.25 + 0.02 * 13
+    scores[TRUTH] = 0.25 + 0.02 * 14
+    sure, doubting = (said(scores, Calibration(sharpness=2.0, unknown=4.0, variation=share, mean=0.25, deviation=0.02))
+                      for share in (0.0, 0.2))
+    assert sure[TRUTH] - sure[300] > 1.5 > 0.9 > doubting[TRUTH] - doubting[300] > 0
+    np.testing.assert_allclose(sure.max(), doubting.max())
 
 
 def test_the_margin_looks_past_the_neighbours():
     standardised = np.zeros(COUNT)
     standardised[[TRUTH, TRUTH + 1, 300]] = 8.0, 7.5, 3.0
-    assert margin(standardised, far_from) == 5.0
-    assert margin(np.array([4.0]), lambda row: np.array([False])) == 4.0
+    assert margin(standardised, far_from(TRUTH)) == 5.0
+    assert margin(np.array([4.0]), np.array([False])) == 4.0
+
+
+def test_cells_that_agree_with_the_best_keyframe_speak_for_the_map(scores):
+    asked = []
+    calibration = Calibration(inliers=6.0, mean=0.25, deviation=0.02)
+    agreed = said(scores, calibration, lambda row: asked.append(row) or 0.5)
+    np.testing.assert_allclose(agreed - said(scores, calibration), 3.0)
+    assert asked == [TRUTH], 'of one keyframe alone, since it takes time'
+
+
+def test_a_place_whose_neighbours_fall_off_differs_from_a_hump(scores):
+    calibration = Calibration(neighbours=1.0, mean=0.25, deviation=0.02)
+    alone = observe(scores, np.full(COUNT, 0.25), STREET, calibration, lambda row: 0.0).cues
+    scores[[*range(TRUTH - 5, TRUTH), *range(TRUTH + 1, TRUTH + 6)]] = scores[TRUTH] - 1e-9
+    flat = observe(scores, np.full(COUNT, 0.25), STREET, calibration, lambda row: 0.0).cues
+    where = CUES.index('neighbours')
+    assert alone[where] > 5 and flat[where] == pytest.approx(0, abs=1e-3)
 
 
 def test_many_frames_at_once_have_the_odds_of_each_alone():
-    calibration = Calibration(sharpness=2.0, unknown=4.0, top=-0.7, margin=0.5)
-    frames, margins = np.random.default_rng(0).normal(size=(3, 5)), np.array([0.1, 1.0, 2.0])
-    np.testing.assert_allclose(calibration.log_odds(frames, margins),
-                               [calibration.log_odds(frame, lead) for frame, lead in zip(frames, margins)])
+    calibration = Calibration(sharpness=2.0, unknown=4.0, top=-0.7, margin=0.5, inliers=3.0, neighbours=0.1)
+    rng = np.random.default_rng(0)
+    frames, cues = rng.normal(size=(3, 5)), rng.normal(size=(3, 4))
+    np.testing.assert_allclose(calibration.log_odds(frames, cues),
+                               [calibration.log_odds(frame, cue) for frame, cue in zip(frames, cues)])
 
 
 def test_a_checkpoints_card_brings_its_calibration():
     assert Calibration.of({'name': 'no calibration'}) == Calibration()
-    assert Calibration.of({'calibration': {'sharpness': 2.0, 'unknown': 4.0}}).log_odds(np.array([5.0]), 9.0) == 2.0
+    carried = Calibration.of({'calibration': {'sharpness': 2.0, 'unknown': 4.0}})
+    assert carried.log_odds(np.array([5.0]), np.ones(4)) == 2.0
     with pytest.raises(ConfigError, match='deviation'):
         Calibration.of({'calibration': {'deviation': 0.0}})

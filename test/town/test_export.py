@@ -15,9 +15,9 @@ from dejavu_ros.data.manifests import read_manifest
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import load_image
-from dejavu_ros.town import Town, dataset, export, sheet
+from dejavu_ros.town import CONDITIONS, Town, dataset, export, sheet
 from dejavu_ros.town.config import TownConfig
-from dejavu_ros.town.dataset import TOWN_APART, render_dataset
+from dejavu_ros.town.dataset import MAPPED, TOWN_APART, render_dataset, render_drives
 from dejavu_ros.town.export import Drive, write_bag, write_folder
 
 pytestmark = pytest.mark.skipif(find_library('EGL') is None, reason='no EGL here: apt install libegl1 libgl1 '
@@ -170,3 +170,15 @@ def test_command_line_writes_a_drive_and_a_sheet(tmp_path, capsys, monkeypatch):
     assert '2 frames of town 1, snow' in capsys.readouterr().out
     assert main(['town', '--sheet', str(tmp_path / 'sheet.png'), *size]) == 0
     assert load_image(tmp_path / 'sheet.png').shape == (2 * 48, 6 * 64, 3)
+
+
+def test_drives_along_the_road_map_it_and_come_back_in_every_condition(tmp_path):
+    count = render_drives(tmp_path / 'set', [1], quarters=2, map_step=100.0, step=300.0, width=48, height=36)
+    rows = read_manifest(tmp_path / 'set' / 'manifest.csv')
+    sessions = [row.session for row in rows]
+    assert count == len(rows) and sessions.count(MAPPED) == 7 and sessions.count('night') == 3
+    assert set(sessions) == {*CONDITIONS, f'{MAPPED}-again'}
+    again = next(row for row in rows if row.session == 'night')
+    assert any(np.hypot(again.x - row.x, again.y - row.y) < 1.5 for row in rows if row.session == MAPPED
+               and row.place == again.place)
+    assert max(int(row.place[-2:]) for row in rows) < 35, 'the second quarter has the places of the first'

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dejavu_ros.town.layout import PAVEMENT_END, make_plan, overlap
+from dejavu_ros.town.mesh import Frame
 
 SEEDS = (1, 2, 101, 201)
 
@@ -72,3 +73,18 @@ def test_overlap_sees_between_turned_shapes():
     diamond = np.array([[0.0, -1.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     assert not overlap(square, diamond + (1.9, 1.9))  # bounding boxes meet, the shapes do not
     assert overlap(square, diamond + (1.3, 1.3))
+
+
+def test_equal_quarters_follow_each_other_all_around():
+    quarters = 3
+    plan = make_plan(3, quarters)
+    assert len(plan.houses) >= 20
+    third = Frame(np.zeros(2), 2 * np.pi / quarters).rotation
+    s = np.arange(0.0, plan.road.length, 10.0)
+    further = plan.road.centre(s + plan.road.length / quarters)
+    np.testing.assert_allclose(plan.road.centre(s) @ third.T, further, atol=0.1)
+    for items in (plan.houses, plan.trees, plan.things):
+        places = np.array([item.frame.xy for item in items])
+        to_next = np.linalg.norm((places @ third.T)[:, None] - places, axis=2).min(1)
+        assert to_next.max() < 0.01, 'each has its like a quarter further on'
+    assert not any(overlap(one.corners, other.corners) for one, other in itertools.combinations(plan.houses, 2))

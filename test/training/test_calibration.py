@@ -30,14 +30,15 @@ def made_frames(height: float) -> list[Frame]:
         if number < 40:
             right[number] = True
             scores[number] += height
-        frames.append(Frame(scores, float(np.diff(np.sort(scores)[-2:])[0]), right))
+        lead = float(np.diff(np.sort(scores)[-2:])[0])
+        frames.append(Frame(scores, np.array([scores.max(), lead, 0.5, 0.0]), right))
     return frames
 
 
 def probabilities(frames: list[Frame], calibration: Calibration) -> tuple[float, float]:
     """As the localizer sees single frames: mean probability of the right keyframe, and of any for the unmapped."""
     prior = np.append(np.full(KEYFRAMES, 0.5 / KEYFRAMES), 0.5)
-    beliefs = [posterior(prior, np.append(calibration.log_odds(frame.scores, frame.margin), 0.0))[:-1]
+    beliefs = [posterior(prior, np.append(calibration.log_odds(frame.scores, frame.cues), 0.0))[:-1]
                for frame in frames]
     return (float(np.mean([belief[frame.right].sum() for belief, frame in zip(beliefs, frames) if frame.right.any()])),
             float(np.mean([belief.sum() for belief, frame in zip(beliefs, frames) if not frame.right.any()])))
@@ -91,9 +92,9 @@ def rows(tmp_path):
 
 
 def test_a_manifest_of_two_streets_calibrates_a_checkpoint(checkpoint, rows):
-    calibration, figures = calibrate(checkpoint, rows, 'summer')
-    assert figures['frames'] == 32, 'each of 16 queries against both streets'
-    assert figures['mapped'] == 16
+    calibration, figures = calibrate(checkpoint, [rows], 'summer')
+    assert figures['mapped'] > 16, 'each of 16 queries against its street, also thinned'
+    assert figures['frames'] > 32 + figures['mapped'], 'and against the other street, and its own without surroundings'
     assert figures['top1'] > 0.9
     assert calibration.deviation > 0 and 0 < calibration.mean < 1
     assert Calibration.of({'calibration': dataclasses.asdict(calibration)}) == calibration, 'a card can hold it'
@@ -102,26 +103,39 @@ def test_a_manifest_of_two_streets_calibrates_a_checkpoint(checkpoint, rows):
 def test_wrong_positions_show_in_the_figures(checkpoint, rows):
     wrong = [dataclasses.replace(row, x=rows[(index + 6) % 16 + index // 16 * 16].x) if row.session == 'night' else row
              for index, row in enumerate(rows)]
-    right_figures, wrong_figures = (calibrate(checkpoint, given, 'summer')[1] for given in (rows, wrong))
+    right_figures, wrong_figures = (calibrate(checkpoint, [given], 'summer')[1] for given in (rows, wrong))
     assert wrong_figures['top1'] < 0.5 < right_figures['top1']
     assert wrong_figures['negative_log_likelihood'] > right_figures['negative_log_likelihood'] + 0.3
 
 
 def test_a_query_beside_the_map_is_neither_mapped_nor_unmapped(checkpoint, rows):
     moved = [dataclasses.replace(row, y=30.0) if row is rows[1] else row for row in rows]
-    figures = calibrate(checkpoint, moved, 'summer')[1]
-    assert (figures['frames'], figures['mapped']) == (31, 15)
+    before, after = (calibrate(checkpoint, [given], 'summer')[1] for given in (rows, moved))
+    assert before['mapped'] > after['mapped']
+    assert before['frames'] - before['mapped'] > after['frames'] - after['mapped'], 'nor asked without surroundings'
+
+
+def test_a_set_without_positions_goes_by_its_places_and_each_session_is_the_map_in_turn(checkpoint, rows):
+    labelled = [dataclasses.replace(row, x=None, y=None, session=f'{row.session}-again') for row in rows]
+    alone, both = (calibrate(checkpoint, sets, 'summer')[1] for sets in ([rows], [rows, labelled]))
+    assert both['mapped'] - alone['mapped'] >= 2 * len(rows) / 2
+    assert both['frames'] - both['mapped'] > alone['frames'] - alone['mapped'], 'each also without its place'
+
+
+def test_foreign_images_are_unmapped(checkpoint, rows):
+    alone, with_foreign = (calibrate(checkpoint, [rows], 'summer', foreign)[1] for foreign in ((), rows[:4]))
+    assert with_foreign['mapped'] == alone['mapped'] and with_foreign['frames'] > alone['frames']
 
 
 def test_what_cannot_be_calibrated_on_is_named(checkpoint, rows):
-    with pytest.raises(DataError, match='x and y'):
-        calibrate(checkpoint, [*rows[:-1], dataclasses.replace(rows[-1], x=None, y=None)], 'summer')
     with pytest.raises(DataError, match='two areas'):
-        calibrate(checkpoint, rows[:16], 'summer')
+        calibrate(checkpoint, [[*rows[:-1], dataclasses.replace(rows[-1], x=None, y=None)]], 'summer')
     with pytest.raises(DataError, match='two areas'):
-        calibrate(checkpoint, rows[:1], 'summer')
-    with pytest.raises(DataError, match="'spring'"):
-        calibrate(checkpoint, rows, 'spring')
+        calibrate(checkpoint, [rows[:16]], 'summer')
+    with pytest.raises(DataError, match='two areas'):
+        calibrate(checkpoint, [rows[:1]], 'summer')
+    with pytest.raises(DataError, match="of session 'summer'"):
+        calibrate(checkpoint, [[row for row in rows if row.session == 'summer']], 'summer')
 
 
 def written_map(path, checkpoint, rows, conditions):

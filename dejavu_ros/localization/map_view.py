@@ -1,0 +1,36 @@
+"""The keyframes of a map in memory, and what single frames say about them: the localizer's own code, for measuring."""
+
+import numpy as np
+
+from dejavu_ros.localization.observation import Calibration, Observation, background, observe
+from dejavu_ros.localization.places import Neighbourhoods
+from dejavu_ros.localization.verification import UsualView
+
+HIDDEN = 50.0  # metres around a frame without which its own map is one that it is not on
+
+
+class MapView:
+    """Exact scores in; without a shortlist, a sample of the map or the frames before."""
+
+    def __init__(self, places: Neighbourhoods, features: np.ndarray, similarity: np.ndarray, grid: tuple[int, int],
+                 reference: Calibration):
+        """``features`` (K, n, N) of the keyframes at ``places`` and ``similarity`` (K, K) between them."""
+        self.places, self.features, self.reference = places, features, reference
+        apart = np.array([places.far_from(row) for row in range(len(features))])
+        self.hubs = background(similarity, apart, reference.mean)
+        self.usual = UsualView(features, grid)
+
+    def observe(self, scores: np.ndarray, query: np.ndarray, rows: np.ndarray) -> Observation:
+        """What a frame says whose similarities are ``scores`` (K,) and features ``query`` (n, N), if the map had only
+        the keyframes ``rows`` (M,).
+        """
+        return observe(scores[rows], self.hubs[rows], self.places.part(rows), self.reference,
+                       lambda best: self.usual.agreement(query, self.features[rows[best]]))
+
+    def asked(self, position: np.ndarray) -> list[np.ndarray]:
+        """Which rows a frame at ``position`` (3,) metres is compared with: all, and, as if it were on no map, those
+        over HIDDEN metres away, if there are any and not all are.
+        """
+        far = np.linalg.norm(self.places.positions - position, axis=1) > HIDDEN
+        rows = [np.arange(len(far))]
+        return rows if far.all() or not far.any() else [*rows, np.flatnonzero(far)]

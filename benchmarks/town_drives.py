@@ -129,7 +129,9 @@ def frames_until_pose(localizer: Localizer, drive: Drive, with_odometry: bool) -
     counts = []
     for start in range(0, len(drive.features), EVERY):
         localizer.reset()
-        for count, index in enumerate(range(start, len(drive.features)), 1):
+        count = 0
+        for index in range(start, len(drive.features)):
+            count += 1
             odometry = drive.odometry[index] if with_odometry else None
             if localizer.locate(drive.features[index], drive.stamps_ns[index], odometry).accepted:
                 break

@@ -86,8 +86,8 @@ class KeyframeMap:
     """One revision of a map, opened for reading with :meth:`open`.
 
     ``path`` of the folder, ``name``, ``format`` (version), ``revision`` (grows with every commit), ``checkpoint_id``,
-    ``settings``, ``keyframes`` (a sequence of :class:`Keyframe`), ``sessions``, ``cameras``; ``positions`` (K, 3) metres
-    and ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` and ``camera_index`` (K,) into ``sessions`` and
+    ``settings``, ``keyframes`` (a sequence of :class:`Keyframe`), ``sessions``, ``cameras``; ``positions`` (K, 3)
+    metres and ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` and ``camera_index`` (K,) into ``sessions`` and
     ``cameras``.
     It may be used from several threads, and stays as it is while others append to the map.
     """

@@ -29,8 +29,7 @@ class UsualView:
         self.whiten = np.einsum('nij,nj,nkj->nik', axes, values**-0.5, axes)
 
     def beyond(self, view: np.ndarray) -> np.ndarray:
-        """What a view (n, N) shows beyond the usual: (n, gh, gw) of unit length; 0 where it shows just that, or nothing.
-        """
+        """What a view (n, N) shows beyond the usual: (n, gh, gw) of unit length; 0 where that is nothing."""
         vectors = np.einsum('nij,jn->in', self.whiten, (view.astype(np.float32) - self.mean) * view.any(0))
         return (vectors / np.linalg.norm(vectors, axis=0).clip(min=1e-6)).reshape(-1, *self.grid)
 

@@ -214,7 +214,7 @@ class Likelihood:
 
 
 def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
-    """The most likely ``sharpness``, ``variation``, ``unknown`` and weights of the cues; the rest is as in ``start``."""
+    """The most likely ``sharpness``, ``variation``, ``unknown`` and weights of the cues; the rest as in ``start``."""
     chosen = np.random.default_rng(0).permutation(len(frames))[:FITTED]
     likelihood = Likelihood([frames[index] for index in chosen])
 

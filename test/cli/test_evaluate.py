@@ -124,7 +124,7 @@ def test_probability_against_a_map(manifest, checkpoint, tmp_path, capsys):
     assert set(metrics['reliability_by_condition']) == {'morning', 'evening'}
     assert 'reliability diagram' in (tmp_path / 'report.html').read_text()
     assert cv2.imread(str(tmp_path / 'reliability.png')) is not None
-    assert re.search(r'all +12 +12 +0\.\d', capsys.readouterr().out)
+    assert re.search(r'all +24 +12 +0\.\d', capsys.readouterr().out)
 
 
 def test_scores_that_nobody_calibrated_have_no_probability(manifest, tmp_path):

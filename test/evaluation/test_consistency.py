@@ -58,7 +58,8 @@ def estimate(x, accepted=True, stamp_ns=0):
 def test_right_wrong_and_unmapped_answers_are_counted_by_condition():
     here = Pose.planar(0, 0, 0)
     answers = [Answer.of(estimate(1), here, 'snow'), Answer.of(estimate(9), here, 'snow'),
-               Answer.of(estimate(1, False), here, 'snow'), Answer.of(Estimate(0, False, 'no_map', [], 0), here, 'snow'),
+               Answer.of(estimate(1, False), here, 'snow'),
+               Answer.of(Estimate(0, False, 'no_map', [], 0), here, 'snow'),
                Answer.of(estimate(1), None, 'fog'), Answer.of(estimate(1, False), None, 'fog')]
     result = by_condition(answers)
     assert list(result) == ['snow', 'fog', 'all']

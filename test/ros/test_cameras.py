@@ -49,7 +49,7 @@ def test_each_is_described_by_its_parameters_and_its_camera_info(bench, tmp_path
     info = CameraInfo(width=32, height=24, distortion_model='plumb_bob', k=[20.0, 0, 15.5, 0, 20.0, 11.5, 0, 0, 1])
     running.connect('rear/camera_info', CameraInfo).publish(info)
     running.until(lambda: running.node.cameras.inputs['rear'].known.lens)
-    for number, name in enumerate(('front', 'rear'), 1):
+    for name in ('front', 'rear'):
         running.show(50, number, topic=f'{name}/image')
         running.until(lambda: running.node.statistics.processed == number)
     front, rear = (running.node.localizer.cameras[name] for name in ('front', 'rear'))
@@ -142,11 +142,11 @@ def test_the_same_picture_again_and_again():
     watch = Watch(clock)
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 255, 640 * 480 * 3, np.uint8)
-    for number in range(30):  # a sensor's noise is enough
+    for _ in range(30):  # a sensor's noise is enough
         clock.now += 0.2
         watch.count(np.clip(picture + rng.integers(0, 2, picture.shape), 0, 255).astype(np.uint8))
     assert watch.problem('/front') == '' and watch.repeated == 0
-    for number in range(30):
+    for _ in range(30):
         clock.now += 0.2
         watch.count(picture)
     assert 'the same picture on /front for 6 s: is the camera frozen?' in watch.problem('/front')
@@ -158,7 +158,7 @@ def test_the_same_picture_again_and_again():
 def test_rejected_frames_of_each_camera_have_a_folder(bench, tmp_path):
     running = bench(**TWO, rejected_frames=str(tmp_path))
     running.activate()
-    for number, name in enumerate(('front', 'rear'), 1):
+    for name in ('front', 'rear'):
         running.show(5, SECOND, topic=f'{name}/image')
         running.until(lambda: list((tmp_path / name).glob('*_unknown_place.jpg')))
 

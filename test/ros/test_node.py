@@ -96,7 +96,7 @@ def test_newest_frame_wins_behind_a_slow_machine(bench):
     running = bench(max_rate=1000)
     running.activate()
     hypotheses = running.hear(HypothesisArray, '/relocalize/hypotheses')
-    localizer, statistics = running.node.localizer, running.node.statistics
+    localizer = running.node.localizer
     localizer.gate.clear()
     for number in range(1, 21):
         running.show(50, number)

@@ -108,10 +108,10 @@ def remembered(score):
     """A scorer's ``score`` that compares a query once, whichever way it is localized in."""
     known: dict[bytes, np.ndarray] = {}
 
-    def look_up(query: np.ndarray, shortlist: int) -> np.ndarray:
+    def look_up(query: np.ndarray, shortlist: int, descriptor: None) -> np.ndarray:
         key = query.tobytes()
         if key not in known:
-            known[key] = score(query, shortlist)
+            known[key] = score(query, shortlist, descriptor)
         return known[key]
 
     return look_up

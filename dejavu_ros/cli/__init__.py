@@ -13,8 +13,8 @@ from dejavu_ros.errors import exit_status
 
 COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'explore', 'evaluate', 'evaluate-matching',
             'evaluate-hpatches', 'evaluate-pose', 'extract-triplets', 'train', 'train-posenet', 'train-caps',
-            'train-netvlad', 'describe', 'calibrate', 'export-onnx', 'town', 'map', 'demo', 'bench', 'doctor',
-            'soak')
+            'train-netvlad', 'describe', 'calibrate', 'export-onnx', 'town', 'map', 'demo', 'bench',
+            'benchmark-systems', 'doctor', 'soak')
 
 
 def load(command: str):
@@ -31,7 +31,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
 
 
 def overview() -> str:
-    rows = [f'  {command:18}{load(command).HELP}' for command in COMMANDS]
+    rows = [f'  {command:19}{load(command).HELP}' for command in COMMANDS]
     return '\n'.join(['usage: dejavu COMMAND [options]   (dejavu COMMAND --help says more)', '', *rows])
 
 

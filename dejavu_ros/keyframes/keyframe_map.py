@@ -87,9 +87,8 @@ class KeyframeMap:
 
     ``path`` of the folder, ``name``, ``format`` (version), ``revision`` (grows with every commit), ``checkpoint_id``,
     ``settings``, ``keyframes`` (a sequence of :class:`Keyframe`), ``sessions``, ``cameras``; ``positions`` (K, 3)
-    metres and ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` and ``camera_index`` (K,) into ``sessions`` and
-    ``cameras``.
-    It may be used from several threads, and stays as it is while others append to the map.
+    metres and ``quaternions`` (K, 4) xyzw of map_T_base, ``session_index`` and ``camera_index`` (K,) into ``sessions``
+    and ``cameras``. It may be used from several threads, and stays as it is while others append to the map.
     """
 
     def __init__(self, folder: Path, connection: sqlite3.Connection):

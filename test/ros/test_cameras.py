@@ -49,7 +49,7 @@ def test_each_is_described_by_its_parameters_and_its_camera_info(bench, tmp_path
     info = CameraInfo(width=32, height=24, distortion_model='plumb_bob', k=[20.0, 0, 15.5, 0, 20.0, 11.5, 0, 0, 1])
     running.connect('rear/camera_info', CameraInfo).publish(info)
     running.until(lambda: running.node.cameras.inputs['rear'].known.lens)
-    for name in ('front', 'rear'):
+    for number, name in enumerate(('front', 'rear'), 1):
         running.show(50, number, topic=f'{name}/image')
         running.until(lambda: running.node.statistics.processed == number)
     front, rear = (running.node.localizer.cameras[name] for name in ('front', 'rear'))

@@ -30,6 +30,7 @@ from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Localizer, LocalizerConfig
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.soak.drives import sway
 from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
 from dejavu_ros.town.camera import intrinsics
 from dejavu_ros.town.conditions import CONDITIONS
@@ -46,16 +47,10 @@ OWN_SIGMAS = [0.1] * 3 + [np.radians(2.0)] * 3  # metres, radians: what build-ma
 EVERY = 10  # frames from one start to the next, for the time to the first pose
 
 
-def stray(rng: np.random.Generator, way: np.ndarray, size: float) -> np.ndarray:
-    """Something that changes over 20 to 80 m and stays within ``size``, at each point of the ``way`` (metres)."""
-    waves = [np.sin(2 * np.pi * (way / rng.uniform(20, 80) + rng.random())) for _ in range(3)]
-    return size * np.average(waves, axis=0, weights=rng.uniform(0.2, 1, 3))
-
-
 def poses_of(traversal: Traversal, step: float, strays: bool) -> list[Pose]:
     way = np.arange(0.0, traversal.town.road.length, step)
     rng = np.random.default_rng((traversal.town.seed, traversal.seed, zlib.crc32(traversal.condition.encode()), 7))
-    aside, turn = (stray(rng, way, size if strays else 0.0) for size in (ASIDE, TURN))
+    aside, turn = (sway(rng, way, size if strays else 0.0) for size in (ASIDE, TURN))
     return [traversal.pose(*numbers) for numbers in zip(way, aside, turn)]
 
 

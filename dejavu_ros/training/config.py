@@ -31,9 +31,13 @@ class TrainConfig:
     pixel: float = option(0.0, 'weight of pixel supervision beside the loss: each vector of A0 is contrasted with all '
                                'of P0, where a fixed camera or a rendered town says which shows the same point',
                           low=0.0, high=100.0)
-    teacher: str = option('', 'checkpoint whose maps are learnt too, those of the same pictures (empty: none)')
+    teacher: str = option('', 'checkpoint that is learnt from too, by its maps of the same pictures; of several, with '
+                              'blanks between, the maps stand side by side (empty: none)')
     imitation: float = option(1.0, 'weight, beside the loss, of the teacher\'s maps: 1 - cosine of each vector with '
                                    'the teacher\'s, of the dense map and of the grid', low=0.0, high=1000.0)
+    relations: float = option(0.0, 'weight, beside the loss, of which vectors resemble each other to the teacher: '
+                                   'divergence of the soft assignments between A0 and P0 of all places',
+                              low=0.0, high=1000.0)
     optimiser: str = option('adamw', 'AdamW, or stochastic gradient descent with momentum', choices=('adamw', 'sgd'))
     learning_rate: float = option(1e-3, 'its peak', low=0.0, high=10.0)
     momentum: float = option(0.9, 'of sgd', low=0.0, high=1.0)
@@ -63,9 +67,12 @@ class TrainConfig:
                               'set one of the two to 0')
         if self.loss == 'none' and not self.teacher:
             raise ConfigError('loss none learns from a teacher alone: name its checkpoint, or choose another loss')
-        if self.teacher and (self.vectors or not self.imitation):
+        if self.teacher and (self.vectors or not self.imitation + self.relations):
             raise ConfigError('a teacher\'s maps are compared on the grid and need a weight: set vectors to 0 and '
-                              'imitation above it, or leave the teacher out')
+                              'imitation or relations above it, or leave the teacher out')
+        if len(self.teacher.split()) > 1 and self.imitation:
+            raise ConfigError(f'vectors are imitated of one teacher, not of {self.teacher}: set imitation to 0 and '
+                              'relations above it')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -162,7 +162,7 @@ class Trainer:
         """The weights as a file, with the latest figures, the step they were measured at, and how it was made."""
         self.write(name, {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
                           'made': provenance(self.processes, self.seconds),
-                          **({'teacher': self.teacher.identity} if self.teacher else {}),
+                          **({'teachers': self.teacher.identities} if self.teacher else {}),
                           'recipe': {'train': dataclasses.asdict(self.recipe.train),
                                      'sources': [dataclasses.asdict(source) for source in self.recipe.sources]}})
 

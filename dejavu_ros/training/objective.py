@@ -52,7 +52,7 @@ def cost(network: DejavuNet, batch: dict, recipe: Recipe,
                          for frame in (0, views.positive))
         loss = loss + config.pixel * pixel_contrast(first, second, batch['matches'], config.temperature)
     if teacher:
-        loss = loss + config.imitation * teacher.loss(pictures, dense, grid)
+        loss = loss + teacher.loss(pictures, dense, grid, len(images), views_needed(recipe).positive)
     return loss, right
 
 

@@ -8,7 +8,8 @@ from dejavu_ros.retrieval.settings import DescriberSettings
 from dejavu_ros.training.config import SourceConfig, TrainConfig
 
 # of every training, but without a meaning for this one
-UNUSED = 'loss', 'alpha', 'temperature', 'vectors', 'spatial', 'pixel', 'teacher', 'imitation', 'family', 'channels'
+UNUSED = 'loss', 'alpha', 'temperature', 'vectors', 'spatial', 'pixel', 'teacher', 'imitation', 'relations', \
+    'family', 'channels'
 
 
 @dataclasses.dataclass(frozen=True)

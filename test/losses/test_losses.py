@@ -7,6 +7,7 @@ from dejavu_ros.losses.contextual import contextual_loss
 from dejavu_ros.losses.hardest import hardest_margin
 from dejavu_ros.losses.infonce import infonce
 from dejavu_ros.losses.pixel import pixel_contrast
+from dejavu_ros.losses.relations import relations
 from dejavu_ros.losses.sampling import paired_similarity, sample_vectors
 from dejavu_ros.losses.triplet import seasonal_triplet_loss
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
@@ -102,3 +103,23 @@ def test_pixel_contrast_without_matches_costs_nothing():
     loss = pixel_contrast(maps, maps, torch.full((1, 5, 6, 2), torch.nan))
     loss.backward()
     assert loss == 0 and not maps.grad.any()
+
+
+def test_relations_are_learnt_whatever_the_length_and_rotation_of_the_vectors():
+    first, second = places(3, 10, 12), places(2, 10, 9, seed=1)
+    rotation = torch.linalg.qr(torch.randn(14, 14, generator=torch.Generator().manual_seed(2)))[0][:, :10]
+    turned = [rotation @ maps for maps in (first, second)]
+    assert relations(first, second, *turned) < 1e-5
+    assert relations(first, second, turned[0], rotation @ second.roll(1, 2)) > 1
+    found = first.clone().requires_grad_()
+    relations(found, second, first, second.roll(1, 2)).backward()
+    assert relations(found - 0.1 * found.grad, second, first, second.roll(1, 2)) < relations(
+        first, second, first, second.roll(1, 2))
+
+
+def test_relations_are_the_divergence_of_soft_assignments_both_ways():
+    first, second, other = places(1, 10, 3), places(1, 10, 2, seed=1), places(1, 10, 2, seed=2)
+    cosines = torch.einsum('ani,bnj->ij', first, second), torch.einsum('ani,bnj->ij', first, other)
+    kl = [torch.nn.functional.kl_div((cosines[0] / 0.2).log_softmax(axis), (cosines[1] / 0.2).softmax(axis),
+                                     reduction='none').sum(axis).mean() for axis in (0, 1)]
+    torch.testing.assert_close(relations(first, second, first, other, 0.2), sum(kl) / 2)

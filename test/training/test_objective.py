@@ -61,7 +61,8 @@ def test_pixels_and_random_vectors_do_not_go_together():
 
 @pytest.mark.parametrize('settings, said', [({'loss': 'none'}, 'name its checkpoint'),
                                             ({'teacher': 'a.pt', 'vectors': 9}, 'set vectors to 0'),
-                                            ({'teacher': 'a.pt', 'imitation': 0.0}, 'need a weight')])
+                                            ({'teacher': 'a.pt', 'imitation': 0.0}, 'need a weight'),
+                                            ({'teacher': 'a.pt b.pt', 'relations': 1.0}, 'imitation to 0')])
 def test_a_teacher_needs_its_checkpoint_a_weight_and_the_grid(settings, said):
     with pytest.raises(ConfigError, match=said):
         recipe(**settings)

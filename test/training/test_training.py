@@ -279,7 +279,20 @@ def test_a_student_comes_to_give_its_teachers_maps(tmp_path, recipe_file):
     assert np.mean(course[-4:]) < 0.6 * np.mean(course[:2])
     checkpoint = load_checkpoint(tmp_path / 'run' / 'last.pt')
     assert checkpoint.network.architecture == FAMILIES['student']
-    assert checkpoint.card['teacher'] == load_checkpoint(tmp_path / 'teacher.pt').identity
+    assert checkpoint.card['teachers'] == [load_checkpoint(tmp_path / 'teacher.pt').identity]
+
+
+def test_a_network_learns_from_two_teachers_whose_vectors_are_not_alike(tmp_path, recipe_file):
+    recipe, teachers = load_recipe(recipe_file), [tmp_path / f'{channels}.pt' for channels in (6, 10)]
+    for channels, path in zip((6, 10), teachers):
+        save_checkpoint(path, DejavuNet(channels), recipe.features, recipe.contextual)
+    taught = load_recipe(recipe_file, family='student', teacher=' '.join(map(str, teachers)), loss='none', steps=20,
+                         imitation=0.0, relations=1.0, learning_rate=5e-3, validate_every=20)
+    Trainer(taught, tmp_path / 'run').run()
+    course = list(losses(tmp_path / 'run').values())
+    assert np.mean(course[-4:]) < 0.6 * np.mean(course[:2])
+    card = load_checkpoint(tmp_path / 'run' / 'last.pt').card
+    assert card['teachers'] == [load_checkpoint(path).identity for path in teachers]
 
 
 @pytest.mark.parametrize('part, said', [('teacher', '6 channels, the recipe 10'), ('start_from', '6 channels')])

@@ -8,10 +8,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
 from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
 from dejavu_ros.evaluation.settings import EvaluationSettings
+from dejavu_ros.geowarp.files import STORED, load_geowarp
+from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.images import load_image
 from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
 from dejavu_ros.nn.checkpoint import load_checkpoint
@@ -42,6 +45,7 @@ class Method:
                                                                               settings.max_width).describe
         else:
             self._torch_features()
+        self.reranker = self._reranker(contextual) if settings.rerank else None
         if settings.similarity == 'descriptor':
             self.symmetric, self.score = True, product
         elif settings.similarity == 'cx':
@@ -63,6 +67,23 @@ class Method:
         self.dense, self.describe = maps.dense, maps.describe
         if settings.similarity == 'descriptor':
             self.describe = lambda image: describer.describe([image])[0][:, None]
+
+    def _reranker(self, contextual: ContextualSettings) -> Reranker:
+        """Raises ConfigError where it is made for stored grids, and the features are none that fit."""
+        reranker = Reranker(load_geowarp(self.settings.rerank_checkpoint), contextual, self.settings.device)
+        if reranker.settings.backbone == STORED:
+            if self.extractor is None:
+                raise ConfigError(f'--rerank geowarp with stored grids is for --features dvf, not for '
+                                  f'{self.settings.features}: give a --rerank-checkpoint with a backbone of its own')
+            reranker.check_grid(self.extractor.grid)
+        return reranker
+
+    def grids(self, images: Sequence[str | Path], descriptors: Sequence[np.ndarray]) -> np.ndarray:
+        """(B, n, N) float16 that the reranker warps: the ``descriptors`` of the images, or maps of its own."""
+        if self.reranker.settings.backbone == STORED:
+            return np.stack(descriptors)
+        return np.concatenate([self.reranker.grids([load_image(path)])
+                               for path in tqdm(images, desc='maps', unit='image', disable=None)])
 
     def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
         """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""

@@ -31,9 +31,9 @@ from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import contextual_similarity
 
 OFFSETS = (0, 0), (1, 0), (2, 0), (3, 0), (0, 10), (0, 20), (0, 30), (1, 10), (2, 20), (3, 30)  # metres, degrees
-CONDITIONS = 'overcast-summer', 'overcast-winter', 'dusk'
+CONDITIONS = 'overcast-summer', 'overcast-winter'
 MAP, SIZE, HFOV = 'map', (128, 96), 80.0
-STEP, EVERY = 10.0, 4  # metres between the map's keyframes, of which every so many are asked for
+STEP, EVERY = 10.0, 6  # metres between the map's keyframes, of which every so many are asked for
 METRES = 10.0  # a right answer is this near
 
 

@@ -7,9 +7,11 @@ from torch import nn
 from dejavu_ros.geowarp.settings import GeoWarpSettings
 from dejavu_ros.geowarp.warping import frame_corners, warp
 from dejavu_ros.nn.checkpoint import Checkpoint
-from dejavu_ros.nn.features import to_grid
+from dejavu_ros.nn.features import dense_map, reduce
 from dejavu_ros.nn.folded import FoldedNet
 from dejavu_ros.retrieval.pooling import GeM, NetVLAD
+
+GAIN = 0.1  # of the corners' offsets: sums over all cells would leap with each step otherwise
 
 
 class HomographyRegression(nn.Module):
@@ -24,14 +26,15 @@ class HomographyRegression(nn.Module):
         super().__init__()
         cells = rows * columns
         self.sharpness = nn.Parameter(torch.tensor(3.0))  # log of the softmax's inverse temperature
-        self.layers = nn.Sequential(block(cells, 2 * width), block(2 * width, width), block(width, width))
-        self.corners = nn.Linear(width * cells, 16)
+        self.layers = nn.Sequential(block(cells, 2 * width), block(2 * width, width), block(width, width // 2))
+        self.corners = nn.Linear(width // 2 * cells, 16)
         nn.init.zeros_(self.corners.weight)
         nn.init.zeros_(self.corners.bias)
 
     def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         shares = (self.sharpness.exp() * correlation(first, second)).softmax(1)
-        offsets = self.corners(self.layers(shares * shares.shape[1]**0.5).flatten(1)).unflatten(1, (2, 4, 2))
+        features = self.layers(shares * shares.shape[1]**0.5)  # (B, width, rows, columns)
+        offsets = GAIN * self.corners(features.flatten(1)).unflatten(1, (2, 4, 2))
         return frame_corners(offsets) + offsets
 
 
@@ -74,6 +77,8 @@ class GeoWarpNet(nn.Module):
 
     def grids(self, maps: torch.Tensor) -> torch.Tensor:
         """Maps averaged to the cells that are compared: (B, n, rows, columns) of unit length."""
+        if isinstance(self.backbone, StoredGrid):
+            return self.backbone.stored(maps)
         return F.normalize(F.adaptive_avg_pool2d(maps, (self.settings.rows, self.settings.columns)), dim=1)
 
     def common_area(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -88,7 +93,7 @@ class GeoWarpNet(nn.Module):
 
 
 class StoredGrid(nn.Module):
-    """A Deja-Vu checkpoint as a backbone: the grid that its maps store, (B, n, rows, columns)."""
+    """A Deja-Vu checkpoint as a backbone: the maps that its stored grids are made of, and these."""
 
     def __init__(self, checkpoint: Checkpoint):
         super().__init__()
@@ -97,4 +102,8 @@ class StoredGrid(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         brightest = images.amax((1, 2, 3), keepdim=True).clamp(min=1 / 255)
-        return to_grid(self.network, images / brightest, self.settings)
+        return dense_map(self.network, images / brightest, self.settings)
+
+    def stored(self, maps: torch.Tensor) -> torch.Tensor:
+        """Such maps to the grid (B, n, rows, columns) that the checkpoint's maps hold."""
+        return reduce(self.network, maps, self.settings)

@@ -16,6 +16,8 @@ from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 from dejavu_ros.retrieval.files import NetworkFile
 from dejavu_ros.retrieval.network import to_input
 
+MASKED = 0.1  # length of a warped vector below which it is what is left of a unit vector beside masked cells
+
 
 class Reranker:
     """Similarity of grids (n, rows * columns) after warping, bilinearly, the grids themselves."""
@@ -68,11 +70,13 @@ class Reranker:
 def compare(first: torch.Tensor, second: torch.Tensor, similarity: str, contextual: ContextualSettings
             ) -> torch.Tensor:
     """Of warped grids (K, n, rows, columns) in pairs: (K,). Cells that one of them masks count for nothing."""
+    seen = [part.norm(dim=1) > MASKED for part in (first, second)]  # (K, rows, columns)
     if similarity == 'cosine':
-        seen = (first.abs().amax(1) > 0) & (second.abs().amax(1) > 0)
-        return (F.cosine_similarity(first, second, dim=1) * seen).sum((1, 2)) / seen.sum((1, 2)).clamp(min=1)
-    return torch.stack([contextual_similarity(a[:, a.ne(0).any(0)], b[None][:, :, b.ne(0).any(0)], contextual)[0]
-                        for a, b in zip(F.normalize(first, dim=1).flatten(2), F.normalize(second, dim=1).flatten(2))])
+        both = seen[0] & seen[1]
+        return (F.cosine_similarity(first, second, dim=1) * both).sum((1, 2)) / both.sum((1, 2)).clamp(min=1)
+    units = [F.normalize(part, dim=1) for part in (first, second)]
+    return torch.stack([contextual_similarity(a[:, in_a], b[:, in_b][None], contextual)[0]
+                        for a, b, in_a, in_b in zip(*units, *seen)])
 
 
 def dealt_anew(scores: np.ndarray, rows: np.ndarray, judged: np.ndarray) -> np.ndarray:

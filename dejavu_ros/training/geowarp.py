@@ -39,13 +39,15 @@ QUERIES, GALLERY = 'queries', 'gallery'
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """Grids (4, B, n, rows, columns) float16: two quadrilaterals of one picture, and two views of one place.
-
-    ``truth`` (B, 2, 4, 2) is what the quadrilaterals share.
+    """Grids (B, n, rows, columns): ``one`` and ``other`` quadrilateral of a picture, of which ``truth`` (B, 2, 4, 2) is
+    what they share, and two views of a place, ``anchor`` and ``positive``.
     """
 
-    grids: torch.Tensor
+    one: torch.Tensor
+    other: torch.Tensor
     truth: torch.Tensor
+    anchor: torch.Tensor
+    positive: torch.Tensor
 
 
 class GeoWarpTrainer(Trainer):
@@ -56,7 +58,7 @@ class GeoWarpTrainer(Trainer):
     def __init__(self, recipe: GeoWarpRecipe, folder: str | Path, processes: Processes = Processes()):
         """As :class:`Trainer`."""
         recipe = dataclasses.replace(recipe, geowarp=as_stored(recipe.geowarp, recipe.warping.weights))
-        self.kept: dict[int, Pairs] = {}  # by draw
+        self.kept: dict[int, torch.Tensor] = {}  # maps of a batch by its draw
         self.test = [ValidationSet(path) for path in recipe.test]
         super().__init__(recipe, folder, processes)
 
@@ -117,37 +119,50 @@ class GeoWarpTrainer(Trainer):
     def cost(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
         weights, network = self.recipe.warping, self.network
         pairs = self.pairs(batch)
-        one, other, anchor, positive = pairs.grids.float()
-        found = network.regression(one, other)
+        found = network.regression(pairs.one, pairs.other)
         loss = weights.self_supervised * self_supervised(found, pairs.truth)
         if weights.featurewise or weights.consistency:
-            corners = network.regression(anchor, positive)
-            loss = loss + weights.featurewise * featurewise(network, anchor, positive, corners)
-            loss = loss + weights.consistency * consistency(network, anchor, positive, corners)
+            views = pairs.anchor, pairs.positive
+            corners = network.regression(*views)
+            loss = loss + weights.featurewise * featurewise(network, *views, corners)
+            loss = loss + weights.consistency * consistency(network, *views, corners)
         right = ((found - pairs.truth).norm(dim=3) < NEAR).float().mean().detach()
         return loss, right
 
     def pairs(self, batch: dict) -> Pairs:
-        """What a batch teaches, kept where there is a cache; a function of the seed and the draw alone."""
-        if batch['draw'] in self.kept:
-            return self.kept[batch['draw']]
-        rng = np.random.default_rng((self.recipe.train.seed, batch['draw'], 8))
-        images, device = batch['images'], self.processes.device
-        drawn = [draw_pair(rng, self.recipe.warping.k) for _ in range(len(images))]
-        quads = torch.from_numpy(np.array([pair[:2] for pair in drawn])).float().to(device)  # (B, 2, 4, 2)
-        shared = torch.from_numpy(np.array([pair[2] for pair in drawn])).float().to(device)
+        """What a batch teaches; a function of the seed, the step and the draw alone."""
+        options, network, device = self.recipe.warping, self.network, self.processes.device
+        rng = np.random.default_rng((self.recipe.train.seed, self.step, batch['draw'], 8))
+        drawn = [draw_pair(rng, options.k) for _ in batch['images']]
+        first, second, shared = (torch.from_numpy(np.array(part)).float().to(device) for part in zip(*drawn))
         frame = frame_corners(shared).expand_as(shared)
-        truth = torch.stack([moved(homography(quads[:, side], frame), shared) for side in range(2)], 1)
-        light = self.recipe.warping.changed_light
-        pictures = scaled(images[:, 0])
-        cut = [warp(pictures, quads[:, side], pictures.shape[2:]) for side in range(2)]
-        cut = [torch.stack([in_other_light(picture, light, rng) for picture in part]) for part in cut]
-        grids = torch.stack([self.network.grids(self.network.maps(part))
-                             for part in (*cut, pictures, scaled(images[:, 1]))])
-        pairs = Pairs(grids.half(), truth)
-        if self.recipe.warping.cache:
-            self.kept[batch['draw']] = pairs
-        return pairs
+        truth = torch.stack([moved(homography(own, frame), shared) for own in (first, second)], 1)
+        if options.cut == 'maps':
+            anchor, changed, positive = self.maps(batch)
+            finer = 2 * network.settings.rows, 2 * network.settings.columns
+            one, other = (network.grids(warp(maps, corners, finer))
+                          for maps, corners in ((anchor, first), (changed, second)))
+        else:
+            pictures = scaled(batch['images'][:, 0])
+            cut = [in_other_light(warp(pictures, corners, pictures.shape[2:]), options.changed_light, rng)
+                   for corners in (first, second)]
+            one, other = (network.grids(network.maps(part)) for part in cut)
+            anchor, positive = network.maps(pictures), network.maps(scaled(batch['images'][:, 1]))
+        return Pairs(one, other, truth, network.grids(anchor), network.grids(positive))
+
+    def maps(self, batch: dict) -> torch.Tensor:
+        """(3, B, n, h, w) of one view of each place, of the same in other light, and of one of another session; kept
+        where there is a cache.
+        """
+        kept = self.kept.get(batch['draw'])
+        if kept is None:
+            anchor, positive = (scaled(batch['images'][:, side]) for side in range(2))
+            rng = np.random.default_rng((self.recipe.train.seed, batch['draw'], 9))
+            changed = in_other_light(anchor, self.recipe.warping.changed_light, rng)
+            kept = torch.stack([self.network.maps(part) for part in (anchor, changed, positive)]).half()
+            if self.recipe.warping.cache:
+                self.kept[batch['draw']] = kept
+        return kept.float()
 
     @torch.inference_mode()
     def measure(self, part: ValidationSet) -> dict:
@@ -192,10 +207,11 @@ class GeoWarpTrainer(Trainer):
         save_geowarp(self.folder / name, self.network, {**card, 'recipe': recipe})
 
 
-def in_other_light(picture: torch.Tensor, strength: float, rng: np.random.Generator) -> torch.Tensor:
-    """(3, H, W) in [0, 1]."""
-    pixels = (picture.permute(1, 2, 0).cpu().numpy() * 255).round().astype(np.uint8)
-    return scaled(torch.from_numpy(disturb(pixels, strength, rng))[None])[0].to(picture.device)
+def in_other_light(pictures: torch.Tensor, strength: float, rng: np.random.Generator) -> torch.Tensor:
+    """(B, 3, H, W) in [0, 1], each in a light of its own."""
+    pixels = (pictures.permute(0, 2, 3, 1).cpu().numpy() * 255).round().astype(np.uint8)
+    changed = np.stack([disturb(picture, strength, rng) for picture in pixels])
+    return scaled(torch.from_numpy(changed)).to(pictures.device)
 
 
 def recalls(part: ValidationSet, similarity: np.ndarray, radius: float) -> dict[str, float | None]:

@@ -22,13 +22,13 @@ from dejavu_ros.errors import exit_status
 from dejavu_ros.evaluation.metrics import ranks
 from dejavu_ros.evaluation.pairs import similarity_matrix
 from dejavu_ros.files import new_file, new_folder
-from dejavu_ros.geowarp.files import load_geowarp
+from dejavu_ros.geowarp.files import STORED, load_geowarp
 from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.geowarp.warping import frame_corners
-from dejavu_ros.images import encode_jpeg
+from dejavu_ros.images import encode_jpeg, load_image
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.ops.contextual import contextual_similarity
+from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 
 OFFSETS = (0, 0), (1, 0), (2, 0), (3, 0), (0, 10), (0, 20), (0, 30), (1, 10), (2, 20), (3, 30)  # metres, degrees
 CONDITIONS = 'overcast-summer', 'overcast-winter'
@@ -69,29 +69,43 @@ class InPlace(Reranker):
         return frame_corners(first).expand(len(first), 2, 4, 2)
 
 
-def measure(folder: Path, files: list[str], tops: list[int]) -> list[dict]:
+def measure(folder: Path, files: list[str], top: int) -> list[dict]:
     """A row for every way of ranking: recall@1 and @5 in percent, by condition and offset."""
     rows = read_manifest(folder / 'manifest.csv')
-    extractor = FeatureExtractor(load_checkpoint())
-    grids = extractor.extract_files([row.image for row in rows])
+    images = [row.image for row in rows]
     is_map = np.array([row.session == MAP for row in rows])
-    queries, keyframes = grids[~is_map], grids[is_map]
     asked = [row for row, mapped in zip(rows, is_map) if not mapped]
     positions = np.array([(row.x, row.y) for row in rows])
     correct = np.linalg.norm(positions[~is_map, None] - positions[None, is_map], axis=2) <= METRES
-    contextual = extractor.checkpoint.contextual
-    scores = similarity_matrix(queries, keyframes, partial(contextual_similarity, settings=contextual))
-    found = [{'way': 'before', 'recall': recalls(asked, scores, correct)}]
-    for name in files:
-        for kind in (InPlace, Reranker):
-            reranker = kind(load_geowarp(name), contextual)
-            reranker.check_grid(extractor.grid)
-            for top in tops:
-                after = np.stack([reranker.rerank(row, top, query, lambda chosen: keyframes[chosen])
-                                  for row, query in zip(scores, tqdm(queries, f'{kind.__name__}, {top}'))])
-                found.append({'way': f'{kind.__name__}, first {top}', 'file': name,
-                              'recall': recalls(asked, after, correct)})
+    extractor = FeatureExtractor(load_checkpoint())
+    grids, form = {'dvf': extractor.extract_files(images)}, {'dvf': extractor.checkpoint.contextual}
+    scores, found = {}, []
+
+    def rank(name: str) -> None:
+        scores[name] = similarity_matrix(grids[name][~is_map], grids[name][is_map],
+                                         partial(contextual_similarity, settings=form[name]))
+        found.append({'way': f'{name}, cx', 'recall': recalls(asked, scores[name], correct)})
+
+    rank('dvf')
+    for file in map(load_geowarp, files):
+        name = 'dvf'
+        if file.settings.backbone != STORED:
+            name, reranker = file.settings.backbone, Reranker(file)
+            grids[name] = np.concatenate([reranker.grids([load_image(image)]) for image in tqdm(images, name)])
+            form[name] = ContextualSettings()
+            rank(name)
+        for first in dict.fromkeys(('dvf', name)):
+            for kind in (InPlace, Reranker):
+                found.append({'way': f'{first}, cx; {name}, {kind.__name__}', 'file': file.identity, 'top': top,
+                              'recall': recalls(asked, again(kind(file, form[name]), scores[first], grids[name][~is_map],
+                                                             grids[name][is_map], top), correct)})
     return found
+
+
+def again(reranker: Reranker, scores: np.ndarray, queries: np.ndarray, keyframes: np.ndarray, top: int) -> np.ndarray:
+    """(Q, K) scores with the ``top`` of each query in another order."""
+    return np.stack([reranker.rerank(row, top, query, lambda chosen: keyframes[chosen])
+                     for row, query in zip(scores, tqdm(queries, type(reranker).__name__))])
 
 
 def recalls(asked: list[ManifestRow], scores: np.ndarray, correct: np.ndarray) -> dict[str, dict[str, list[float]]]:
@@ -128,7 +142,7 @@ def main() -> int:
     parser.add_argument('-o', '--output', required=True, type=Path, metavar='DIR')
     parser.add_argument('--towns', nargs='+', type=int, default=[101, 102])
     parser.add_argument('--geowarp', nargs='+', default=[''], metavar='FILE.pt')
-    parser.add_argument('--top', nargs='+', type=int, default=[5], help='keyframes that are compared again')
+    parser.add_argument('--top', type=int, default=20, help='keyframes that are compared again')
     arguments = parser.parse_args()
 
     def work() -> int:

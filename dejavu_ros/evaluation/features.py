@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
 from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
+from dejavu_ros.evaluation.reranking import reranked
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.geowarp.files import STORED, load_geowarp
 from dejavu_ros.geowarp.reranker import Reranker
@@ -78,12 +80,19 @@ class Method:
             reranker.check_grid(self.extractor.grid)
         return reranker
 
-    def grids(self, images: Sequence[str | Path], descriptors: Sequence[np.ndarray]) -> np.ndarray:
-        """(B, n, N) float16 that the reranker warps: the ``descriptors`` of the images, or maps of its own."""
+    def reranked(self, rows: Sequence[ManifestRow], similarity: np.ndarray,
+                 descriptors: Sequence[np.ndarray]) -> np.ndarray:
+        """``similarity`` (B, B) of images re-ranked where that was chosen, by their ``descriptors`` or maps of the
+        reranker's own; else as it is.
+        """
+        if self.reranker is None:
+            return similarity
         if self.reranker.settings.backbone == STORED:
-            return np.stack(descriptors)
-        return np.concatenate([self.reranker.grids([load_image(path)])
-                               for path in tqdm(images, desc='maps', unit='image', disable=None)])
+            grids = np.stack(descriptors)
+        else:
+            grids = np.concatenate([self.reranker.grids([load_image(row.image)])
+                                    for row in tqdm(rows, desc='maps', unit='image', disable=None)])
+        return reranked(rows, similarity, grids, self.reranker, self.settings.rerank_top)
 
     def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
         """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""

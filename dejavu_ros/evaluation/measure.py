@@ -19,7 +19,6 @@ from dejavu_ros.evaluation.metrics import (
     retrieval_metrics,
 )
 from dejavu_ros.evaluation.reliability import answers, reliability, reliability_by_condition
-from dejavu_ros.evaluation.reranking import reranked
 from dejavu_ros.evaluation.report import write_report
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.localization.observation import Calibration
@@ -36,8 +35,7 @@ def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> t
     if settings.centre:
         similarity = centred(rows, similarity)
     before = similarity
-    if method.reranker:
-        similarity = reranked(rows, similarity, method.grids([row.image for row in rows], descriptors), method.reranker, settings.rerank_top)
+    similarity = method.reranked(rows, similarity, descriptors)
     metrics = retrieval_metrics(rows, similarity, settings.radius)
     metrics |= {'features': settings.features, 'similarity': settings.similarity, 'centre': settings.centre,
                 'checkpoint': method.checkpoint, **reranking_metrics(rows, before, settings, method),

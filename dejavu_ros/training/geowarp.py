@@ -146,8 +146,8 @@ class GeoWarpTrainer(Trainer):
             pictures = scaled(batch['images'][:, 0])
             cut = [in_other_light(warp(pictures, corners, pictures.shape[2:]), options.changed_light, rng)
                    for corners in (first, second)]
-            one, other = (network.grids(network.maps(part)) for part in cut)
-            anchor, positive = network.maps(pictures), network.maps(scaled(batch['images'][:, 1]))
+            one, other = (network.grids(self.mapped(part)) for part in cut)
+            anchor, positive = self.mapped(pictures), self.mapped(scaled(batch['images'][:, 1]))
         return Pairs(one, other, truth, network.grids(anchor), network.grids(positive))
 
     def maps(self, batch: dict) -> torch.Tensor:
@@ -159,10 +159,15 @@ class GeoWarpTrainer(Trainer):
             anchor, positive = (scaled(batch['images'][:, side]) for side in range(2))
             rng = np.random.default_rng((self.recipe.train.seed, batch['draw'], 9))
             changed = in_other_light(anchor, self.recipe.warping.changed_light, rng)
-            kept = torch.stack([self.network.maps(part) for part in (anchor, changed, positive)]).half()
+            kept = torch.stack([self.mapped(part) for part in (anchor, changed, positive)]).half()
             if self.recipe.warping.cache:
                 self.kept[batch['draw']] = kept
         return kept.float()
+
+    def mapped(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures (B, 3, H, W) in [0, 1] through the backbone, in mixed precision where that is asked for."""
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.recipe.train.bfloat16):
+            return self.network.maps(pictures.contiguous(memory_format=torch.channels_last))
 
     @torch.inference_mode()
     def measure(self, part: ValidationSet) -> dict:

@@ -1,6 +1,6 @@
 """Recall before and after re-ranking where the query was taken from aside, or turned.
 
-    python benchmarks/geowarp_viewpoints.py -o runs/viewpoints --geowarp ckpts/geowarp.pt
+    python benchmarks/geowarp_viewpoints.py -o runs/viewpoints --geowarp geowarp.pt
 
 The town's camera drives by a place in its lane, which is the map, and again in other conditions, up to 3 m further left
 and turned up to 30 degrees. Pictures are rendered once, in a process of their own, to the folder's towns and manifest.
@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
 from tabulate import tabulate
 from tqdm import tqdm
 
@@ -23,12 +25,14 @@ from dejavu_ros.evaluation.metrics import ranks
 from dejavu_ros.evaluation.pairs import similarity_matrix
 from dejavu_ros.files import new_file, new_folder
 from dejavu_ros.geowarp.files import STORED, load_geowarp
+from dejavu_ros.geowarp.quadrilaterals import FRAME, intersection
 from dejavu_ros.geowarp.reranker import Reranker
-from dejavu_ros.geowarp.warping import frame_corners
+from dejavu_ros.geowarp.warping import frame_corners, moved
 from dejavu_ros.images import encode_jpeg, load_image
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
+from dejavu_ros.town.camera import camera_mount
 
 OFFSETS = (0, 0), (1, 0), (2, 0), (3, 0), (0, 10), (0, 20), (0, 30), (1, 10), (2, 20), (3, 30)  # metres, degrees
 CONDITIONS = 'overcast-summer', 'overcast-winter'
@@ -39,7 +43,7 @@ METRES = 10.0  # a right answer is this near
 
 def render(folder: Path, seeds: list[int]) -> None:
     """Write the pictures and ``manifest.csv`` to a new ``folder``."""
-    from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
+    from dejavu_ros.town import Renderer, Town, Traversal
 
     rows = []
     with new_folder(folder) as new:
@@ -67,6 +71,22 @@ class InPlace(Reranker):
 
     def common_area(self, first, second):
         return frame_corners(first).expand(len(first), 2, 4, 2)
+
+
+class TrueTurn(Reranker):
+    """Warps by the homography of a turn of so many radians to the left: what a perfect regression would find."""
+
+    turn = 0.0
+
+    def common_area(self, first, second):
+        view = np.diag([np.tan(np.radians(HFOV / 2)), SIZE[1] / SIZE[0] * np.tan(np.radians(HFOV / 2)), 1.0])
+        mount = camera_mount().rotation.as_matrix() @ view
+        query_T_map = np.linalg.inv(mount) @ Rotation.from_euler('z', -self.turn).as_matrix() @ mount
+        inverse = torch.from_numpy(np.linalg.inv(query_T_map))[None]
+        shared = intersection(moved(inverse, torch.from_numpy(FRAME)[None])[0].numpy(), FRAME)
+        shared = torch.from_numpy(shared)[None]
+        corners = torch.stack([moved(torch.from_numpy(query_T_map)[None], shared), shared], 1)
+        return corners.to(first).expand(len(first), -1, -1, -1)
 
 
 def measure(folder: Path, files: list[str], top: int) -> list[dict]:
@@ -99,7 +119,21 @@ def measure(folder: Path, files: list[str], top: int) -> list[dict]:
                 after = again(kind(file, form[name]), scores[first], grids[name][~is_map], grids[name][is_map], top)
                 found.append({'way': f'{first}, cx; {name}, {kind.__name__}', 'file': file.identity, 'top': top,
                               'recall': recalls(asked, after, correct)})
+        found.append({'way': f'{name}, all warped by the true turn', 'file': file.identity,
+                      'recall': recalls(asked, turned(TrueTurn(file, form[name]), rows, is_map, grids[name]), correct)})
     return found
+
+
+def turned(reranker: TrueTurn, rows: list[ManifestRow], is_map: np.ndarray, grids: np.ndarray) -> np.ndarray:
+    """(Q, K) similarity, each query's turn being that against the nearest keyframe."""
+    keyframes = [row for row, mapped in zip(rows, is_map) if mapped]
+    scores = []
+    for row, query in zip(rows, tqdm(grids, 'TrueTurn')):
+        if row.session != MAP:
+            nearest = min(keyframes, key=lambda other: (other.x - row.x)**2 + (other.y - row.y)**2)
+            reranker.turn = row.yaw - nearest.yaw
+            scores.append(reranker.similarity(query, grids[is_map]))
+    return np.stack(scores)
 
 
 def again(reranker: Reranker, scores: np.ndarray, queries: np.ndarray, keyframes: np.ndarray, top: int) -> np.ndarray:
@@ -141,7 +175,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('-o', '--output', required=True, type=Path, metavar='DIR')
     parser.add_argument('--towns', nargs='+', type=int, default=[101, 102])
-    parser.add_argument('--geowarp', nargs='+', default=[''], metavar='FILE.pt')
+    parser.add_argument('--geowarp', nargs='+', required=True, metavar='FILE.pt')
     parser.add_argument('--top', type=int, default=20, help='keyframes that are compared again')
     arguments = parser.parse_args()
 

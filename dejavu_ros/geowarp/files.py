@@ -10,7 +10,7 @@ from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.retrieval.backbones import empty_backbone, open_backbone
 from dejavu_ros.retrieval.files import Kind, NetworkFile, load_network, save_network
 
-GEOWARP = Kind('geowarp', GeoWarpSettings, 'geowarp.pt', 'dejavu train-geowarp')
+GEOWARP = Kind('geowarp', GeoWarpSettings, 'dejavu train-geowarp')
 STORED = 'grid'  # the backbone whose maps are those of a checkpoint, which is no part of the file
 
 
@@ -42,7 +42,7 @@ def save_geowarp(path: str | Path, network: GeoWarpNet, card: dict[str, Any]) ->
     save_network(path, GEOWARP, network, card)
 
 
-def load_geowarp(name: str | Path = '') -> NetworkFile:
-    """As ``load_network`` does; an empty name is the shipped one. A file for stored grids has no backbone."""
+def load_geowarp(name: str | Path) -> NetworkFile:
+    """As ``load_network`` does. A file for stored grids has no backbone."""
     return load_network(name, GEOWARP, lambda settings: GeoWarpNet(
         settings, None if settings.backbone == STORED else empty_backbone(settings.backbone)))

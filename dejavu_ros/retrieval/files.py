@@ -22,15 +22,15 @@ from dejavu_ros.retrieval.settings import DescriberSettings
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """One sort of such files: its name, the class of its settings, the shipped one, and the command that makes them."""
+    """One sort of such files: its name, the class of its settings, the command that makes them, and the shipped one."""
 
     name: str
     settings: type
-    shipped: str
     command: str
+    shipped: str = ''
 
 
-DESCRIBER = Kind('describer', DescriberSettings, 'netvlad.pt', 'dejavu train-netvlad')
+DESCRIBER = Kind('describer', DescriberSettings, 'dejavu train-netvlad', 'netvlad.pt')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def save_network(path: str | Path, kind: Kind, network: nn.Module, card: dict[st
 
 
 def load_network(name: str | Path, kind: Kind, make: Callable[[Any], nn.Module]) -> NetworkFile:
-    """Load ``FILE``; an empty name is the shipped one. ``make`` gives the network of its settings, to be filled.
+    """Load ``FILE``; an empty name is the shipped one, where one is. ``make`` gives the network of its settings, to be filled.
 
     A file made over a stranger's code names it, and importing it runs that code: it is loaded only as
     ``FILE@MODULE:CALLABLE``, by who trusts it. Raises CheckpointError for a missing, damaged or unsafe file.

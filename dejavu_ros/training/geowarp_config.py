@@ -27,8 +27,8 @@ class WarpingConfig:
     cut: str = option('maps', 'quadrilaterals are cut from the maps of pictures, which are made once, or from the '
                               'pictures themselves (the paper), which all go through the backbone',
                       choices=('maps', 'pictures'))
-    changed_light: float = option(0.5, 'how much light and weather are changed in the second quadrilateral (of pictures: in each)',
-                                  low=0.0, high=1.0)
+    changed_light: float = option(0.5, 'how much light and weather are changed in the second quadrilateral (of '
+                                       'pictures: in each)', low=0.0, high=1.0)
     cache: int = option(32, 'if not 0: the training goes round among so many batches, whose maps are made once and '
                             'kept in memory', low=0)
     top: int = option(5, 'candidates of a query that are re-ranked', low=2, high=1000)

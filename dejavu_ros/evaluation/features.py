@@ -8,10 +8,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from dejavu_ros.data.manifests import ManifestRow
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
 from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
+from dejavu_ros.evaluation.reranking import reranked
 from dejavu_ros.evaluation.settings import EvaluationSettings
+from dejavu_ros.geowarp.files import STORED, load_geowarp
+from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.images import load_image
 from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
 from dejavu_ros.nn.checkpoint import load_checkpoint
@@ -42,6 +47,7 @@ class Method:
                                                                               settings.max_width).describe
         else:
             self._torch_features()
+        self.reranker = self._reranker(contextual) if settings.rerank else None
         if settings.similarity == 'descriptor':
             self.symmetric, self.score = True, product
         elif settings.similarity == 'cx':
@@ -63,6 +69,30 @@ class Method:
         self.dense, self.describe = maps.dense, maps.describe
         if settings.similarity == 'descriptor':
             self.describe = lambda image: describer.describe([image])[0][:, None]
+
+    def _reranker(self, contextual: ContextualSettings) -> Reranker:
+        """Raises ConfigError where it is made for stored grids, and the features are none that fit."""
+        reranker = Reranker(load_geowarp(self.settings.rerank_checkpoint), contextual, self.settings.device)
+        if reranker.settings.backbone == STORED:
+            if self.extractor is None:
+                raise ConfigError(f'--rerank geowarp with stored grids is for --features dvf, not for '
+                                  f'{self.settings.features}: give a --rerank-checkpoint with a backbone of its own')
+            reranker.check_grid(self.extractor.grid)
+        return reranker
+
+    def reranked(self, rows: Sequence[ManifestRow], similarity: np.ndarray,
+                 descriptors: Sequence[np.ndarray]) -> np.ndarray:
+        """``similarity`` (B, B) of images re-ranked where that was chosen, by their ``descriptors`` or maps of the
+        reranker's own; else as it is.
+        """
+        if self.reranker is None:
+            return similarity
+        if self.reranker.settings.backbone == STORED:
+            grids = np.stack(descriptors)
+        else:
+            grids = np.concatenate([self.reranker.grids([load_image(row.image)])
+                                    for row in tqdm(rows, desc='maps', unit='image', disable=None)])
+        return reranked(rows, similarity, grids, self.reranker, self.settings.rerank_top)
 
     def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
         """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""

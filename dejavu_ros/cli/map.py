@@ -46,8 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return {'show': show, 'verify': verify, 'export': export, 'merge': merge, 'remove-session': remove_session,
-            'thin': thin, 'limit': limit, 'align': align, 'migrate': migrate, 'repair': repair}[arguments.action](arguments)
+    actions = {'show': show, 'verify': verify, 'repair': repair, 'migrate': migrate, 'export': export, 'merge': merge,
+               'remove-session': remove_session, 'thin': thin, 'limit': limit, 'align': align}
+    return actions[arguments.action](arguments)
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -130,7 +131,8 @@ def repair(arguments: argparse.Namespace) -> int:
         return 0
     extractor = None if arguments.drop else FeatureExtractor(load_checkpoint(arguments.checkpoint))
     report = repair(arguments.map, arguments.output, extractor, bar)
-    print('\n'.join(report.notes))
+    for note in report.notes:
+        print(note)
     print(f'{named(arguments.output)}: {count(report.kept, "keyframe")} of {report.keyframes:,}, '
           f'{report.again:,} of them described again from their pictures, {report.keyframes - report.kept:,} lost; '
           f'{named(arguments.map)} stays as it is, left-over files with it')

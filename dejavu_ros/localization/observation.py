@@ -64,10 +64,9 @@ class Calibration:
         rows = [row[mask] for row, mask in zip(scores, unrelated) if mask.sum() > 1]
         if not rows:
             return self
-        counts = np.array([len(row) for row in rows])
-        variance = np.average([row.var(ddof=1) for row in rows], weights=counts)
-        pairs = counts.sum() / 2  # each is there both ways
-        return dataclasses.replace(self, deviation=float(np.sqrt(drawn(variance, pairs, self.deviation**2))))
+        own = float(np.median([row.std(ddof=1) for row in rows]))
+        pairs = sum(map(len, rows)) / 2  # each is there both ways
+        return dataclasses.replace(self, deviation=float(np.sqrt(drawn(own**2, pairs, self.deviation**2))))
 
     def log_odds(self, standardised: np.ndarray, cues: np.ndarray) -> np.ndarray:
         """Log of the likelihood of each keyframe against that of an unmapped place.

@@ -6,12 +6,12 @@ import sys
 
 from dejavu_ros.config import add_arguments
 
-HELP = 'show, verify, migrate, export, merge, align or thin keyframe maps'
+HELP = 'show, verify, repair, migrate, export, merge, align, thin or limit keyframe maps'
 NEW = 'the new map; the old one stays as it is'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    from dejavu_ros.mapping.config import AlignConfig, ThinConfig
+    from dejavu_ros.mapping.config import AlignConfig, LimitConfig, ThinConfig
 
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
 
@@ -32,6 +32,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     removed = add('remove-session', 'make a new map without some sessions', output=NEW)
     removed.add_argument('sessions', nargs='+', metavar='NAME', help='as dejavu map show lists them')
     add_arguments(add('thin', 'make a new map with fewer keyframes', output=NEW), ThinConfig)
+    add_arguments(add('limit', 'make a new map of at most so many megabytes, of the views that the other drives know '
+                               'best', output=NEW), LimitConfig)
+    repaired = add('repair', 'make a new map of what is whole in a damaged one', output=NEW)
+    repaired.add_argument('--checkpoint', default='', help='describes keyframes again, by their pictures, whose '
+                          'descriptors are lost; the one the map was made with; empty: the shipped one')
+    repaired.add_argument('--drop', action='store_true', help='leave such keyframes out instead')
     aligned = add('align', 'bring the sessions of another map, whose frame is its own, into this one, and append them')
     aligned.add_argument('other', metavar='OTHER', help='their map, made with the same checkpoint; it stays as it is')
     aligned.add_argument('--checkpoint', default='', help='the one both were made with; empty: the shipped one')
@@ -40,8 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return {'show': show, 'verify': verify, 'export': export, 'merge': merge, 'remove-session': remove_session,
-            'thin': thin, 'align': align, 'migrate': migrate}[arguments.action](arguments)
+    actions = {'show': show, 'verify': verify, 'repair': repair, 'migrate': migrate, 'export': export, 'merge': merge,
+               'remove-session': remove_session, 'thin': thin, 'limit': limit, 'align': align}
+    return actions[arguments.action](arguments)
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -92,19 +99,44 @@ def moment(stamp_ns: int) -> str:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Print one line for each finding, and how many there are."""
+    defects, leftovers = findings(arguments.map)
+    print(f'{named(arguments.map)}: {count(defects, "defect")}, {count(leftovers, "left-over file")}; '
+          + ('do not use this map' if defects else 'the map is good'))
+    return 1 if defects else 0
+
+
+def findings(path: str) -> tuple[int, int]:
+    """Print what is wrong with a map; how many defects and left-over files there are."""
     from tqdm import tqdm
 
-    from dejavu_ros.keyframes.schema import map_folder
     from dejavu_ros.keyframes.verify import verify
 
     defects = leftovers = 0
-    for finding in verify(arguments.map, lambda shards: tqdm(shards, unit='shard', disable=None, leave=False)):
+    for finding in verify(path, lambda shards: tqdm(shards, unit='shard', disable=None, leave=False)):
         tqdm.write(f'{"left over" if finding.harmless else "defect"}: {finding.text}', file=sys.stdout)
         leftovers += finding.harmless
         defects += not finding.harmless
-    print(f'{map_folder(arguments.map)}: {count(defects, "defect")}, {count(leftovers, "left-over file")}; '
-          + ('do not use this map' if defects else 'the map is good'))
-    return 1 if defects else 0
+    return defects, leftovers
+
+
+def repair(arguments: argparse.Namespace) -> int:
+    """Say what is wrong, make a map of the rest, and say what it lacks; the damaged one is set aside as it is."""
+    from dejavu_ros.mapping.repair import repair
+    from dejavu_ros.nn.checkpoint import load_checkpoint
+    from dejavu_ros.nn.features import FeatureExtractor
+
+    defects, leftovers = findings(arguments.map)
+    if not defects + leftovers:
+        print(f'{named(arguments.map)}: nothing to repair, so no new map was made')
+        return 0
+    extractor = None if arguments.drop else FeatureExtractor(load_checkpoint(arguments.checkpoint))
+    report = repair(arguments.map, arguments.output, extractor, bar)
+    for note in report.notes:
+        print(note)
+    print(f'{named(arguments.output)}: {count(report.kept, "keyframe")} of {report.keyframes:,}, '
+          f'{report.again:,} of them described again from their pictures, {report.keyframes - report.kept:,} lost; '
+          f'{named(arguments.map)} stays as it is, left-over files with it')
+    return 0
 
 
 def migrate(arguments: argparse.Namespace) -> int:
@@ -161,6 +193,22 @@ def thin(arguments: argparse.Namespace) -> int:
                                                        from_arguments(ThinConfig, arguments), bar), len(content))
 
 
+def limit(arguments: argparse.Namespace) -> int:
+    """Make the map, and say how much of each session and condition it has kept."""
+    from tabulate import tabulate
+
+    from dejavu_ros.config import from_arguments
+    from dejavu_ros.keyframes import KeyframeMap
+    from dejavu_ros.mapping.config import LimitConfig
+    from dejavu_ros.mapping.limit import limit
+
+    with KeyframeMap.open(arguments.map) as content:
+        kept = limit(content, arguments.output, from_arguments(LimitConfig, arguments), bar)
+        print(tabulate([[session.name, session.condition, kept[session.name], session.keyframes - kept[session.name]]
+                        for session in content.sessions], ['session', 'condition', 'kept', 'dropped']) + '\n')
+        return made(arguments.output, sum(kept.values()), len(content))
+
+
 def align(arguments: argparse.Namespace) -> int:
     """Place every session first, then append them: none is added where one cannot be placed."""
     import numpy as np
@@ -202,7 +250,12 @@ def bar(items):
 
 
 def made(path: str, keyframes: int, before: int = 0) -> int:
+    print(f'{named(path)}: {count(keyframes, "keyframe")}' + (f' of {before:,}' if before else ''))
+    return 0
+
+
+def named(path: str) -> str:
+    """The folder that a map's name stands for."""
     from dejavu_ros.keyframes.schema import map_folder
 
-    print(f'{map_folder(path)}: {count(keyframes, "keyframe")}' + (f' of {before:,}' if before else ''))
-    return 0
+    return str(map_folder(path))

@@ -4,9 +4,11 @@ The header is read here, not by the safetensors library, whose loaders copy the 
 https://github.com/huggingface/safetensors#format
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import struct
 from pathlib import Path
@@ -63,9 +65,27 @@ def open_shard(folder: Path, shard: Shard, shape: tuple[int, int]) -> np.ndarray
         if size != shard.bytes:
             raise _damaged(path, f'it has {size:,} bytes, the map recorded {shard.bytes:,}')
         offset = _check_header(path, size, whole)
+        if size != offset + 2 * math.prod(whole):
+            raise _damaged(path, 'it does not end where its header says')
         return np.asarray(np.memmap(path, dtype='<f2', mode='r', offset=offset, shape=whole))
     except OSError as error:
         raise MapError(f'{path} cannot be read: {error.strerror}') from None
+
+
+def before_cut(folder: Path, shard: Shard, shape: tuple[int, int]) -> np.ndarray:
+    """Those keyframes (k, ``*shape``) float16 of a shard that was cut short which lie whole before the cut.
+
+    None of a file that is missing, not shorter than recorded, or without its header.
+    """
+    path = folder / DESCRIPTORS / shard.file
+    keyframe = math.prod(shape)
+    with contextlib.suppress(MapError, OSError):
+        size = path.stat().st_size
+        if FILE_NAME.fullmatch(shard.file) and size < shard.bytes:
+            offset = _check_header(path, size, (shard.stop - shard.start, *shape))
+            rows = (size - offset) // (2 * keyframe)
+            return np.fromfile(path, '<f2', rows * keyframe, offset=offset).reshape(rows, *shape)
+    return np.empty((0, *shape), np.float16)
 
 
 def checksum(folder: Path, shard: Shard) -> str:
@@ -78,7 +98,7 @@ def checksum(folder: Path, shard: Shard) -> str:
 
 
 def _check_header(path: Path, size: int, shape: tuple[int, int, int]) -> int:
-    """Offset of the data in bytes. Raises MapError unless the file is one float16 tensor of ``shape``."""
+    """Offset of the data in bytes. Raises MapError unless the header is that of one float16 tensor of ``shape``."""
     with open(path, 'rb') as file:
         start = file.read(8)
         length = struct.unpack('<Q', start)[0] if len(start) == 8 else 0
@@ -90,9 +110,8 @@ def _check_header(path: Path, size: int, shape: tuple[int, int, int]) -> int:
         header.pop('__metadata__', None)
     except (ValueError, TypeError, RecursionError):
         raise _damaged(path, 'its safetensors header is not JSON') from None
-    data = 2 * shape[0] * shape[1] * shape[2]
-    expected = {TENSOR: {'dtype': 'F16', 'shape': list(shape), 'data_offsets': [0, data]}}
-    if header != expected or size != 8 + length + data:
+    expected = {TENSOR: {'dtype': 'F16', 'shape': list(shape), 'data_offsets': [0, 2 * math.prod(shape)]}}
+    if header != expected:
         raise _damaged(path, f'its header is not that of float16 {TENSOR} {list(shape)}')
     return 8 + length
 

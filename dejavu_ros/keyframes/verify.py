@@ -59,10 +59,7 @@ def _check_database(connection: sqlite3.Connection, folder: Path) -> Iterator[Fi
 
 
 def _check_rows(content: KeyframeMap, connection: sqlite3.Connection) -> Iterator[Finding]:
-    covariances = content.keyframes.covariances
-    diagonals = np.diagonal(covariances, axis1=1, axis2=2)
-    bad = ~np.isfinite(covariances).all(axis=(1, 2)) | (diagonals < 0).any(axis=1)
-    for keyframe in np.flatnonzero(bad):
+    for keyframe in np.flatnonzero(wrong_covariances(content.keyframes.covariances)):
         yield Finding(f'keyframe {keyframe}: its covariance is not finite, or negative on its diagonal')
     for camera in content.cameras:
         try:
@@ -85,6 +82,12 @@ def _check_rows(content: KeyframeMap, connection: sqlite3.Connection) -> Iterato
     yield from _check_points(content, connection)
     for keyframe in sorted(set(range(len(content))) - pictured):
         yield Finding(f'keyframe {keyframe}: it has no thumbnail')
+
+
+def wrong_covariances(covariances: np.ndarray) -> np.ndarray:
+    """(K,) bool: which of the matrices (K, 6, 6) are none of a keyframe."""
+    diagonals = np.diagonal(covariances, axis1=1, axis2=2)
+    return ~np.isfinite(covariances).all(axis=(1, 2)) | (diagonals < 0).any(axis=1)
 
 
 def _check_points(content: KeyframeMap, connection: sqlite3.Connection) -> Iterator[Finding]:

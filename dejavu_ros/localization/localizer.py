@@ -38,7 +38,6 @@ class Localizer:
     def __init__(self, extractor: FeatureExtractor, keyframes: KeyframeMap | None = None,
                  config: LocalizerConfig = LocalizerConfig()):
         self.extractor, self.config = extractor, config
-        self.calibration = Calibration.of(extractor.checkpoint.card)
         self.cameras: dict[str, Camera] = {}
         self.arrivals = Arrivals()
         self.describer = None
@@ -65,7 +64,8 @@ class Localizer:
                                     self.describer.identity if self.describer else '')
             self.alignment = Alignment(keyframes, self.extractor.grid)
             self.usual = UsualView(self.scorer[self.scorer.spread(SAMPLED)].numpy(), self.extractor.grid)
-            self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
+            self.hubs, self.calibration = self.scorer.backgrounds(
+                keyframes.positions, 2 * self.config.place_radius, Calibration.of(self.extractor.checkpoint.card))
             self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
         self.map = keyframes
         self.sights: dict[str, Sight] = {}

@@ -91,8 +91,10 @@ class MapScorer:
         return scores
 
     @torch.inference_mode()
-    def backgrounds(self, positions: np.ndarray, radius: float, calibration: Calibration) -> np.ndarray:
-        """Level of each keyframe's similarity with keyframes over ``radius`` metres away: (K,).
+    def backgrounds(self, positions: np.ndarray, radius: float,
+                    calibration: Calibration) -> tuple[np.ndarray, Calibration]:
+        """Level of each keyframe's similarity with keyframes over ``radius`` metres away, (K,), and the calibration
+        with the deviation that they have there.
 
         ``positions`` (K, 3) metres in the map. In a large map only some levels are scored exactly; those of the other
         keyframes follow their coarse levels as far as the exact ones do.
@@ -102,16 +104,17 @@ class MapScorer:
         apart = cdist(positions[references], positions) > radius
         descriptors = self[learnt]
         exact = np.stack([self.similarity(query, descriptors, learnt) for query in self[references]])
+        calibration = calibration.on(exact, apart[:, learnt])
         exact = background(exact, apart[:, learnt], calibration.mean)
         if len(learnt) == len(self):
-            return exact
+            return exact, calibration
         similarity = (self.coarse.vectors[references] @ self.coarse.vectors.T).numpy()
         coarse = background(similarity, apart, float(np.median(similarity)))
         deviation = coarse - coarse[learnt].mean()
         slope = (deviation[learnt] @ exact) / max(deviation[learnt] @ deviation[learnt], 1e-12)
         levels = exact.mean() + slope * deviation
         levels[learnt] = exact
-        return levels
+        return levels, calibration
 
 
 def seen_cells(keyframes: KeyframeMap, camera: int) -> np.ndarray | None:

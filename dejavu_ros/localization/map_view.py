@@ -15,8 +15,8 @@ class MapView:
     def __init__(self, places: Neighbourhoods, features: np.ndarray, similarity: np.ndarray, grid: tuple[int, int],
                  reference: Calibration):
         """``features`` (K, n, N) of the keyframes at ``places`` and ``similarity`` (K, K) between them."""
-        self.places, self.features, self.reference = places, features, reference
         apart = np.array([places.far_from(row) for row in range(len(features))])
+        self.places, self.features, self.reference = places, features, reference.on(similarity, apart)
         self.hubs = background(similarity, apart, reference.mean)
         self.usual = UsualView(features, grid)
 

@@ -4,7 +4,8 @@ The raw scale of CX depends on its form, on the checkpoint and on the images: a 
 (a hub), and a foggy query nothing. So a score counts in standard deviations above what unrelated places score:
 first every keyframe's own level over the map is subtracted, then the query's level over the keyframes far from
 its best one. Levels are medians, since a place may have a twin elsewhere; they are drawn towards the checkpoint's
-reference where a map is too small to tell.
+reference where a map is too small to tell. How much unrelated places differ is a matter of the region, so where a map
+has few keyframes for one query to tell, the deviation is that of its keyframes among each other.
 
 Which keyframe it is, and whether it is any, are two questions. Between keyframes the standardised score decides, by
 ``sharpness``, which is less the more the best one stands out: what parked cars and the light do to a score grows with
@@ -23,7 +24,7 @@ import numpy as np
 from dejavu_ros.config import build, option
 from dejavu_ros.localization.places import Neighbourhoods
 
-PSEUDO_COUNT = 16  # unrelated scores that the checkpoint's reference counts for
+PSEUDO_COUNT = 16  # unrelated scores, or pairs of unrelated keyframes, that the checkpoint's reference counts for
 CUES = 'top', 'margin', 'inliers', 'neighbours'
 
 
@@ -54,6 +55,18 @@ class Calibration:
     def of(cls, card: Mapping) -> 'Calibration':
         """The one in a checkpoint's card, else the default."""
         return build(cls, card.get('calibration', {}))
+
+    def on(self, scores: np.ndarray, unrelated: np.ndarray) -> 'Calibration':
+        """The same for one map: with the deviation that its own keyframes have, as far as they are enough to tell.
+
+        ``scores`` (R, K) of R keyframes with the K ones, ``unrelated`` (R, K) bool: which of them are of other places.
+        """
+        rows = [row[mask] for row, mask in zip(scores, unrelated) if mask.sum() > 1]
+        if not rows:
+            return self
+        own = float(np.median([row.std(ddof=1) for row in rows]))
+        pairs = sum(map(len, rows)) / 2  # each is there both ways
+        return dataclasses.replace(self, deviation=float(np.sqrt(drawn(own**2, pairs, self.deviation**2))))
 
     def log_odds(self, standardised: np.ndarray, cues: np.ndarray) -> np.ndarray:
         """Log of the likelihood of each keyframe against that of an unmapped place.

@@ -52,3 +52,12 @@ class AlignConfig:
     turn_error: float = option(1.0, 'error of its heading from keyframe to keyframe', unit='deg', low=1e-3, high=90.0)
     place_error: float = option(1.0, 'error of a recognised place, beside that which the map says', unit='m', low=0.01,
                                 high=100.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class LimitConfig:
+    """How large a map may be, and what counts as the same place in it."""
+
+    size: float = option(100.0, 'the new map is at most so large', unit='MB', low=0.1, high=1e6)
+    radius: float = option(5.0, 'keyframes within this distance show one place', unit='m', low=0.1, high=1000.0)
+    angle: float = option(30.0, 'a keyframe turned by so much is another view', unit='deg', low=0.1, high=180.0)

@@ -22,3 +22,14 @@ def form_bond(node: Node):
     bond.heartbeat_period, bond.heartbeat_timeout = HEARTBEAT_PERIOD, HEARTBEAT_TIMEOUT
     bond.start()
     return bond
+
+
+def break_bond(node: Node, bond) -> None:
+    """End a bond and tell the other side.
+
+    bondpy destroys its subscription and publisher without telling the node, whose executor fails on them then; so the
+    node lets go of them here. To be called where the node's callbacks are.
+    """
+    node.destroy_subscription(bond.sub)
+    bond.shutdown()
+    node.destroy_publisher(bond.pub)

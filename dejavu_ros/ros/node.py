@@ -19,7 +19,7 @@ from dejavu_ros.localization import Estimate, Localizer
 from dejavu_ros.localization.frame_ring import FrameRing
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.ros.bond import form_bond
+from dejavu_ros.ros.bond import break_bond, form_bond
 from dejavu_ros.ros.cameras import Arrival, Cameras, described
 from dejavu_ros.ros.config import GROUPS, NodeConfig, cameras_of, is_live
 from dejavu_ros.ros.conversions import header_from_message, image_from_message, uncertain_pose_from_message
@@ -137,7 +137,7 @@ class RelocalizeNode(LifecycleNode):
         self.cameras.stop()
         self.frames.close()
         if self.bond:
-            self.bond.shutdown()
+            break_bond(self, self.bond)
         self.cameras = self.frames = self.prior_in = self.bond = None
 
     def on_change_state(self, inherited, request: ChangeState.Request,

@@ -88,7 +88,7 @@ def test_each_query_is_asked_again_without_its_surroundings(street):
 
 
 def test_views_that_agree_raise_the_probability(street):
-    calibration = dataclasses.replace(CALIBRATION, unknown=12.0)
+    calibration = dataclasses.replace(CALIBRATION, unknown=16.0)
     alone, agreeing = (answers(*street, 'summer', dataclasses.replace(calibration, inliers=weight))
                        for weight in (0.0, 10.0))
     assert (agreeing.probability > alone.probability)[alone.in_map].all()

@@ -124,13 +124,13 @@ def test_levels_of_a_large_map_follow_the_exact_ones(content, extractor, views, 
     hubs = (hubs / np.linalg.norm(hubs, axis=1, keepdims=True)).astype(np.float16)
     content = write(content.path.with_name('hubs'), hubs, extractor.record)
     scorer, calibration = MapScorer(content, extractor, 10), Calibration()
-    everything = scorer.backgrounds(content.positions, RADIUS, calibration)
+    everything, _ = scorer.backgrounds(content.positions, RADIUS, calibration)
     own = contextual_similarity(torch.from_numpy(hubs), torch.from_numpy(hubs), scorer.settings).numpy()
     apart = np.abs(content.positions[:, None, 0] - content.positions[None, :, 0]) > RADIUS
     reference = background(own, apart, calibration.mean)
     assert np.corrcoef(everything, reference)[0, 1] > 0.9
     monkeypatch.setattr(map_scorer, 'DISTANCES', 0)  # only the fewest keyframes
-    learnt = scorer.backgrounds(content.positions, RADIUS, calibration)
+    learnt, _ = scorer.backgrounds(content.positions, RADIUS, calibration)
     assert np.isclose(learnt, everything, rtol=1e-6).sum() < 40
     assert np.corrcoef(learnt, everything)[0, 1] > 0.7
     assert learnt.mean() == pytest.approx(everything.mean(), abs=float(everything.std()))

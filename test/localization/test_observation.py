@@ -74,6 +74,23 @@ def test_two_keyframes_do_not_pass_for_a_scale_of_their_own():
     np.testing.assert_allclose(two, [1.0, 0.0], atol=0.1)
 
 
+def test_how_much_places_differ_is_the_maps_own():
+    """A few keyframes of a region that looks more alike than the checkpoint's: the same lead says more there."""
+    rng = np.random.default_rng(0)
+
+    def on(count, deviation):
+        return CALIBRATION.on(rng.normal(0.25, deviation, (count, count)), ~np.eye(count, dtype=bool)).deviation
+
+    assert 0.012 < on(5, 0.01) < 0.019 and on(40, 0.01) == pytest.approx(0.01, rel=0.05)
+    assert 0.025 < on(5, 0.05) < 0.045 and on(40, 0.05) == pytest.approx(0.05, rel=0.1)
+    assert on(2, 0.05) == on(1, 0.05) == CALIBRATION.deviation, 'nobody to compare with'
+    alike = CALIBRATION.on(rng.normal(0.25, 0.01, (5, 5)), ~np.eye(5, dtype=bool))
+    scores = np.array([0.35, 0.26, 0.25, 0.25, 0.24])
+    lead, usual = (standardise(scores, np.full(5, 0.25), lambda row: np.arange(5) != row, calibration)[0]
+                   for calibration in (alike, CALIBRATION))
+    assert lead > 1.1 * usual
+
+
 def test_a_query_that_resembles_nothing_much_is_judged_on_its_own_scale(scores):
     hubs = np.full(COUNT, 0.25)
     clear = standardise(scores, hubs, far_from, CALIBRATION)

@@ -5,16 +5,20 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
+from std_msgs.msg import String  # noqa: E402
+
 from dejavu_ros.ros import bond  # noqa: E402
 
 
 class FakeBond:
-    """Notes what bondpy's Bond is asked for."""
+    """Notes what bondpy's Bond is asked for, and treats its subscription and publisher as that does."""
 
     made = []
 
     def __init__(self, node, topic, identity):
         self.topic, self.identity, self.events = topic, identity, []
+        self.sub = node.create_subscription(String, topic, lambda message: None, 1)
+        self.pub = node.create_publisher(String, topic, 1)
         self.made.append(self)
 
     def start(self):
@@ -22,6 +26,8 @@ class FakeBond:
 
     def shutdown(self):
         self.events.append('shutdown')
+        self.sub.destroy()
+        self.pub.destroy()
 
 
 def test_bond(bench, monkeypatch):
@@ -34,7 +40,7 @@ def test_bond(bench, monkeypatch):
     assert (formed.topic, formed.identity) == ('bond', 'relocalize')  # relative: in the robot's namespace
     assert formed.events == [('start', 0.1, 4.0)]
     assert running.change('deactivate') and formed.events[-1] == 'shutdown'
-    assert running.change('activate') and len(FakeBond.made) == 2
+    assert running.change('activate') and len(FakeBond.made) == 2, 'the executor has outlived the first bond'
 
 
 def test_without_bondpy(bench, monkeypatch):

@@ -5,7 +5,6 @@ then if fewer of its place are, then if the other sessions know it better. So a 
 condition, a wider one in several, and the widest the drives as they were.
 """
 
-import dataclasses
 import heapq
 import math
 from collections.abc import Callable, Iterable

@@ -49,6 +49,11 @@ class MapScorer:
             descriptors[here] = self.shards[number][rows[here] - self.starts[number]]
         return descriptors
 
+    def view(self, row: int) -> np.ndarray:
+        """What a keyframe shows, (n, N) float16, where it lies on the disk."""
+        shard = int(np.searchsorted(self.starts, row, side='right')) - 1
+        return self.shards[shard][row - self.starts[shard]].numpy()
+
     def similarity(self, query: torch.Tensor, descriptors: torch.Tensor, rows: np.ndarray) -> np.ndarray:
         """CX of a query (n, N) with the ``descriptors`` (k, n, N) of these keyframes, masked cells left out: (k,)."""
         return masked_similarity(query, descriptors, self.views[rows], self.cells, self.settings).numpy()

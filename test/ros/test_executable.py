@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-rclpy = pytest.importorskip('rclpy')
+pytest.importorskip('rclpy')
 messages = pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
 from rclpy.node import Node  # noqa: E402

@@ -56,15 +56,21 @@ class Localizer:
                            f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
         if keyframes is not None and len(keyframes):
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb,
-                                    self.describer.identity if self.describer else '')
+                                    self.config.device_memory_mb, self.describer.identity if self.describer else '')
             self.alignment = Alignment(keyframes, self.extractor.grid)
-            self.usual = UsualView(self.scorer[self.scorer.spread(SAMPLED)].numpy(), self.extractor.grid)
+            self.usual = UsualView(self.scorer.stored[self.scorer.spread(SAMPLED)].numpy(), self.extractor.grid)
             self.hubs = self.scorer.backgrounds(keyframes.positions, 2 * self.config.place_radius, self.calibration)
             self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
         self.map = keyframes
         self.sights: dict[str, Sight] = {}
         self.states: States | None = None
         self._arrange(self.cameras.values())
+
+    @property
+    def problem(self) -> str:
+        """What the CPU computes for a GPU that failed, in words; empty: nothing."""
+        searching = self.scorer.exact.problem if self.map is not None and len(self.map) else ''
+        return ' '.join(filter(None, (self.extractor.problem, searching)))
 
     def use(self, camera: Camera) -> None:
         """Take up a camera, or what has become known of it. A mounting that is news forgets where the robot was."""
@@ -151,7 +157,7 @@ class Localizer:
         if not np.isfinite(scores).all():
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
         beyond = self.usual.beyond(query)
-        agreeing = functools.cache(lambda row: agreement(beyond, self.usual.beyond(self.scorer.view(row))))
+        agreeing = functools.cache(lambda row: agreement(beyond, self.usual.beyond(self.scorer.stored.view(row))))
         alone, belief = self.beliefs(scores, agreeing, stamp_ns, odometry, camera)
         places = self.places.rank(belief)
         hypotheses = [self.hypothesis(place, scores, query, agreeing, camera) for place in places]
@@ -179,7 +185,7 @@ class Localizer:
         if row is not None:
             inliers = round(agreeing(row) * query.shape[1])
             seen_from = self.places.quaternions[self.states.of(camera)][row]
-            map_T_base, covariance = self.alignment.align(place, seen_from, frame, query, self.scorer.view(row))
+            map_T_base, covariance = self.alignment.align(place, seen_from, frame, query, self.scorer.stored.view(row))
         return Hypothesis(frame.id, frame.session, frame.condition, float(scores[frame.id]), place.probability,
                           inliers, map_T_base, covariance)
 

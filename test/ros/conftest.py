@@ -36,6 +36,10 @@ class ShownPlace:
         self.gate = threading.Event()  # closed: a slow machine
         self.gate.set()
 
+    @property
+    def problem(self):
+        return self.extractor.problem
+
     def use(self, camera):
         self.cameras[camera.name] = camera
         self.sights[camera.name] = types.SimpleNamespace(warning='')

@@ -1,7 +1,7 @@
 """Milliseconds an image of the feature network: the plain eval-mode module beside every form that can run here.
 
-    python benchmarks/features.py [--device cuda] [--threads 1] [--batches 1 4] [--compile] [--json FILE]
-                                  [--calibration MANIFEST] [--accuracy MANIFEST]
+    python benchmarks/features.py [--device cuda] [--threads 1] [--sizes 320x240] [--batches 1 4] [--compile]
+                                  [--calibration MANIFEST] [--accuracy MANIFEST] [--json FILE]
 
 From resized images (uint8) to the grid of vectors; medians of passes that take turns, so that what else the machine
 does meets all alike. Times are this process's processor time with one thread on the CPU, else the wall's. Rows: the
@@ -35,10 +35,11 @@ from dejavu_ros.nn.features import by_own_maximum, to_grid
 from dejavu_ros.nn.folded import FoldedNet
 from dejavu_ros.nn.onnx_export import Difference, export, needed
 from dejavu_ros.nn.onnx_int8 import quantise
+from dejavu_ros.nn.recorded import Recorded
 from dejavu_ros.ops.contextual import contextual_similarity
 
-SIZES = ((320, 240), (512, 512), (640, 480))  # (w, h), beside the checkpoint's own
-CALIBRATION = 100  # images
+SIZES = '320x240', '512x512', '640x480'
+CALIBRATION = 100, 10  # images at the checkpoint's own size, of which accuracy is asked, and at others
 
 Way = Callable[[np.ndarray], np.ndarray]  # (B, H, W, 3) uint8 to (B, n, N)
 
@@ -47,29 +48,14 @@ def by_torch(network: torch.nn.Module, checkpoint: Checkpoint, device: str, form
     """The network as it is called in a program, ``compiled``, or, on CUDA, replayed as one ``graph`` for each shape."""
     network = network.eval().to(device)
 
-    def grid(images: torch.Tensor) -> torch.Tensor:
+    def grid(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
         return to_grid(network, by_own_maximum(images), checkpoint.settings).flatten(2)
 
-    call = torch.compile(grid, dynamic=False) if form == 'compiled' else grid
-    graphs = {}
-
-    def replay(images: torch.Tensor) -> torch.Tensor:
-        if images.shape not in graphs:
-            inputs = images.clone()
-            for _ in range(3):
-                grid(inputs)
-            recorded = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(recorded):
-                output = grid(inputs)
-            graphs[images.shape] = inputs, recorded, output
-        inputs, recorded, output = graphs[images.shape]
-        inputs.copy_(images)
-        recorded.replay()
-        return output
+    call = torch.compile(grid, dynamic=False) if form == 'compiled' else Recorded(grid) if form == 'graph' else grid
 
     @torch.inference_mode()
     def run(images: np.ndarray) -> np.ndarray:
-        return (replay if form == 'graph' else call)(torch.from_numpy(images).to(device)).float().cpu().numpy()
+        return call(network, torch.from_numpy(images).to(device)).float().cpu().numpy()
 
     return run
 
@@ -117,8 +103,9 @@ def torch_ways(checkpoint: Checkpoint, arguments, skipped: dict[str, str]) -> di
     return ways
 
 
-def onnx_ways(checkpoint: Checkpoint, batch: int, arguments, folder: Path, skipped: dict[str, str]) -> dict[str, Way]:
-    """On the CPU, for one size and batch."""
+def onnx_ways(checkpoint: Checkpoint, batch: int, arguments, folder: Path, skipped: dict[str, str],
+              calibration: int) -> dict[str, Way]:
+    """On the CPU, for one size and batch, with so many images for the ranges of int8."""
     ways = {}
     path, int8 = folder / 'float32.onnx', folder / 'int8.onnx'
     try:
@@ -128,8 +115,7 @@ def onnx_ways(checkpoint: Checkpoint, batch: int, arguments, folder: Path, skipp
         skipped['onnxruntime, openvino'] = str(error)
         return ways
     if arguments.calibration:
-        count = CALIBRATION // batch * batch
-        quantise(path, int8, pictures(arguments.calibration, checkpoint, count)[1])
+        quantise(path, int8, pictures(arguments.calibration, checkpoint, max(1, calibration // batch) * batch)[1])
         ways['onnxruntime int8'] = by_onnxruntime(int8, arguments.threads)
     else:
         skipped['int8'] = 'it needs --calibration MANIFEST'
@@ -186,7 +172,7 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=5, help='passes, of which the median counts')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     parser.add_argument('--batches', type=int, nargs='+', default=[1], help='images in one pass, such as 1 2 4')
-    parser.add_argument('--own-size', action='store_true', help='the checkpoint\'s own input size alone')
+    parser.add_argument('--sizes', nargs='*', default=SIZES, metavar='WxH', help='inputs beside the checkpoint\'s own')
     parser.add_argument('--compile', action='store_true', help='also by torch.compile, which takes minutes')
     parser.add_argument('--calibration', metavar='MANIFEST', help='also in int8, with the ranges met on these images')
     parser.add_argument('--accuracy', metavar='MANIFEST', help='also how well each form tells these places apart')
@@ -199,7 +185,7 @@ def main() -> None:
     clock = time.process_time if arguments.threads == 1 and not cuda else time.perf_counter
     skipped, figures, told = {}, {}, {}
     by_name = torch_ways(checkpoint, arguments, skipped)
-    for width, height in (own,) if arguments.own_size else (own, *SIZES):
+    for width, height in (own, *(tuple(map(int, size.split('x'))) for size in arguments.sizes)):
         settings = dataclasses.replace(checkpoint.settings, input_width=width, input_height=height)
         sized = dataclasses.replace(checkpoint, settings=settings)
         for batch in arguments.batches:
@@ -207,7 +193,8 @@ def main() -> None:
                 if cuda:
                     ways, skipped['onnxruntime, openvino'] = by_name, 'they are measured on the CPU'
                 else:
-                    ways = by_name | onnx_ways(sized, batch, arguments, Path(folder), skipped)
+                    ways = by_name | onnx_ways(sized, batch, arguments, Path(folder), skipped,
+                                               CALIBRATION[(width, height) != own])
                 images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3)).astype(np.uint8)
                 found = times(ways, images, arguments.repeats, clock)
                 if arguments.accuracy and (width, height) == own and batch == 1:

@@ -9,7 +9,9 @@ The limits are the kernel's own exponential and bare multiply-adds in small loop
 are measured on one thread, so they are compared with the kernel only there.
 
 On a GPU a query meets all keyframes at once, in wall time, and the limit is that of its special-function units: 16
-exponentials a clock and processor at the highest clock, one for each distance.
+exponentials a clock and processor at the highest clock, one for each distance. ``of_tensor_cores`` is the share of
+2,048 multiply-adds a clock and processor, Hopper's of float16, that the inner products need: 16 for each distance in
+two passes, in three for the authors' form.
 """
 
 import argparse
@@ -105,7 +107,8 @@ def cuda(arguments: argparse.Namespace) -> dict | None:
         print('GPU: skipped,', 'Triton does not work here' if torch.cuda.is_available() else 'there is none')
         return None
     properties = torch.cuda.get_device_properties('cuda')
-    limit = 16 * properties.multi_processor_count * properties.clock_rate * 1e3  # exponentials a second
+    clocks = properties.multi_processor_count * properties.clock_rate * 1e3  # a second, of all processors
+    limit = 16 * clocks  # exponentials a second
     figures, rows = {}, []
     for cells in arguments.cells:
         maps = unit_maps(1 + arguments.keyframes, cells, 'cuda')
@@ -120,12 +123,14 @@ def cuda(arguments: argparse.Namespace) -> dict | None:
             found = medians({name: (lambda function=function: (function(), torch.cuda.synchronize()), pairs)
                              for name, (function, pairs) in ways.items()}, arguments.repeats, threads=0)
             exponentials = cells * cells * directions(settings)
+            products = 16 * exponentials * (2 if settings.form == 'paper' else 3)
             for name in arguments.tiles:
                 rate = exponentials / (found[name] * 1e-3)
                 entry = {'query_ms': found[name] * len(keyframes), 'plain_ms': found['plain'],
                          'ratio_vs_plain': found['plain'] / found[name],
                          'ratio_vs_chunked': found['chunked'] / found[name], 'exp_per_s': rate,
-                         'of_limit': rate / limit}
+                         'of_limit': rate / limit,
+                         'of_tensor_cores': products / (found[name] * 1e-3) / (2048 * clocks)}
                 figures.setdefault(f'n{cells}', {}).setdefault(form, {})[name] = entry
                 rows.append({'vectors': cells, 'form': form, 'tiles': name, **entry})
     print(tabulate(rows, headers='keys', floatfmt='.3g'))

@@ -17,6 +17,7 @@ two passes, in three for the authors' form.
 import argparse
 import json
 import statistics
+import subprocess
 import time
 
 import torch
@@ -101,13 +102,21 @@ def cpu(arguments: argparse.Namespace) -> dict:
     return {'threads': arguments.threads, 'kernel': best, **figures}
 
 
+def highest_clock(properties) -> float:
+    """In Hz; PyTorch knows it in some versions only, the driver's program always."""
+    if hasattr(properties, 'clock_rate'):
+        return properties.clock_rate * 1e3
+    asked = ['nvidia-smi', '--query-gpu=clocks.max.sm', '--format=csv,noheader,nounits']
+    return float(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()[0]) * 1e6
+
+
 def cuda(arguments: argparse.Namespace) -> dict | None:
     """Figures of the GPU, or None where none can be had, after saying why."""
     if not torch.cuda.is_available() or not gpu.works(torch.device('cuda')):
         print('GPU: skipped,', 'Triton does not work here' if torch.cuda.is_available() else 'there is none')
         return None
     properties = torch.cuda.get_device_properties('cuda')
-    clocks = properties.multi_processor_count * properties.clock_rate * 1e3  # a second, of all processors
+    clocks = properties.multi_processor_count * highest_clock(properties)  # a second, of all processors
     limit = 16 * clocks  # exponentials a second
     figures, rows = {}, []
     for cells in arguments.cells:

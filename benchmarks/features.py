@@ -13,16 +13,15 @@ AUC, recall@1 and the cosine with the plain network's vectors on a manifest, at 
 import argparse
 import dataclasses
 import json
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from tabulate import tabulate
 
+from dejavu_ros.bench.networks import Way, by_torch, own_ways, precisions, times
 from dejavu_ros.data.layouts import read_places
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.metrics import retrieval_metrics
@@ -31,33 +30,13 @@ from dejavu_ros.images import load_image, resize
 from dejavu_ros.nn.checkpoint import Checkpoint, load_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.families import FAMILIES
-from dejavu_ros.nn.features import by_own_maximum, to_grid
 from dejavu_ros.nn.folded import FoldedNet
 from dejavu_ros.nn.onnx_export import Difference, export, needed
 from dejavu_ros.nn.onnx_int8 import quantise
-from dejavu_ros.nn.recorded import Recorded
 from dejavu_ros.ops.contextual import contextual_similarity
 
 SIZES = '320x240', '512x512', '640x480'
 CALIBRATION = 100, 10  # images at the checkpoint's own size, of which accuracy is asked, and at others
-
-Way = Callable[[np.ndarray], np.ndarray]  # (B, H, W, 3) uint8 to (B, n, N)
-
-
-def by_torch(network: torch.nn.Module, checkpoint: Checkpoint, device: str, form: str = '') -> Way:
-    """The network as it is called in a program, ``compiled``, or, on CUDA, replayed as one ``graph`` for each shape."""
-    network = network.eval().to(device)
-
-    def grid(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-        return to_grid(network, by_own_maximum(images), checkpoint.settings).flatten(2)
-
-    call = torch.compile(grid, dynamic=False) if form == 'compiled' else Recorded(grid) if form == 'graph' else grid
-
-    @torch.inference_mode()
-    def run(images: np.ndarray) -> np.ndarray:
-        return call(network, torch.from_numpy(images).to(device)).float().cpu().numpy()
-
-    return run
 
 
 def by_onnxruntime(path: Path, threads: int) -> Way:
@@ -77,29 +56,20 @@ def by_openvino(path: Path, threads: int, precision: str) -> Way:
 
 def torch_ways(checkpoint: Checkpoint, arguments, skipped: dict[str, str]) -> dict[str, Way]:
     """Plain first, to which the others are compared."""
-    network, device = checkpoint.network, arguments.device
-    cuda = torch.device(device).type == 'cuda'
-    ways = {'plain': by_torch(network, checkpoint, device),
-            'float32': by_torch(FoldedNet(network), checkpoint, device)}
-    # without the processor's own instructions bfloat16 is emulated, and slower than float32
-    half = cuda or torch.backends.cpu.get_cpu_capability() == 'AVX512' and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    precisions = ['float32'] + ['bfloat16'] * half + ['float16'] * cuda
-    for precision in precisions[1:]:
-        ways[precision] = by_torch(FoldedNet(network, precision), checkpoint, device)
-    if not half:
+    network, device, fast = checkpoint.network, arguments.device, precisions(arguments.device)
+    ways = own_ways(checkpoint, device)
+    if 'bfloat16' not in fast:
         skipped['bfloat16'] = 'this processor has no instructions for it'
-    if cuda:
-        ways['float16 graph'] = by_torch(FoldedNet(network, 'float16'), checkpoint, device, 'graph')
-    else:
+    if 'float16' not in fast:
         skipped['float16, CUDA graph'] = 'they need --device cuda'
     if arguments.compile:
-        for precision in precisions:
+        for precision in fast:
             ways[f'{precision} compiled'] = by_torch(FoldedNet(network, precision), checkpoint, device, 'compiled')
     for name, architecture in FAMILIES.items():
         if architecture != network.architecture:
             other = DejavuNet(network.channels, network.normalise, architecture).eval()
             ways |= {f'{name} {precision}': by_torch(FoldedNet(other, precision), checkpoint, device)
-                     for precision in precisions}
+                     for precision in fast}
     return ways
 
 
@@ -138,17 +108,6 @@ def pictures(manifest: str, checkpoint: Checkpoint, count: int | None = None) ->
         rows = [rows[row] for row in np.linspace(0, len(rows) - 1, count).astype(int)]
     size = checkpoint.settings.input_width, checkpoint.settings.input_height
     return rows, np.stack([resize(load_image(row.image), *size) for row in rows])
-
-
-def times(ways: dict[str, Way], images: np.ndarray, repeats: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Median milliseconds an image."""
-    taken = {name: [] for name in ways}
-    for _ in range(1 + repeats):
-        for name, way in ways.items():
-            began = clock()
-            way(images)
-            taken[name].append((clock() - began) * 1e3 / len(images))
-    return {name: statistics.median(spans[1:]) for name, spans in taken.items()}
 
 
 def accuracy(ways: dict[str, Way], checkpoint: Checkpoint, manifest: str) -> dict[str, dict[str, float]]:
@@ -195,13 +154,10 @@ def main() -> None:
                 else:
                     ways = by_name | onnx_ways(sized, batch, arguments, Path(folder), skipped,
                                                CALIBRATION[(width, height) != own])
-                images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3)).astype(np.uint8)
-                found = times(ways, images, arguments.repeats, clock)
+                found = times(ways, width, height, batch, arguments.repeats, clock)
                 if arguments.accuracy and (width, height) == own and batch == 1:
                     told = accuracy(ways, checkpoint, arguments.accuracy)
-            figures[f'{width}x{height}' + (f' batch {batch}' if batch > 1 else '')] = {
-                f'{name}_ms': value for name, value in found.items()} | {
-                f'{name}_ratio_vs_plain': found['plain'] / value for name, value in found.items() if name != 'plain'}
+            figures[f'{width}x{height}' + (f' batch {batch}' if batch > 1 else '')] = found
     names = [name.removesuffix('_ms') for name in next(iter(figures.values())) if name.endswith('_ms')]
     print(tabulate([[name, *(row[f'{name}_ms'] for row in figures.values()), *told.get(name, {}).values()]
                     for name in names], ['ms an image', *figures, *next(iter(told.values()), {})], floatfmt='.4g'))

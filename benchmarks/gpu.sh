@@ -34,8 +34,8 @@ part contextual 240 "$python" benchmarks/contextual_similarity.py --only gpu --c
 part search 120 "$python" benchmarks/device_search.py --device "$device" "${search[@]}" --json "$folder/search.json"
 part features 120 "$python" benchmarks/features.py --device "$device" "${sizes[@]}" --json "$folder/features.json"
 for precision in float32 float16; do
-  part "pipeline-$precision" 90 "$python" -m dejavu_ros.cli bench --device "$device" --precision "$precision" --no-dds \
-    --seconds 4 --json "$folder/pipeline-$precision.json"
+  part "pipeline-$precision" 90 "$python" -m dejavu_ros.cli bench --sections pipeline --device "$device" \
+    --precision "$precision" --no-dds --seconds 4 --json "$folder/pipeline-$precision.json"
 done
 part loss 60 "$python" benchmarks/contextual_loss.py --device "$device" --json "$folder/loss.json"
 part compile 180 "$python" benchmarks/features.py --device "$device" --sizes --compile --json "$folder/compile.json"

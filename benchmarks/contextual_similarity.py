@@ -4,7 +4,7 @@
     python benchmarks/contextual_similarity.py --only gpu --keyframes 10000 [--tiles 64,128,4,2,0,0 ...]
 
 Milliseconds a pair, medians of passes that take turns (dejavu_ros/bench/similarity.py says what the limits are). With
-one thread it is the thread's processor time that counts, which a busy machine disturbs least; with more it is wall time.
+one thread it is the thread's processor time that counts, which a busy machine disturbs least; with more wall time.
 """
 
 import argparse

@@ -24,7 +24,9 @@ HEADERS = {'keyframes': 'keyframes', 'search': 'search', 'features': 'features',
 
 
 def measure(config: BenchConfig) -> dict[str, Any]:
-    """What was measured and ``rows``, one for each map and way to search it, two stages after exact. Raises DejavuError.
+    """What was measured, and ``rows``: one for each map and way to search it, two stages after exact.
+
+    Raises DejavuError.
     """
     if config.dds:
         try:

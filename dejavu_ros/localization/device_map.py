@@ -1,4 +1,4 @@
-"""The descriptors of a map where they are stored, and on a device: held there where they fit, else brought in chunks."""
+"""The descriptors of a map where they are stored; and on a device, held there if they fit, else brought in chunks."""
 
 import contextlib
 import warnings

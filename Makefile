@@ -13,7 +13,7 @@ SOURCES := $(shell find $(PACKAGE) -type f -not -path '*/__pycache__/*')
 # PYTHONSAFEPATH: the sources here must not come before the built package
 RUN := $(if $(ROS_DISTRO),source install/setup.bash &&,unset PYTHONPATH &&) export PYTHONSAFEPATH=1 &&
 
-.PHONY: help setup build test demo soak docs lint lock clean list-sources
+.PHONY: help setup build test demo soak gpu docs lint lock clean list-sources
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
@@ -30,6 +30,9 @@ demo: $(BUILT) ## build a map from one season, relocalize in another, end with a
 SOAK_SCALE ?= 1
 soak: $(BUILT) ## hours of it, counted in soak/summary.json; SOAK_SCALE=0.05 is quick, an interrupted one goes on
 	$(RUN) .venv/bin/dejavu soak -o soak --scale $(SOAK_SCALE) $(ARGS)
+
+gpu: ## the tests and figures that need an NVIDIA GPU, into ./gpu; PYTHON names one with PyTorch for CUDA
+	PYTHON=$(PYTHON) benchmarks/gpu.sh gpu
 
 docs: $(BUILT) ## write docs/parameters.md and config/relocalize.yaml from the code
 	$(RUN) .venv/bin/python -m dejavu_ros.ros.reference .

@@ -1,7 +1,7 @@
 """Milliseconds an image of the feature network: the plain eval-mode module beside every form that can run here.
 
-    python benchmarks/features.py [--device cuda] [--threads 1] [--batches 1 4] [--compile] [--json FILE]
-                                  [--calibration MANIFEST] [--accuracy MANIFEST]
+    python benchmarks/features.py [--device cuda] [--threads 1] [--sizes 320x240] [--batches 1 4] [--compile]
+                                  [--calibration MANIFEST] [--accuracy MANIFEST] [--json FILE]
 
 From resized images (uint8) to the grid of vectors; medians of passes that take turns, so that what else the machine
 does meets all alike. Times are this process's processor time with one thread on the CPU, else the wall's. Rows: the
@@ -13,16 +13,15 @@ AUC, recall@1 and the cosine with the plain network's vectors on a manifest, at 
 import argparse
 import dataclasses
 import json
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from tabulate import tabulate
 
+from dejavu_ros.bench.networks import Way, by_torch, own_ways, precisions, times
 from dejavu_ros.data.layouts import read_places
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.metrics import retrieval_metrics
@@ -31,47 +30,13 @@ from dejavu_ros.images import load_image, resize
 from dejavu_ros.nn.checkpoint import Checkpoint, load_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.families import FAMILIES
-from dejavu_ros.nn.features import by_own_maximum, to_grid
 from dejavu_ros.nn.folded import FoldedNet
 from dejavu_ros.nn.onnx_export import Difference, export, needed
 from dejavu_ros.nn.onnx_int8 import quantise
 from dejavu_ros.ops.contextual import contextual_similarity
 
-SIZES = ((320, 240), (512, 512), (640, 480))  # (w, h), beside the checkpoint's own
-CALIBRATION = 100  # images
-
-Way = Callable[[np.ndarray], np.ndarray]  # (B, H, W, 3) uint8 to (B, n, N)
-
-
-def by_torch(network: torch.nn.Module, checkpoint: Checkpoint, device: str, form: str = '') -> Way:
-    """The network as it is called in a program, ``compiled``, or, on CUDA, replayed as one ``graph`` for each shape."""
-    network = network.eval().to(device)
-
-    def grid(images: torch.Tensor) -> torch.Tensor:
-        return to_grid(network, by_own_maximum(images), checkpoint.settings).flatten(2)
-
-    call = torch.compile(grid, dynamic=False) if form == 'compiled' else grid
-    graphs = {}
-
-    def replay(images: torch.Tensor) -> torch.Tensor:
-        if images.shape not in graphs:
-            inputs = images.clone()
-            for _ in range(3):
-                grid(inputs)
-            recorded = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(recorded):
-                output = grid(inputs)
-            graphs[images.shape] = inputs, recorded, output
-        inputs, recorded, output = graphs[images.shape]
-        inputs.copy_(images)
-        recorded.replay()
-        return output
-
-    @torch.inference_mode()
-    def run(images: np.ndarray) -> np.ndarray:
-        return (replay if form == 'graph' else call)(torch.from_numpy(images).to(device)).float().cpu().numpy()
-
-    return run
+SIZES = '320x240', '512x512', '640x480'
+CALIBRATION = 100, 10  # images at the checkpoint's own size, of which accuracy is asked, and at others
 
 
 def by_onnxruntime(path: Path, threads: int) -> Way:
@@ -91,34 +56,26 @@ def by_openvino(path: Path, threads: int, precision: str) -> Way:
 
 def torch_ways(checkpoint: Checkpoint, arguments, skipped: dict[str, str]) -> dict[str, Way]:
     """Plain first, to which the others are compared."""
-    network, device = checkpoint.network, arguments.device
-    cuda = torch.device(device).type == 'cuda'
-    ways = {'plain': by_torch(network, checkpoint, device),
-            'float32': by_torch(FoldedNet(network), checkpoint, device)}
-    # without the processor's own instructions bfloat16 is emulated, and slower than float32
-    half = cuda or torch.backends.cpu.get_cpu_capability() == 'AVX512' and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    precisions = ['float32'] + ['bfloat16'] * half + ['float16'] * cuda
-    for precision in precisions[1:]:
-        ways[precision] = by_torch(FoldedNet(network, precision), checkpoint, device)
-    if not half:
+    network, device, fast = checkpoint.network, arguments.device, precisions(arguments.device)
+    ways = own_ways(checkpoint, device)
+    if 'bfloat16' not in fast:
         skipped['bfloat16'] = 'this processor has no instructions for it'
-    if cuda:
-        ways['float16 graph'] = by_torch(FoldedNet(network, 'float16'), checkpoint, device, 'graph')
-    else:
+    if 'float16' not in fast:
         skipped['float16, CUDA graph'] = 'they need --device cuda'
     if arguments.compile:
-        for precision in precisions:
+        for precision in fast:
             ways[f'{precision} compiled'] = by_torch(FoldedNet(network, precision), checkpoint, device, 'compiled')
     for name, architecture in FAMILIES.items():
         if architecture != network.architecture:
             other = DejavuNet(network.channels, network.normalise, architecture).eval()
             ways |= {f'{name} {precision}': by_torch(FoldedNet(other, precision), checkpoint, device)
-                     for precision in precisions}
+                     for precision in fast}
     return ways
 
 
-def onnx_ways(checkpoint: Checkpoint, batch: int, arguments, folder: Path, skipped: dict[str, str]) -> dict[str, Way]:
-    """On the CPU, for one size and batch."""
+def onnx_ways(checkpoint: Checkpoint, batch: int, arguments, folder: Path, skipped: dict[str, str],
+              calibration: int) -> dict[str, Way]:
+    """On the CPU, for one size and batch, with so many images for the ranges of int8."""
     ways = {}
     path, int8 = folder / 'float32.onnx', folder / 'int8.onnx'
     try:
@@ -128,8 +85,7 @@ def onnx_ways(checkpoint: Checkpoint, batch: int, arguments, folder: Path, skipp
         skipped['onnxruntime, openvino'] = str(error)
         return ways
     if arguments.calibration:
-        count = CALIBRATION // batch * batch
-        quantise(path, int8, pictures(arguments.calibration, checkpoint, count)[1])
+        quantise(path, int8, pictures(arguments.calibration, checkpoint, max(1, calibration // batch) * batch)[1])
         ways['onnxruntime int8'] = by_onnxruntime(int8, arguments.threads)
     else:
         skipped['int8'] = 'it needs --calibration MANIFEST'
@@ -154,17 +110,6 @@ def pictures(manifest: str, checkpoint: Checkpoint, count: int | None = None) ->
     return rows, np.stack([resize(load_image(row.image), *size) for row in rows])
 
 
-def times(ways: dict[str, Way], images: np.ndarray, repeats: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Median milliseconds an image."""
-    taken = {name: [] for name in ways}
-    for _ in range(1 + repeats):
-        for name, way in ways.items():
-            began = clock()
-            way(images)
-            taken[name].append((clock() - began) * 1e3 / len(images))
-    return {name: statistics.median(spans[1:]) for name, spans in taken.items()}
-
-
 def accuracy(ways: dict[str, Way], checkpoint: Checkpoint, manifest: str) -> dict[str, dict[str, float]]:
     """Of the checkpoint's own network in every form, on a manifest."""
     rows, images = pictures(manifest, checkpoint)
@@ -186,7 +131,7 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=5, help='passes, of which the median counts')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     parser.add_argument('--batches', type=int, nargs='+', default=[1], help='images in one pass, such as 1 2 4')
-    parser.add_argument('--own-size', action='store_true', help='the checkpoint\'s own input size alone')
+    parser.add_argument('--sizes', nargs='*', default=SIZES, metavar='WxH', help='inputs beside the checkpoint\'s own')
     parser.add_argument('--compile', action='store_true', help='also by torch.compile, which takes minutes')
     parser.add_argument('--calibration', metavar='MANIFEST', help='also in int8, with the ranges met on these images')
     parser.add_argument('--accuracy', metavar='MANIFEST', help='also how well each form tells these places apart')
@@ -199,7 +144,7 @@ def main() -> None:
     clock = time.process_time if arguments.threads == 1 and not cuda else time.perf_counter
     skipped, figures, told = {}, {}, {}
     by_name = torch_ways(checkpoint, arguments, skipped)
-    for width, height in (own,) if arguments.own_size else (own, *SIZES):
+    for width, height in (own, *(tuple(map(int, size.split('x'))) for size in arguments.sizes)):
         settings = dataclasses.replace(checkpoint.settings, input_width=width, input_height=height)
         sized = dataclasses.replace(checkpoint, settings=settings)
         for batch in arguments.batches:
@@ -207,14 +152,12 @@ def main() -> None:
                 if cuda:
                     ways, skipped['onnxruntime, openvino'] = by_name, 'they are measured on the CPU'
                 else:
-                    ways = by_name | onnx_ways(sized, batch, arguments, Path(folder), skipped)
-                images = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3)).astype(np.uint8)
-                found = times(ways, images, arguments.repeats, clock)
+                    ways = by_name | onnx_ways(sized, batch, arguments, Path(folder), skipped,
+                                               CALIBRATION[(width, height) != own])
+                found = times(ways, width, height, batch, arguments.repeats, clock)
                 if arguments.accuracy and (width, height) == own and batch == 1:
                     told = accuracy(ways, checkpoint, arguments.accuracy)
-            figures[f'{width}x{height}' + (f' batch {batch}' if batch > 1 else '')] = {
-                f'{name}_ms': value for name, value in found.items()} | {
-                f'{name}_ratio_vs_plain': found['plain'] / value for name, value in found.items() if name != 'plain'}
+            figures[f'{width}x{height}' + (f' batch {batch}' if batch > 1 else '')] = found
     names = [name.removesuffix('_ms') for name in next(iter(figures.values())) if name.endswith('_ms')]
     print(tabulate([[name, *(row[f'{name}_ms'] for row in figures.values()), *told.get(name, {}).values()]
                     for name in names], ['ms an image', *figures, *next(iter(told.values()), {})], floatfmt='.4g'))

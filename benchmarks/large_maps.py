@@ -29,6 +29,7 @@ import torch
 from tabulate import tabulate
 from tqdm import tqdm
 
+from dejavu_ros.bench.maps import anonymous
 from dejavu_ros.data.manifests import read_manifest
 from dejavu_ros.files import new_file, new_path
 from dejavu_ros.geometry import Pose
@@ -148,12 +149,6 @@ def extend(folder: Path, extractor: FeatureExtractor, keyframes: np.ndarray, siz
                 session.add(vectors.astype(np.float16), 'front', number, Pose.planar(2.0 * number, 0, 0), np.eye(6),
                             THUMBNAIL)
     return time.process_time() - began
-
-
-def anonymous() -> int:
-    """Resident bytes of this process that no file backs."""
-    status = Path('/proc/self/status').read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith('RssAnon'))
 
 
 def measure(folder: Path, checkpoint: str, queries: np.ndarray, shortlist: int, threads: int) -> dict:

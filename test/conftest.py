@@ -1,7 +1,10 @@
-"""What every test session needs: a DDS domain of its own, reached from this machine only."""
+"""What every test session needs: a DDS domain of its own, reached from this machine only; and nodes that run there."""
 
 import contextlib
 import os
+import threading
+
+import pytest
 
 
 def pytest_configure(config):
@@ -15,3 +18,30 @@ def pytest_configure(config):
     except ImportError:  # no ROS here
         return
     os.environ['ROS_DOMAIN_ID'] = str(claims.enter_context(domain_id()))
+
+
+@pytest.fixture(scope='module')
+def context():
+    """Of rclpy, for the nodes of a module's tests."""
+    rclpy = pytest.importorskip('rclpy')
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    yield context
+    rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture
+def spin(context):
+    """``spin(node)`` has a node of this context answer in a thread of its own, until the test ends and it is destroyed.
+    """
+    from rclpy.executors import SingleThreadedExecutor
+    with contextlib.ExitStack() as running:
+        def start(node):
+            executor = SingleThreadedExecutor(context=context)
+            executor.add_node(node)
+            thread = threading.Thread(target=executor.spin)
+            for end in node.destroy_node, thread.join, executor.shutdown:
+                running.callback(end)
+            thread.start()
+
+        yield start

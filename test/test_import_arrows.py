@@ -41,7 +41,7 @@ ALLOWED = {
     'caps': CORE | {'data', 'mapping', 'matching', 'losses', 'training'},
     'demo': CORE | {'localization', 'data', 'town', 'ros', 'cli'},
     'doctor': CORE | {'ros', 'msg'},
-    'bench': CORE | {'localization', 'ros'},
+    'bench': CORE | {'localization', 'training', 'ros'},
     'soak': CORE | {'localization', 'data', 'mapping', 'evaluation', 'town', 'ros', 'bench'},
 }
 ROS_MODULES = {'rclpy', 'tf2_ros', 'tf2_msgs', 'rcl_interfaces', 'builtin_interfaces', 'std_msgs', 'std_srvs',

@@ -1,67 +1,89 @@
-"""All measurements of a machine, and their table."""
+"""All measurements of a machine, and their tables."""
 
+import platform
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tabulate import tabulate
 from tqdm import tqdm
 
+import dejavu_ros
+from dejavu_ros.bench import maps, networks, pipeline, similarity
 from dejavu_ros.bench.config import BenchConfig
-from dejavu_ros.bench.scenery import pictures, write_map
-from dejavu_ros.bench.stages import stage_times
-from dejavu_ros.errors import ConfigError
-from dejavu_ros.keyframes import KeyframeMap
-from dejavu_ros.localization import Localizer
-from dejavu_ros.localization.config import LocalizerConfig
+from dejavu_ros.bench.scenery import write_map
 from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.ops.contextual import ContextualSettings, gpu
+from dejavu_ros.training.provenance import commit, hardware
 
-HEADERS = {'keyframes': 'keyframes', 'search': 'search', 'features': 'features', 'similarity': 'similarity',
-           'decision': 'decision', 'frame': 'frame', 'p50_ms': 'DDS p50', 'p99_ms': 'DDS p99',
-           'answers_per_s': 'answers/s', 'cores': 'cores'}
+PAPER = ContextualSettings('paper', squared=True, symmetric=False)
+REPEATS = 5
+ON_GPU = 10_000  # keyframes that a query meets there
 
 
 def measure(config: BenchConfig) -> dict[str, Any]:
-    """``settings`` and ``rows``, one for each map and way to search it. Raises DejavuError."""
-    if config.dds:
-        try:
-            from dejavu_ros.bench import over_dds
-        except ImportError as error:
-            raise ConfigError(f'the running node cannot be measured without ROS ({error}): source it, or use '
-                              '--no-dds') from None
-    extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device, precision=config.precision)
-    images = pictures(config.width, config.height)
-    ways = [(size, shortlist) for size in config.sizes() for shortlist in ((0, config.shortlist)
-                                                                           if 0 < config.shortlist < size else (0,))]
-    rows = []
+    """The machine, and what was asked for of ``contextual``, ``features``, ``map`` and ``pipeline``.
+
+    Raises DejavuError.
+    """
+    device = usable_device(config.device)
+    found = {'machine': hardware(torch.device('cpu')), 'gpu': hardware(device) if device.type == 'cuda' else '',
+             'threads': torch.get_num_threads(), 'python': platform.python_version(), 'torch': str(torch.__version__),
+             'numpy': np.__version__, 'version': dejavu_ros.__version__, 'commit': commit()}
+    sections = {'contextual': contextual, 'features': features, 'map': growth, 'pipeline': pipeline.measure}
+    return found | {name: sections[name](config) for name in config.parts()}
+
+
+def contextual(config: BenchConfig) -> dict[str, Any]:
+    """Squared, paper form, one direction; milliseconds a pair."""
+    threads, sizes = torch.get_num_threads(), config.sizes('cells')
+    found = {'cpu': {f'n{cells}': similarity.on_cpu(cells, PAPER, REPEATS, threads) for cells in sizes}}
+    device = usable_device(config.device)
+    if device.type == 'cuda' and gpu.works(device):
+        found['gpu'] = {f'n{cells}': similarity.on_gpu(cells, PAPER, REPEATS, ON_GPU)[0] for cells in sizes}
+    return found
+
+
+def features(config: BenchConfig) -> dict[str, Any]:
+    """Milliseconds an image, one at a time."""
+    checkpoint = load_checkpoint(config.checkpoint)
+    ways = networks.own_ways(checkpoint, config.device)
+    own = checkpoint.settings.input_width, checkpoint.settings.input_height
+    return {f'{width}x{height}': networks.times(ways, width, height, 1, REPEATS, time.perf_counter)
+            for width, height in [own, *config.input_sizes()]}
+
+
+def growth(config: BenchConfig) -> dict[str, Any]:
+    extractor, found = FeatureExtractor(load_checkpoint(config.checkpoint)), {}
     with tempfile.TemporaryDirectory() as folder:
-        for size, shortlist in tqdm(ways, 'measuring', unit='map', disable=None):
+        for size in tqdm(config.sizes('map_keyframes'), 'opening', unit='map', disable=None):
             path = Path(folder) / f'{size}.dvmap'
-            if not path.exists():
-                write_map(path, extractor, size)
-            row = {'keyframes': size, 'search': f'two stages, {shortlist}' if shortlist else 'exact'}
-            with KeyframeMap.open(path) as keyframes:
-                localizer = Localizer(extractor, keyframes, LocalizerConfig(shortlist=shortlist))
-                row |= stage_times(localizer, images, config.seconds)
-            if config.dds:
-                row |= over_dds.measure(path, images, shortlist, config)
-            rows.append(row)
-    settings = extractor.checkpoint.settings
-    return {'images': [config.width, config.height], 'rate_hz': config.rate, 'device': config.device,
-            'precision': config.precision,
-            'threads': torch.get_num_threads(), 'input': [settings.input_width, settings.input_height],
-            'grid': list(extractor.grid), 'checkpoint': extractor.checkpoint.identity, 'rows': rows}
+            write_map(path, extractor, size)
+            found[str(size)] = maps.measure(path, config.checkpoint, torch.get_num_threads())
+    return found
 
 
-def table(found: dict[str, Any]) -> str:
-    """For a person: milliseconds a frame, in one process by stages, then over DDS."""
-    names = [name for name in HEADERS if name in found['rows'][0]]
-    rows = [[row[name] for name in names] for row in found['rows']]
-    width, height = found['images']
-    text = tabulate(rows, [HEADERS[name] for name in names], floatfmt='.1f')
-    note = (f'Images {width}x{height} at {found["rate_hz"]:g} Hz, network input {found["input"][0]}x'
-            f'{found["input"][1]}, {found["device"]}, {found["threads"]} threads. Milliseconds; maps are patterns '
-            'extended with noise.')
-    return f'{text}\n{note}'
+def tables(found: dict[str, Any]) -> str:
+    """For a person."""
+    texts = [f'{found["machine"]}, {found["threads"]} threads. {found["gpu"]}'.strip()]
+    for place, sizes in found.get('contextual', {}).items():
+        texts.append(f'Contextual similarity ({place}), squared, paper form, one direction, a pair\n' + columns(sizes))
+    if 'features' in found:
+        texts.append('Features, one image\n' + columns(found['features']))
+    if 'map' in found:
+        texts.append('Maps of patterns extended with noise\n' + columns(found['map']))
+    if 'pipeline' in found:
+        texts.append(pipeline.table(found['pipeline']))
+    return '\n\n'.join(texts)
+
+
+def columns(entries: dict[str, dict[str, float]]) -> str:
+    """A column for each entry."""
+    names = dict.fromkeys(name for entry in entries.values() for name in entry)
+    return tabulate([[name, *(entry.get(name) for entry in entries.values())] for name in names], ['', *entries],
+                    floatfmt='.4g')

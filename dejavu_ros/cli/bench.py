@@ -3,7 +3,7 @@
 from dejavu_ros.bench.config import BenchConfig
 from dejavu_ros.config import add_arguments, from_arguments
 
-HELP = 'measure this machine: from an image to an answer, with maps of several sizes'
+HELP = 'measure this machine: similarity, features, maps, and from an image to an answer'
 
 
 def configure(parser) -> None:
@@ -14,11 +14,11 @@ def configure(parser) -> None:
 def run(arguments) -> int:
     import json
 
-    from dejavu_ros.bench.report import measure, table
+    from dejavu_ros.bench.report import measure, tables
     from dejavu_ros.files import new_file
 
     found = measure(from_arguments(BenchConfig, arguments))
-    print(table(found))
+    print(tables(found))
     if arguments.json:
         with new_file(arguments.json, 'w') as file:
             json.dump(found, file, indent=1)

@@ -29,6 +29,9 @@ class LocalizerConfig:
     memory_limit_mb: int = option(256, 'memory for the coarse copy of the map, which gets coarser in a larger map; '
                                        'the rest stays on the disk',
                                   unit='MB', low=1, high=1000000)
+    device_memory_mb: int = option(4096, 'memory of a GPU for the descriptors of the map, which it then scores; a '
+                                         'larger map is brought to it in chunks for every frame',
+                                   unit='MB', low=1, high=1000000)
     use_filter: bool = option(True, 'let earlier frames speak (off: every frame on its own)')
     frame_weight: float = option(1.0, 'how much what is new in a frame adds to what the frames before it said',
                                  low=0.01, high=1.0)

@@ -1,8 +1,9 @@
 """The localizer: one object behind the node and the commands."""
 
 import dataclasses
+import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from dejavu_ros.localization.places import Place, PlaceIndex
 from dejavu_ros.localization.pose_refiner import PoseRefiner
 from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
 from dejavu_ros.localization.states import States
-from dejavu_ros.localization.verification import SAMPLED, UsualView
+from dejavu_ros.localization.verification import SAMPLED, UsualView, agreement
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.optics.camera import Camera, Sight, mapping_camera
 from dejavu_ros.retrieval.describer import Describer
@@ -61,9 +62,9 @@ class Localizer:
                            f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
         if keyframes is not None and len(keyframes):
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb,
-                                    self.describer.identity if self.describer else '')
+                                    self.config.device_memory_mb, self.describer.identity if self.describer else '')
             self.alignment = Alignment(keyframes, self.extractor.grid)
-            self.usual = UsualView(self.scorer[self.scorer.spread(SAMPLED)].numpy(), self.extractor.grid)
+            self.usual = UsualView(self.scorer.stored[self.scorer.spread(SAMPLED)].numpy(), self.extractor.grid)
             self.hubs, self.calibration = self.scorer.backgrounds(
                 keyframes.positions, 2 * self.config.place_radius, Calibration.of(self.extractor.checkpoint.card))
             self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
@@ -71,6 +72,12 @@ class Localizer:
         self.sights: dict[str, Sight] = {}
         self.states: States | None = None
         self._arrange(self.cameras.values())
+
+    @property
+    def problem(self) -> str:
+        """What the CPU computes for a GPU that failed, in words; empty: nothing."""
+        searching = self.scorer.exact.problem if self.map is not None and len(self.map) else ''
+        return ' '.join(filter(None, (self.extractor.problem, searching)))
 
     def use(self, camera: Camera) -> None:
         """Take up a camera, or what has become known of it. A mounting that is news forgets where the robot was."""
@@ -158,33 +165,37 @@ class Localizer:
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
         if self.reranker is not None:
             scores = self.hubs + self.reranker.rerank(scores - self.hubs, self.config.rerank, query,
-                                                      lambda rows: self.scorer[rows].numpy())
-        alone, belief = self.beliefs(scores, query, stamp_ns, odometry, camera)
+                                                      lambda rows: self.scorer.stored[rows].numpy())
+        beyond = self.usual.beyond(query)
+        agreeing = functools.cache(lambda row: agreement(beyond, self.usual.beyond(self.scorer.stored.view(row))))
+        alone, belief = self.beliefs(scores, agreeing, stamp_ns, odometry, camera)
         places = self.places.rank(belief)
-        hypotheses = [self.hypothesis(place, scores, query, camera) for place in places]
+        hypotheses = [self.hypothesis(place, scores, query, agreeing, camera) for place in places]
         reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map=float(belief[:-1].sum()))
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
-    def beliefs(self, scores: np.ndarray, query: np.ndarray, stamp_ns: int, odometry: Pose | None,
+    def beliefs(self, scores: np.ndarray, agreeing: Callable[[int], float], stamp_ns: int, odometry: Pose | None,
                 camera: str) -> tuple[np.ndarray, np.ndarray]:
-        """(S + 1,) probabilities of the states from this frame alone, and with the frames before it."""
-        seen = observe(scores, self.hubs, self.places.part(self.states.of(camera)), self.calibration,
-                       lambda row: self.usual.agreement(query, self.view(row)))
+        """(S + 1,) probabilities of the states from this frame alone, and with the frames before it.
+
+        ``agreeing`` is the share of its cells that agree with a keyframe.
+        """
+        seen = observe(scores, self.hubs, self.places.part(self.states.of(camera)), self.calibration, agreeing)
         log_odds = self.states.spread(camera, self.calibration.log_odds(seen.standardised, seen.cues))
         alone = posterior(self.filter.start, np.append(log_odds, 0.0))
         if not self.config.use_filter:
             return alone, alone
         return alone, self.filter.update(log_odds, stamp_ns, odometry, camera)
 
-    def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray, camera: str) -> Hypothesis:
+    def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray, agreeing: Callable[[int], float],
+                   camera: str) -> Hypothesis:
         row, inliers = self.comparable(place, scores, camera), 0
         frame = self.map.keyframes[self.states.keyframe(place.row) if row is None else row]
         map_T_base, covariance = place.map_T_base, place.covariance
         if row is not None:
-            view = self.view(row)
-            inliers = round(self.usual.agreement(query, view) * query.shape[1])
+            inliers = round(agreeing(row) * query.shape[1])
             seen_from = self.places.quaternions[self.states.of(camera)][row]
-            map_T_base, covariance = self.alignment.align(place, seen_from, frame, query, view)
+            map_T_base, covariance = self.alignment.align(place, seen_from, frame, query, self.scorer.stored.view(row))
         return Hypothesis(frame.id, frame.session, frame.condition, float(scores[frame.id]), place.probability,
                           inliers, map_T_base, covariance)
 
@@ -195,10 +206,6 @@ class Localizer:
             return self.states.keyframe(place.row)
         near = np.flatnonzero(self.places.near(place.row)[own])
         return int(near[scores[near].argmax()]) if len(near) else None
-
-    def view(self, row: int) -> np.ndarray:
-        """What a keyframe shows, (n, N) float16."""
-        return self.scorer[np.array([row])][0].numpy()
 
     def decide(self, places: list[Place], hypotheses: list[Hypothesis], alone: np.ndarray,
                on_map: float) -> tuple[str, list[Hypothesis], str]:

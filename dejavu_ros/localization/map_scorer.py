@@ -1,6 +1,4 @@
-"""Similarity of a query with every keyframe of a map, whose descriptors stay on the disk."""
-
-import warnings
+"""Similarity of a query with every keyframe of a map: exact, or exact for a shortlist."""
 
 import numpy as np
 import torch
@@ -9,9 +7,9 @@ from scipy.spatial.distance import cdist
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.coarse_map import CoarseMap
 from dejavu_ros.localization.described_map import DescribedMap
+from dejavu_ros.localization.exact_search import ExactSearch
 from dejavu_ros.localization.observation import Calibration, background
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.ops.contextual.masked import masked_similarity
 
 REFERENCES = 32  # keyframes, spread over the map, that stand for "other places"
 LEARNT = 32, 512  # fewest and most keyframes on which the levels of all the others are learnt,
@@ -23,35 +21,22 @@ SHARE, SHORTEST = 20, 1000  # the usual shortlist: a twentieth of the map, but s
 class MapScorer:
     """The descriptors of one map, ready to be compared with queries."""
 
-    def __init__(self, keyframes: KeyframeMap, extractor: FeatureExtractor, memory_limit_mb: int, describer: str = ''):
-        """Take a map with keyframes; ``memory_limit_mb`` is for its coarse copy.
+    def __init__(self, keyframes: KeyframeMap, extractor: FeatureExtractor, memory_limit_mb: int,
+                 device_memory_mb: int, describer: str = ''):
+        """Take a map with keyframes; ``memory_limit_mb`` is for its coarse copy, ``device_memory_mb`` for the map on
+        the extractor's device, where that is a GPU.
 
-        With the identity of a ``describer``, that is what it says of the keyframes. Raises ConfigError where the copy
-        does not fit into the memory, MapError where the map was not described.
+        With the identity of a ``describer``, the coarse copy is what it says of the keyframes. Raises ConfigError where
+        that does not fit into the memory, MapError where the map was not described.
         """
-        self.settings = extractor.checkpoint.contextual
-        self.views = keyframes.camera_index
-        self.cells = [seen_cells(keyframes, camera) for camera in range(len(keyframes.cameras))]
-        self.shards = [mapped(shard) for _, shard in keyframes.shards()]
-        self.starts = np.cumsum([0, *(len(shard) for shard in self.shards)])
+        self.exact = ExactSearch(keyframes, extractor.checkpoint.contextual, extractor.device,
+                                 device_memory_mb * 1_000_000)
+        self.stored = self.exact.stored
         self.coarse = (DescribedMap(keyframes, describer, memory_limit_mb) if describer else
-                       CoarseMap(self.shards, len(self), extractor.channels, extractor.grid, memory_limit_mb))
+                       CoarseMap(self.stored.shards, len(self), extractor.channels, extractor.grid, memory_limit_mb))
 
     def __len__(self) -> int:
-        return int(self.starts[-1])
-
-    def __getitem__(self, rows: np.ndarray) -> torch.Tensor:
-        """Descriptors (len(rows), n, N) float16 of these keyframes, copied into memory."""
-        descriptors = self.shards[0].new_empty(len(rows), *self.shards[0].shape[1:])
-        which = np.searchsorted(self.starts, rows, side='right') - 1
-        for number in np.unique(which):
-            here = np.flatnonzero(which == number)
-            descriptors[here] = self.shards[number][rows[here] - self.starts[number]]
-        return descriptors
-
-    def similarity(self, query: torch.Tensor, descriptors: torch.Tensor, rows: np.ndarray) -> np.ndarray:
-        """CX of a query (n, N) with the ``descriptors`` (k, n, N) of these keyframes, masked cells left out: (k,)."""
-        return masked_similarity(query, descriptors, self.views[rows], self.cells, self.settings).numpy()
+        return len(self.stored)
 
     def spread(self, count: int) -> np.ndarray:
         """Rows of up to ``count`` keyframes, evenly over the map."""
@@ -76,15 +61,14 @@ class MapScorer:
         """
         query = torch.from_numpy(query)
         if not self.shortens(shortlist):
-            return np.concatenate([self.similarity(query, shard, np.arange(start, start + len(shard)))
-                                   for start, shard in zip(self.starts, self.shards)])
+            return self.exact(query[None])[0]
         shortlist = self.usual if shortlist < 0 else shortlist
         brief = query if descriptor is None else torch.from_numpy(descriptor)
         coarse = self.coarse.similarity(brief[None])[0].numpy()
         best = np.argpartition(-coarse, shortlist)[:shortlist]
         sample = self.spread(sampled(shortlist))
         rows = np.concatenate([best, sample])
-        exact = self.similarity(query, self[rows], rows)
+        exact = self.exact(query[None], rows)[0]
         scores = rescaled(coarse, coarse[sample], exact[shortlist:])
         scores = np.minimum(scores, np.median(exact[:shortlist]))  # nothing unproved stands beside the best
         scores[rows] = exact
@@ -100,10 +84,9 @@ class MapScorer:
         keyframes follow their coarse levels as far as the exact ones do.
         """
         references = self.spread(REFERENCES)
-        learnt = self.spread(int(np.clip(DISTANCES // (len(references) * self.shards[0].shape[2]**2), *LEARNT)))
+        learnt = self.spread(int(np.clip(DISTANCES // (len(references) * self.stored.shards[0].shape[2]**2), *LEARNT)))
         apart = cdist(positions[references], positions) > radius
-        descriptors = self[learnt]
-        exact = np.stack([self.similarity(query, descriptors, learnt) for query in self[references]])
+        exact = self.exact(self.stored[references], learnt)
         calibration = calibration.on(exact, apart[:, learnt])
         exact = background(exact, apart[:, learnt], calibration.mean)
         if len(learnt) == len(self):
@@ -117,24 +100,9 @@ class MapScorer:
         return levels, calibration
 
 
-def seen_cells(keyframes: KeyframeMap, camera: int) -> np.ndarray | None:
-    """Columns of the descriptors that a camera of the map shows; None: all, as where it has no mask."""
-    rows = np.flatnonzero(keyframes.camera_index == camera)
-    if keyframes.cameras[camera].mask is None or not len(rows):
-        return None
-    return np.flatnonzero(keyframes.descriptors(int(rows[0]), int(rows[0]) + 1)[0].any(0))
-
-
 def sampled(shortlist: int) -> int:
     """Keyframes scored to learn the scale, beside a shortlist: half as many, up to what is enough."""
     return min(SAMPLED, (shortlist + 1) // 2)
-
-
-def mapped(shard: np.ndarray) -> torch.Tensor:
-    """A read-only memory map as a tensor on the same pages, which nobody writes to."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='The given NumPy array is not writable')
-        return torch.from_numpy(shard)
 
 
 def rescaled(values: np.ndarray, sample: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 import copy
 import dataclasses
+import functools
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.geometry import Pose
@@ -11,6 +13,7 @@ from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.states import States
 
 CANDIDATES = 20  # keyframes looked at as the centre of a place
+ROUNDING = 1e-6  # radians by which a keyframe may seem turned against itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +40,13 @@ class Neighbourhoods:
     def part(self, rows: np.ndarray | slice) -> 'Neighbourhoods':
         """Those of ``rows`` (M,) alone."""
         part = copy.copy(self)
+        part.__dict__.pop('tree', None)
         part.positions, part.quaternions = self.positions[rows], self.quaternions[rows]
         return part
+
+    @functools.cached_property
+    def tree(self) -> cKDTree:
+        return cKDTree(self.positions)
 
     def near(self, row: int) -> np.ndarray:
         """(K,) mask of the keyframes of the place of one."""
@@ -46,9 +54,13 @@ class Neighbourhoods:
 
     def around(self, position: np.ndarray, quaternion: np.ndarray) -> np.ndarray:
         """(K,) mask of the keyframes of the place at ``position`` (3,) metres that look as ``quaternion`` (4,) does."""
-        distance = np.linalg.norm(self.positions - position, axis=1)
-        cosine = np.abs(self.quaternions @ quaternion).clip(0, 1)
-        return (distance <= self.radius) & (2 * np.arccos(cosine) <= self.angle)
+        return self.belong(slice(None), position, quaternion)
+
+    def belong(self, rows: np.ndarray | slice, position: np.ndarray, quaternion: np.ndarray) -> np.ndarray:
+        """Whether each keyframe of ``rows`` (M,) is of the place there: (M,)."""
+        distance = np.linalg.norm(self.positions[rows] - position, axis=1)
+        cosine = np.abs(self.quaternions[rows] @ quaternion).clip(0, 1)
+        return (distance <= self.radius) & (2 * np.arccos(cosine) <= self.angle + ROUNDING)
 
     def far_from(self, row: int) -> np.ndarray:
         """(K,) mask of the keyframes that show nothing of that place: over two radii away."""
@@ -62,16 +74,22 @@ class Neighbourhoods:
         left = belief[:-1].copy()
         found = []
         while len(found) < self.count and left.max() > 0:
-            members = self.near(self.centre(left)) & (left > 0)
-            row = int(np.where(members, left, 0).argmax())
-            found.append((row, np.flatnonzero(members), left[members]))
+            members = self.likeliest(left)
+            members = members[left[members] > 0]
+            row = int(members[left[members].argmax()])
+            found.append((row, members, left[members]))
             left[members] = 0
         return found
 
-    def centre(self, belief: np.ndarray) -> int:
-        """The row around which most of a belief (K,) lies, sought among the likeliest keyframes."""
-        candidates = np.argsort(-belief)[:CANDIDATES]
-        return int(max(candidates, key=lambda row: belief[self.near(row)].sum()))
+    def likeliest(self, belief: np.ndarray) -> np.ndarray:
+        """The rows of the place that has most of a belief (K,), sought around the likeliest keyframes."""
+        lowest = np.partition(belief, -CANDIDATES)[-CANDIDATES] if len(belief) > CANDIDATES else 0.0
+        among = np.flatnonzero(belief >= lowest)
+        candidates = among[np.argsort(-belief[among], kind='stable')][:CANDIDATES]  # of equals the first
+        around = self.tree.query_ball_point(self.positions[candidates], self.radius * (1 + 1e-9), return_sorted=True)
+        places = [rows[self.belong(rows, self.positions[candidate], self.quaternions[candidate])]
+                  for candidate, rows in zip(candidates, map(np.array, around))]
+        return max(places, key=lambda rows: belief[rows].sum())
 
 
 class PlaceIndex(Neighbourhoods):

@@ -33,18 +33,23 @@ class UsualView:
         vectors = np.einsum('nij,jn->in', self.whiten, (view.astype(np.float32) - self.mean) * view.any(0))
         return (vectors / np.linalg.norm(vectors, axis=0).clip(min=1e-6)).reshape(-1, *self.grid)
 
-    def agreement(self, a: np.ndarray, b: np.ndarray) -> float:
+    def agreement(self, query: np.ndarray, view: np.ndarray) -> float:
         """Share of the cells of two views (n, N) that agree, less those that disagree, under the best small shift of
         the view; from 0 to 1.
-
-        A cell counts with the cosine of what both show there beyond the usual.
         """
-        a, b = self.beyond(a), self.beyond(b)
-        rows, columns = self.grid
-        up, sideways = (range(-reach, reach + 1) for reach in (max(1, rows // UP), columns // SIDEWAYS))
-        best = max(float(np.vdot(a[:, overlap(-dy), overlap(-dx)], b[:, overlap(dy), overlap(dx)]))
-                   for dy in up for dx in sideways)
-        return max(0.0, best / (rows * columns))
+        return agreement(self.beyond(query), self.beyond(view))
+
+
+def agreement(a: np.ndarray, b: np.ndarray) -> float:
+    """As :meth:`UsualView.agreement`, of what two views show beyond the usual (n, gh, gw).
+
+    A cell counts with the cosine of what both show there.
+    """
+    rows, columns = a.shape[1:]
+    up, sideways = (range(-reach, reach + 1) for reach in (max(1, rows // UP), columns // SIDEWAYS))
+    best = max(float(np.vdot(a[:, overlap(-dy), overlap(-dx)], b[:, overlap(dy), overlap(dx)]))
+               for dy in up for dx in sideways)
+    return max(0.0, best / (rows * columns))
 
 
 def overlap(shift: int) -> slice:

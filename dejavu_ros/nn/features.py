@@ -15,6 +15,7 @@ from dejavu_ros.images import load_image
 from dejavu_ros.images import resize as resize_image
 from dejavu_ros.nn.dejavu import DejavuNet, resize
 from dejavu_ros.nn.folded import FoldedNet
+from dejavu_ros.nn.recorded import Recorded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +69,9 @@ def reduce(network: DejavuNet | FoldedNet, dense: torch.Tensor, settings: Featur
 class FeatureExtractor:
     """A checkpoint's network on a device: images to stored grids.
 
-    Where a GPU has no memory left or is lost, the CPU computes instead and ``problem`` says so in words; every image
-    tries the GPU again.
+    On a GPU, single images are a recording that is replayed (:class:`dejavu_ros.nn.recorded.Recorded`). Where a GPU
+    has no memory left or is lost, the CPU computes instead and ``problem`` says so in words; every image tries the GPU
+    again.
     """
 
     def __init__(self, checkpoint, device: str = 'cpu', batch_size: int = 16, precision: str = 'float32'):
@@ -80,6 +82,7 @@ class FeatureExtractor:
         """
         self.checkpoint, self.settings, self.batch_size = checkpoint, checkpoint.settings, batch_size
         self.problem, self._substitute = '', None
+        self._recorded = Recorded(self._grids)
         try:
             self.device = torch.device(device)
             self.network = FoldedNet(checkpoint.network, precision).to(self.device)
@@ -107,9 +110,11 @@ class FeatureExtractor:
         grids = []
         for start in range(0, len(images), self.batch_size):
             batch = to_input(images[start:start + self.batch_size], self.settings)
-            grids.append(self._run(lambda network, images: to_grid(network, images, self.settings).flatten(2).half(),
-                                   batch))
+            grids.append(self._run(self._recorded if len(batch) == 1 else self._grids, batch))
         return np.concatenate(grids)
+
+    def _grids(self, network: FoldedNet, images: torch.Tensor) -> torch.Tensor:
+        return to_grid(network, images, self.settings).flatten(2).half()
 
     @torch.inference_mode()
     def dense(self, image: np.ndarray) -> np.ndarray:

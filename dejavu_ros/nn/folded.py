@@ -8,6 +8,7 @@ DejavuNet is what is trained, and the reference that the tests hold this to.
 """
 
 import copy
+import functools
 
 import torch
 import torch.nn.functional as F
@@ -72,17 +73,22 @@ class ResizedConv(nn.Module):
 
     def forward(self, x: torch.Tensor, between: torch.Size, size: torch.Size) -> torch.Tensor:
         """(B, inputs, h, w), resized to ``between`` and then to ``size``, to (B, outputs, *size), zeros around it."""
-        rows, columns = (shifted_resize(*sizes, x.device).to(x.dtype) for sizes in zip(x.shape[2:], between, size))
+        # what is traced must not keep the tracer's tensors
+        resizing = shifted_resize if torch.compiler.is_compiling() else kept_resize
+        rows, columns = (resizing(*sizes, x.device, x.dtype) for sizes in zip(x.shape[2:], between, size))
         taps = self.taps(x).unflatten(1, (self.outputs, 3, 3)).permute(0, 1, 2, 4, 3, 5)
         return rows.T @ taps.flatten(4).flatten(2, 3) @ columns  # matrix products: every ONNX runtime has them
 
 
-def shifted_resize(old: int, between: int, new: int, device: torch.device) -> torch.Tensor:
+def shifted_resize(old: int, between: int, new: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """The linear map (3 * old, new) of a line to its resized form, seen from one place before, at, and one after."""
     line = torch.eye(old, device=device)[None]  # made there: nothing may be copied to a GPU within a CUDA graph
     for size in (between, new):
         line = F.interpolate(line, size=size, mode='linear', align_corners=True)
-    return F.pad(line[0], (1, 1)).unfold(1, 3, 1).permute(2, 0, 1).flatten(0, 1)
+    return F.pad(line[0], (1, 1)).unfold(1, 3, 1).permute(2, 0, 1).flatten(0, 1).to(dtype)
+
+
+kept_resize = functools.lru_cache(maxsize=64)(shifted_resize)  # 8 of them for one size of the input
 
 
 def pointwise(weight: torch.Tensor) -> nn.Conv2d:

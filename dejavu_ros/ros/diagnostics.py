@@ -112,8 +112,8 @@ def report(statistics: Statistics, config: NodeConfig, localizer: Localizer | No
     inputs = cameras.inputs if cameras else {}
     problems = {name: camera.problem(localizer) for name, camera in inputs.items()}
     words = [f'camera {name}: {text}' if len(inputs) > 1 else text for name, text in problems.items() if text]
-    if localizer is not None and localizer.extractor.problem:
-        words.append(localizer.extractor.problem)
+    if localizer is not None and localizer.problem:
+        words.append(localizer.problem)
     condition = Condition(cameras is not None, problem, ' '.join([*warnings.copy().values(), *words]),
                           {camera.topic: camera.watch for camera in inputs.values()}, config.pose_timeout,
                           sum(cameras.worker.dropped.values()) if cameras else 0)

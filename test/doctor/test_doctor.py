@@ -1,6 +1,5 @@
 """The examination names what is wrong and what to do, and ends with 1 where something is."""
 
-import threading
 import time
 
 import numpy as np
@@ -17,7 +16,6 @@ from dejavu_ros.nn.features import FeatureExtractor
 try:
     import rclpy
     from nav_msgs.msg import Odometry
-    from rclpy.executors import SingleThreadedExecutor
     from rclpy.qos import QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import Image
 
@@ -74,12 +72,10 @@ def test_every_finding_that_is_not_good_has_advice(monkeypatch):
 
 
 @pytest.fixture
-def camera():
+def camera(context, spin):
     """Somebody who publishes images, stamped ``late`` seconds ago, and odometry."""
     if Inspector is None:
         pytest.skip('needs rclpy and the built messages')
-    context = rclpy.Context()
-    rclpy.init(context=context)
     node = rclpy.create_node('camera', context=context)
     node.late = 0.0
     unsure = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -88,15 +84,8 @@ def camera():
     picture = np.full((24, 32, 3), 90, np.uint8)
     node.create_timer(0.1, lambda: images.publish(image_to_message(picture, time.time_ns() - int(node.late * 1e9),
                                                                    'front_optical')))
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin)
-    thread.start()
-    yield node
-    executor.shutdown()
-    thread.join()
-    node.destroy_node()
-    rclpy.try_shutdown(context=context)
+    spin(node)
+    return node
 
 
 def test_a_running_robot(camera):

@@ -177,7 +177,7 @@ def test_a_map_of_another_checkpoint_is_refused_and_the_old_one_stays(extractor,
 
 
 def test_earlier_frames_help_where_one_alone_is_not_enough(extractor, road):
-    extractor.noise = 0.19
+    extractor.noise = 0.24
     alone = Localizer(extractor, road, LocalizerConfig(use_filter=False, min_inliers=0))
     together = Localizer(extractor, road, LocalizerConfig(min_inliers=0))
     drive = range(5, 35)

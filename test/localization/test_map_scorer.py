@@ -58,7 +58,7 @@ def content(tmp_path, extractor, views, monkeypatch):
 
 @pytest.fixture
 def scorer(content, extractor):
-    return MapScorer(content, extractor, 10)
+    return MapScorer(content, extractor, 10, 1)
 
 
 @pytest.mark.filterwarnings('error')
@@ -67,7 +67,7 @@ def test_the_whole_map_is_scored_as_it_is_stored(scorer, extractor, views):
     expected = contextual_similarity(query, stored, extractor.checkpoint.contextual)
     np.testing.assert_allclose(scorer.score(views[1, 5]), expected, rtol=1e-6)
     rows = np.array([299, 0, 6, 7, 7, 123])
-    np.testing.assert_array_equal(scorer[rows], stored[rows])
+    np.testing.assert_array_equal(scorer.stored[rows], stored[rows])
 
 
 def test_a_shortlist_has_the_best_of_the_whole_map_on_its_scale(scorer, views):
@@ -98,7 +98,7 @@ def test_a_query_that_is_not_finite_has_no_score(scorer):
 
 
 def test_less_memory_makes_the_coarse_map_coarser_and_too_little_is_refused(content, extractor, views):
-    assert MapScorer(content, extractor, 1).coarse.vectors.shape == (PLACES, 16 * CHANNELS)
+    assert MapScorer(content, extractor, 1, 1).coarse.vectors.shape == (PLACES, 16 * CHANNELS)
     shard = torch.from_numpy(views[0])
     sizes = [CoarseMap([shard] * count, count * PLACES, CHANNELS, GRID, 1).vectors for count in (5, 8, 20, 80)]
     assert [vectors.shape[1] // CHANNELS for vectors in sizes] == [16, 9, 4, 1]
@@ -123,9 +123,9 @@ def test_levels_of_a_large_map_follow_the_exact_ones(content, extractor, views, 
     hubs[::3] += hubs.mean(2, keepdims=True).mean(0) * 1.5
     hubs = (hubs / np.linalg.norm(hubs, axis=1, keepdims=True)).astype(np.float16)
     content = write(content.path.with_name('hubs'), hubs, extractor.record)
-    scorer, calibration = MapScorer(content, extractor, 10), Calibration()
+    scorer, calibration = MapScorer(content, extractor, 10, 1), Calibration()
     everything, _ = scorer.backgrounds(content.positions, RADIUS, calibration)
-    own = contextual_similarity(torch.from_numpy(hubs), torch.from_numpy(hubs), scorer.settings).numpy()
+    own = contextual_similarity(torch.from_numpy(hubs), torch.from_numpy(hubs), scorer.exact.settings).numpy()
     apart = np.abs(content.positions[:, None, 0] - content.positions[None, :, 0]) > RADIUS
     reference = background(own, apart, calibration.mean)
     assert np.corrcoef(everything, reference)[0, 1] > 0.9
@@ -154,7 +154,7 @@ SEARCH = """
     limit = memory('VmData') + 36_000_000
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     content = KeyframeMap.open(sys.argv[1])
-    scorer = MapScorer(content, extractor, 2)
+    scorer = MapScorer(content, extractor, 2, 1)
     query = content.descriptors(4321, 4322)[0]
     whole, short = scorer.score(query), scorer.score(query, 50)
     assert whole.argmax() == short.argmax() == 4321 and len(whole) == len(content)

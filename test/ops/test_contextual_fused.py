@@ -7,7 +7,6 @@ import torch
 
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity, fused
 from dejavu_ros.ops.contextual.chunked import contextual_matrix as chunked
-from dejavu_ros.ops.contextual.naive import contextual_pair
 
 FORMS = [ContextualSettings(form, squared, symmetric)
          for form, squared, symmetric in itertools.product(('authors', 'paper'), (True, False), (True, False))]
@@ -19,21 +18,11 @@ TYPES = [torch.float16, torch.float32]
 TOLERANCE = {'rtol': 2e-6, 'atol': 0}  # of the formulas in float64 on the same stored values, for both types
 
 
-def maps(count, n, cells, seed=0, dtype=torch.float16):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.nn.functional.normalize(torch.randn(count, n, cells, generator=generator), dim=1).to(dtype)
-
-
-def formulas(queries, keyframes, settings):
-    return torch.stack([torch.stack([contextual_pair(q.double(), k.double(), settings) for k in keyframes])
-                        for q in queries]).float()
-
-
 @every_kernel
 @every_form
 @pytest.mark.parametrize('dtype', TYPES, ids=str)
 @pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (10, 500, 129), (3, 1, 77), (16, 67, 1)])
-def test_equals_the_formulas(kernel, settings, dtype, n, n1, n2):
+def test_equals_the_formulas(maps, formulas, kernel, settings, dtype, n, n1, n2):
     queries, keyframes = maps(2, n, n1, dtype=dtype), maps(3, n, n2, seed=1, dtype=dtype)
     torch.testing.assert_close(fused.contextual_matrix(queries, keyframes, settings, kernel),
                                formulas(queries, keyframes, settings), **TOLERANCE)
@@ -41,7 +30,7 @@ def test_equals_the_formulas(kernel, settings, dtype, n, n1, n2):
 
 @every_kernel
 @pytest.mark.parametrize('settings', [FORMS[0], FORMS[-1]], ids=['authors', 'paper'])
-def test_equals_the_formulas_on_large_maps(kernel, settings):
+def test_equals_the_formulas_on_large_maps(maps, formulas, kernel, settings):
     queries, keyframes = maps(1, 10, 500), maps(1, 10, 1000, seed=1)
     torch.testing.assert_close(fused.contextual_matrix(queries, keyframes, settings, kernel),
                                formulas(queries, keyframes, settings), **TOLERANCE)
@@ -49,7 +38,7 @@ def test_equals_the_formulas_on_large_maps(kernel, settings):
 
 @every_kernel
 @every_form
-def test_maps_that_are_alike_equal_the_formulas(kernel, settings):
+def test_maps_that_are_alike_equal_the_formulas(maps, formulas, kernel, settings):
     """Twins have distance 0, near twins one that float16 rounds: D divides by both."""
     same = maps(2, 10, 100, dtype=torch.float32)
     near = same + 1e-3 * maps(2, 10, 100, seed=1, dtype=torch.float32)
@@ -62,7 +51,7 @@ def test_maps_that_are_alike_equal_the_formulas(kernel, settings):
 @every_kernel
 @every_form
 @pytest.mark.parametrize('spread', [1e-4, 1e-3, 1e-2])
-def test_even_maps_equal_the_formulas(kernel, settings, spread):
+def test_even_maps_equal_the_formulas(maps, formulas, kernel, settings, spread):
     """All vectors nearly one, as in a sky: their distances are far smaller than their norms."""
     a, b = (0.3 + spread * maps(2, 10, 70, seed, torch.float32) for seed in (0, 1))
     torch.testing.assert_close(fused.contextual_matrix(a, b, settings, kernel), formulas(a, b, settings),
@@ -73,7 +62,7 @@ def test_even_maps_equal_the_formulas(kernel, settings, spread):
 @every_form
 @pytest.mark.parametrize('dtype', TYPES, ids=str)
 @pytest.mark.parametrize('value', [float('nan'), float('inf'), float('-inf')])
-def test_what_is_not_a_number_counts_as_in_the_formulas(kernel, settings, dtype, value):
+def test_what_is_not_a_number_counts_as_in_the_formulas(maps, formulas, kernel, settings, dtype, value):
     good, bad = maps(2, 10, 70, dtype=dtype), maps(3, 10, 40, seed=1, dtype=dtype)
     bad[1, 2, 35] = value
     for a, b in ((good, bad), (bad, good)):
@@ -82,7 +71,7 @@ def test_what_is_not_a_number_counts_as_in_the_formulas(kernel, settings, dtype,
 
 
 @every_kernel
-def test_reads_every_float16_as_it_is(kernel):
+def test_reads_every_float16_as_it_is(maps, kernel):
     """All 63488 finite values, down to the subnormal ones, as coordinates: their distances overflow as in float32."""
     bits = torch.arange(-32768, 32768, dtype=torch.int32).to(torch.int16).view(torch.float16)
     every = bits[bits.isfinite()].reshape(62, 1, 1024)[:, :, ::8].contiguous()
@@ -93,7 +82,7 @@ def test_reads_every_float16_as_it_is(kernel):
 
 @every_kernel
 @pytest.mark.parametrize('bandwidth', [1e-3, 0.1, 100.0])
-def test_any_bandwidth(kernel, bandwidth):
+def test_any_bandwidth(maps, kernel, bandwidth):
     a, b = maps(1, 10, 65, dtype=torch.float32), maps(2, 10, 65, seed=1, dtype=torch.float32)
     for form in 'authors', 'paper':
         settings = ContextualSettings(form, bandwidth=bandwidth)
@@ -102,7 +91,7 @@ def test_any_bandwidth(kernel, bandwidth):
 
 
 @every_kernel
-def test_parts_of_larger_tensors_and_any_number_of_threads(kernel):
+def test_parts_of_larger_tensors_and_any_number_of_threads(maps, kernel):
     stored = maps(9, 10, 50)
     view, settings, threads = stored[::2, :, 3:40], ContextualSettings(), torch.get_num_threads()
     expected = fused.contextual_matrix(view.clone(), view.clone(), settings, kernel)
@@ -115,7 +104,7 @@ def test_parts_of_larger_tensors_and_any_number_of_threads(kernel):
 
 
 @every_form
-def test_without_the_kernel_the_answer_is_the_same(settings, tmp_path, monkeypatch):
+def test_without_the_kernel_the_answer_is_the_same(maps, settings, tmp_path, monkeypatch):
     queries, keyframes = maps(2, 10, 63), maps(3, 10, 50, seed=1)
     usual = contextual_similarity(queries, keyframes, settings)
     (tmp_path / '_fused.so').write_text('built for another machine')
@@ -129,7 +118,7 @@ def test_without_the_kernel_the_answer_is_the_same(settings, tmp_path, monkeypat
         fused.library.cache_clear()
 
 
-def test_double_precision_and_other_devices_are_left_to_torch():
+def test_double_precision_and_other_devices_are_left_to_torch(maps):
     a = maps(1, 10, 20, dtype=torch.float32)
     assert not fused.fits(a.double(), a)
     assert not fused.fits(a.to('meta'), a)

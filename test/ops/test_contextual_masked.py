@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dejavu_ros.ops.contextual import ContextualSettings
-from dejavu_ros.ops.contextual.masked import masked_similarity
+from dejavu_ros.ops.contextual.masked import masked_similarity, shown
 from dejavu_ros.ops.contextual.naive import contextual_pair
 
 CHANNELS, CELLS = 10, 63
@@ -21,26 +21,28 @@ def unit(*shape):
 
 
 @pytest.mark.parametrize('settings', FORMS, ids=str)
-@pytest.mark.parametrize('query_masked', [True, False])
-def test_similarity_is_that_of_what_is_seen(settings, query_masked):
-    query, keyframes = unit(CHANNELS, CELLS), unit(7, CHANNELS, CELLS)
-    seen, views = np.arange(CELLS), np.array([0, 2, 1, 1, 0, 2, 0])
+def test_similarity_is_that_of_what_is_seen(settings):
+    queries, keyframes = unit(3, CHANNELS, CELLS), unit(7, CHANNELS, CELLS)
+    seen, views = [np.arange(CELLS), np.arange(40), np.arange(CELLS)], np.array([0, 2, 1, 1, 0, 2, 0])
     cells = [None, np.arange(20, 50), np.arange(0, CELLS, 3)]
-    if query_masked:
-        query[:, 40:] = 0
-        seen = np.arange(40)
+    queries[1, :, 40:] = 0
     for keyframe, view in zip(keyframes, views):
         if cells[view] is not None:
             keyframe[:, np.setdiff1d(np.arange(CELLS), cells[view])] = 0
-    found = masked_similarity(query, keyframes, views, cells, settings)
-    for similarity, keyframe, view in zip(found, keyframes, views):
-        columns = slice(None) if cells[view] is None else cells[view]
-        wanted = contextual_pair(query[:, seen].double(), keyframe[:, columns].double(), settings)
-        assert float(similarity) == pytest.approx(float(wanted), abs=1e-5)
+    groups = shown(queries)
+    assert sorted(numbers for numbers, _ in groups) == [[0, 2], [1]]
+    for numbers, group in groups:
+        found = masked_similarity(group, keyframes, views, cells, settings)
+        for number, row in zip(numbers, found):
+            for similarity, keyframe, view in zip(row, keyframes, views):
+                columns = slice(None) if cells[view] is None else cells[view]
+                wanted = contextual_pair(queries[number][:, seen[number]].double(), keyframe[:, columns].double(),
+                                         settings)
+                assert float(similarity) == pytest.approx(float(wanted), abs=1e-5)
 
 
 def test_zeros_that_counted_would_be_noticed():
-    query, keyframes = unit(CHANNELS, CELLS), unit(2, CHANNELS, CELLS)
+    query, keyframes = unit(1, CHANNELS, CELLS), unit(2, CHANNELS, CELLS)
     keyframes[:, :, 30:] = 0
     settings, views = ContextualSettings(), np.zeros(2, int)
     right = masked_similarity(query, keyframes, views, [np.arange(30)], settings)

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dejavu_ros.ops.contextual import ContextualSettings, chunked, contextual_similarity, gpu
-from dejavu_ros.ops.contextual.naive import contextual_pair
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec('triton') is None, reason='Triton is not installed')
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU')
@@ -45,19 +44,9 @@ def interpreted():
         yield contextual_matrix
 
 
-def maps(count, n, cells, seed=0, dtype=torch.float16):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.nn.functional.normalize(torch.randn(count, n, cells, generator=generator), dim=1).to(dtype)
-
-
-def formulas(queries, keyframes, form):
-    return torch.stack([torch.stack([contextual_pair(q.double(), k.double(), form) for k in keyframes])
-                        for q in queries]).float()
-
-
 @needs_triton
 @every_form
-def test_equals_the_formulas_in_every_form(interpreted, form):
+def test_equals_the_formulas_in_every_form(maps, formulas, interpreted, form):
     queries, keyframes = maps(1, 10, 65), maps(1, 10, 97, seed=1)
     torch.testing.assert_close(interpreted(queries, keyframes, form), formulas(queries, keyframes, form), **TOLERANCE)
 
@@ -66,8 +55,8 @@ def test_equals_the_formulas_in_every_form(interpreted, form):
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.sampled_from(FORMS), st.sampled_from(TYPES), st.sampled_from(TYPES), st.integers(1, 28), st.integers(1, 70),
        st.integers(1, 70), st.integers(0, 3), st.sampled_from([0.01, 1.0, 100.0]))
-def test_equals_the_formulas_at_any_size_type_and_length(interpreted, form, dtype1, dtype2, n, n1, n2, halvings,
-                                                         length):
+def test_equals_the_formulas_at_any_size_type_and_length(maps, formulas, interpreted, form, dtype1, dtype2, n, n1, n2,
+                                                         halvings, length):
     query, keyframe = ((length * maps(1, n, cells, seed, torch.float32)).to(dtype)
                        for cells, seed, dtype in ((n1, 0, dtype1), (n2, 1, dtype2)))
     torch.testing.assert_close(interpreted(query, keyframe, form, SMALL._replace(halvings=halvings)),
@@ -75,7 +64,7 @@ def test_equals_the_formulas_at_any_size_type_and_length(interpreted, form, dtyp
 
 
 @needs_triton
-def test_polynomials_are_as_good_as_exponentials(interpreted):
+def test_polynomials_are_as_good_as_exponentials(maps, interpreted):
     """T of one vector with two is 1 / (1 + 2^z), and these columns lie in the half that takes polynomials."""
     query, keyframes, form = maps(1, 10, 1), maps(12, 10, 2, seed=1), ContextualSettings('paper', symmetric=False)
     torch.testing.assert_close(interpreted(query, keyframes, form, SMALL._replace(halvings=1)),
@@ -84,14 +73,14 @@ def test_polynomials_are_as_good_as_exponentials(interpreted):
 
 @needs_triton
 @pytest.mark.parametrize('rows, columns', [(64, 32), (32, 128)])
-def test_tiles_of_any_shape(interpreted, rows, columns):
+def test_tiles_of_any_shape(maps, formulas, interpreted, rows, columns):
     query, keyframe, form = maps(1, 10, 65), maps(1, 10, 97, seed=1), ContextualSettings()
     torch.testing.assert_close(interpreted(query, keyframe, form, gpu.Tiles(rows, columns)),
                                formulas(query, keyframe, form), **TOLERANCE)
 
 
 @needs_triton
-def test_one_launch_ranks_a_map_for_several_queries(interpreted):
+def test_one_launch_ranks_a_map_for_several_queries(maps, formulas, interpreted):
     """The queries are two of the keyframes seen again; the ten best are those of the formulas, in their order."""
     keyframes = maps(14, 10, 33)
     queries = torch.nn.functional.normalize(keyframes[[3, 8]].float() + 0.3 * maps(2, 10, 33, 1).float(), dim=1).half()
@@ -104,7 +93,7 @@ def test_one_launch_ranks_a_map_for_several_queries(interpreted):
 
 @needs_triton
 @pytest.mark.parametrize('form', [FORMS[0], FORMS[-1]], ids=['authors', 'paper'])
-def test_maps_that_are_alike_equal_the_formulas(interpreted, form):
+def test_maps_that_are_alike_equal_the_formulas(maps, formulas, interpreted, form):
     """Twins have distance 0, near twins and even maps one that is far smaller than their norms: D divides by it."""
     same, flat = maps(1, 10, 40), torch.full((1, 10, 40), 0.1).half()
     near = (same + 1e-3 * maps(1, 10, 40, seed=1)).half()
@@ -116,7 +105,7 @@ def test_maps_that_are_alike_equal_the_formulas(interpreted, form):
 @needs_triton
 @pytest.mark.parametrize('form', [FORMS[1], FORMS[-1]], ids=['authors', 'paper'])
 @pytest.mark.parametrize('value', [float('nan'), float('inf'), 3e4])
-def test_what_is_not_a_number_or_too_long_spoils_its_own_map_only(interpreted, form, value):
+def test_what_is_not_a_number_or_too_long_spoils_its_own_map_only(maps, interpreted, form, value):
     query, keyframes = maps(1, 10, 20), maps(2, 10, 40, seed=1)
     keyframes[1, 2, 35] = value
     for similarity in interpreted(query, keyframes, form)[0], interpreted(keyframes, query, form)[:, 0]:
@@ -125,7 +114,7 @@ def test_what_is_not_a_number_or_too_long_spoils_its_own_map_only(interpreted, f
 
 @needs_triton
 @pytest.mark.parametrize('bandwidth', [0.01, 100.0])
-def test_any_bandwidth(interpreted, bandwidth):
+def test_any_bandwidth(maps, formulas, interpreted, bandwidth):
     queries, keyframes = maps(1, 10, 33), maps(1, 10, 40, seed=1)
     form = ContextualSettings(bandwidth=bandwidth)
     torch.testing.assert_close(interpreted(queries, keyframes, form), formulas(queries, keyframes, form), **TOLERANCE)
@@ -152,7 +141,7 @@ def test_compiles_to_tensor_core_instructions(tmp_path, monkeypatch):
     assert 'wgmma' in compiled.asm['ptx']
 
 
-def test_maps_on_a_cpu_gradients_and_double_precision_are_left_to_others():
+def test_maps_on_a_cpu_gradients_and_double_precision_are_left_to_others(maps):
     a = maps(1, 10, 20)
     assert not gpu.fits(a, a)
     assert contextual_similarity(a.double(), a.double()).dtype == torch.float64
@@ -175,7 +164,7 @@ def test_where_triton_cannot_compile_it_says_so_and_torch_is_used(monkeypatch):
         assert not gpu.works.__wrapped__(torch.device('cuda'))
 
 
-def test_maps_that_fit_go_to_the_kernel(monkeypatch):
+def test_maps_that_fit_go_to_the_kernel(maps, monkeypatch):
     monkeypatch.setattr(gpu, 'fits', lambda queries, keyframes: True)
     monkeypatch.setattr(gpu, 'contextual_matrix', lambda queries, keyframes, form: torch.full((1, 3), 0.25))
     a = maps(1, 10, 20, dtype=torch.float64)  # the CPU's kernel leaves these
@@ -187,7 +176,7 @@ def test_maps_that_fit_go_to_the_kernel(monkeypatch):
 @every_form
 @pytest.mark.parametrize('dtype', TYPES, ids=str)
 @pytest.mark.parametrize('halvings', [0, 3])
-def test_equals_the_formulas_on_a_gpu(form, dtype, halvings):
+def test_equals_the_formulas_on_a_gpu(maps, formulas, form, dtype, halvings):
     for n, n1, n2 in (10, 1024, 1024), (10, 500, 129), (3, 1, 77), (16, 67, 1):
         queries, keyframes = maps(2, n, n1, dtype=dtype).cuda(), maps(3, n, n2, seed=1, dtype=dtype).cuda()
         assert gpu.fits(queries, keyframes)
@@ -198,7 +187,7 @@ def test_equals_the_formulas_on_a_gpu(form, dtype, halvings):
 @needs_triton
 @needs_cuda
 @pytest.mark.parametrize('form', [FORMS[0], FORMS[-1]], ids=['authors', 'paper'])
-def test_more_keyframes_than_programs_equal_torch_on_a_gpu(form):
+def test_more_keyframes_than_programs_equal_torch_on_a_gpu(maps, form):
     queries, keyframes = maps(2, 10, 300).cuda(), maps(2000, 10, 300, seed=1).cuda()
     torch.testing.assert_close(contextual_similarity(queries, keyframes, form),
                                chunked.contextual_matrix(queries, keyframes, form), **GPU_TOLERANCE)

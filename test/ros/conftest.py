@@ -13,7 +13,6 @@ from dejavu_ros.images import encode_jpeg
 from dejavu_ros.localization import Estimate, Hypothesis
 
 try:
-    import rclpy
     from lifecycle_msgs.srv import ChangeState, GetState
     from rcl_interfaces.srv import DescribeParameters, SetParameters
     from rclpy.executors import SingleThreadedExecutor
@@ -36,6 +35,10 @@ class ShownPlace:
         self.cameras, self.sights = {}, {}
         self.gate = threading.Event()  # closed: a slow machine
         self.gate.set()
+
+    @property
+    def problem(self):
+        return self.extractor.problem
 
     def use(self, camera):
         self.cameras[camera.name] = camera
@@ -195,14 +198,6 @@ class Bench:
 
     def activate(self):
         assert self.change('configure') and self.change('activate')
-
-
-@pytest.fixture(scope='module')
-def context():
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    yield context
-    rclpy.try_shutdown(context=context)
 
 
 @pytest.fixture

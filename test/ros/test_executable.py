@@ -2,17 +2,15 @@
 
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-rclpy = pytest.importorskip('rclpy')
+pytest.importorskip('rclpy')
 messages = pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
@@ -40,7 +38,7 @@ def start():
 
 
 @pytest.fixture
-def camera(context):
+def camera(context, spin):
     """Publishes a frame every 20 ms from a thread and hears the answers."""
     node = Node('camera', namespace='/program', context=context)
     publisher = node.create_publisher(Image, 'image', 10)
@@ -49,14 +47,8 @@ def camera(context):
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     node.create_timer(0.02, lambda: publisher.publish(
         image_to_message(image, node.get_clock().now().nanoseconds, 'camera')))
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin)
-    thread.start()
-    yield node
-    executor.shutdown()
-    thread.join()
-    node.destroy_node()
+    spin(node)
+    return node
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -9,18 +9,32 @@ import torch
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
 
 
-def masked_similarity(query: torch.Tensor, keyframes: torch.Tensor, views: np.ndarray, cells: list[np.ndarray | None],
+def shown(queries: torch.Tensor) -> list[tuple[list[int], torch.Tensor]]:
+    """Queries (Q, n, N1) without their masked cells, in groups that show the same ones: their numbers, (q, n, N1')."""
+    patterns, which = queries.ne(0).any(1).unique(dim=0, return_inverse=True)
+    groups = [torch.nonzero(which == number)[:, 0] for number in range(len(patterns))]
+    return [(group.tolist(), queries[group][:, :, pattern]) for group, pattern in zip(groups, patterns)]
+
+
+def masked_similarity(queries: torch.Tensor, keyframes: torch.Tensor, views: np.ndarray, cells: list[np.ndarray | None],
                       settings: ContextualSettings) -> torch.Tensor:
-    """CX of a query (n, N1), with zeros where it is masked, with keyframes (K, n, N2): (K,).
+    """CX of queries (Q, n, N1) of a group of :func:`shown` with keyframes (K, n, N2): (Q, K).
 
     ``views`` (K,) are the keyframes' rows in ``cells``, which are the columns that such a keyframe shows; None: all.
     """
-    query = query[:, query.ne(0).any(0)]
-    similarity = query.new_empty(len(keyframes), dtype=torch.float32)
+    similarity = queries.new_empty(len(queries), len(keyframes), dtype=torch.float32)
     for view in np.unique(views):
-        rows = torch.from_numpy(np.flatnonzero(views == view))
-        own = keyframes if len(rows) == len(keyframes) else keyframes[rows]
+        rows, own = slice(None), keyframes
+        if (views != view).any():
+            rows = index(np.flatnonzero(views == view), keyframes.device)
+            own = keyframes[rows]
         if cells[view] is not None:
-            own = own[:, :, torch.from_numpy(cells[view])]
-        similarity[rows] = contextual_similarity(query, own, settings)
+            own = own[:, :, index(cells[view], keyframes.device)]
+        similarity[:, rows] = contextual_similarity(queries, own, settings)
     return similarity
+
+
+def index(rows: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Row numbers on a device. From memory that is not pinned, the copy would wait for all that the GPU has to do."""
+    rows = torch.from_numpy(rows)
+    return rows.pin_memory().to(device, non_blocking=True) if device.type == 'cuda' else rows

@@ -18,7 +18,7 @@ from dejavu_ros.config import build
 from dejavu_ros.errors import MapError
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.keyframes.schema import DATABASE
-from dejavu_ros.localization.map_scorer import seen_cells
+from dejavu_ros.localization.exact_search import seen_cells
 from dejavu_ros.mapping.config import LimitConfig
 from dejavu_ros.mapping.maintenance import keep, session_rows
 from dejavu_ros.ops.contextual import ContextualSettings

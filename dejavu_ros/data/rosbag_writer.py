@@ -93,15 +93,19 @@ class BagWriter:
             'sensor_msgs/msg/CompressedImage', header=self.header(stamp_ns, frame_id), format=format,
             data=np.frombuffer(data, np.uint8)))
 
-    def camera_info(self, topic: str, stamp_ns: int, frame_id: str, width: int, height: int, K: np.ndarray) -> None:
-        """A sensor_msgs/CameraInfo of a pinhole camera without distortion; ``K`` is (3, 3) in pixels."""
+    def camera_info(self, topic: str, stamp_ns: int, frame_id: str, width: int, height: int, K: np.ndarray,
+                    baseline: float = 0.0) -> None:
+        """A sensor_msgs/CameraInfo of a pinhole camera without distortion; ``K`` is (3, 3) in pixels.
+
+        ``baseline`` in metres is how far the right camera of a pair is from the left one.
+        """
         K = np.asarray(K, np.float64)
         region = self.message('sensor_msgs/msg/RegionOfInterest', x_offset=0, y_offset=0, height=0, width=0,
                               do_rectify=False)
         self.write(topic, stamp_ns, self.message(
             'sensor_msgs/msg/CameraInfo', header=self.header(stamp_ns, frame_id), height=height, width=width,
             distortion_model='plumb_bob', d=np.zeros(5), k=K.reshape(9), r=np.eye(3).reshape(9),
-            p=np.column_stack([K, np.zeros(3)]).reshape(12), binning_x=0, binning_y=0, roi=region))
+            p=np.column_stack([K, (-K[0, 0] * baseline, 0, 0)]).reshape(12), binning_x=0, binning_y=0, roi=region))
 
     def odometry(self, topic: str, stamp_ns: int, frame_id: str, child_frame_id: str, pose: Pose,
                  covariance: np.ndarray | None = None) -> None:

@@ -13,7 +13,10 @@ from dejavu_ros.evaluation.matches import match_similarity
 from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.images import load_image
+from dejavu_ros.matching.caps_features import CapsFeatures
 from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
+from dejavu_ros.matching.pipeline import DENSE_RATIO
+from dejavu_ros.matching.settings import FeatureChoice
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import FeatureExtractor
@@ -40,6 +43,10 @@ class Method:
         elif settings.features in RATIOS:
             self.describe: Callable[[np.ndarray], np.ndarray] = LocalFeatures(settings.features, settings.keypoints,
                                                                               settings.max_width).describe
+        elif settings.features == 'caps':
+            caps = CapsFeatures(FeatureChoice(caps=settings.checkpoint, device=settings.device,
+                                              count=settings.keypoints))
+            self.describe = lambda image: caps(image).descriptors
         else:
             self._torch_features()
         if settings.similarity == 'descriptor':
@@ -49,7 +56,8 @@ class Method:
             self.score: Score = partial(contextual_similarity, settings=contextual)
         else:
             self.symmetric = True
-            self.score = partial(match_similarity, ratio=RATIOS.get(settings.features))
+            ratio = DENSE_RATIO if settings.features == 'caps' else RATIOS.get(settings.features)
+            self.score = partial(match_similarity, ratio=ratio)
 
     def _torch_features(self) -> None:
         """Dense maps of a describer or of a stranger's callable; of a describer also single vectors (D, 1)."""

@@ -71,7 +71,7 @@ def test_a_run_is_repeatable(place):
 
 @pytest.mark.parametrize('supervision, parts', [('both', {'cx', 'coarse_epipolar', 'fine_cycle'}), ('cx', {'cx'})])
 def test_the_encoder_may_learn_too(place, supervision, parts):
-    log = trained('--steps', '1', '--supervision', supervision, '--no-freeze-encoder')
+    log = trained('--steps', '1', '--supervision', supervision)
     assert parts <= set(log[0]) and ('fine_cycle' in log[0]) == (supervision == 'both')
     learned, before = load_checkpoint('run/encoder.pt'), load_checkpoint('random')
     assert learned.identity != before.identity and learned.settings == before.settings
@@ -86,11 +86,10 @@ def test_matches_with_caps(place, capsys):
 
 @pytest.mark.parametrize('change, flags, said', [
     ({}, ['--start-from', 'nowhere.pt'], 'nowhere.pt'),
-    ({}, ['--supervision', 'cx'], 'set freeze_encoder to false'),
     ({}, ['--distance', '0.2'], 'min_distance 0.3 must be below distance 0.2'),
     ({'sources': []}, [], 'sources must list at least one'),
     ({'sources': [{'folders': 'gone'}]}, [], 'no such folder of images: gone/images'),
-    ({'sources': [{'folders': 'drive', 'bags': 'b'}]}, [], 'a source has folders, bags or a scene'),
+    ({'sources': [{'folders': 'drive', 'bags': 'b'}]}, [], 'a source has folders, bags, a scene or megadepth'),
     ({'extra': 1}, [], 'unknown part extra')])
 def test_what_is_wrong_is_one_line(place, capsys, change, flags, said):
     (place / 'caps.yaml').write_text(yaml.safe_dump({**SMALL, **change}))

@@ -9,9 +9,9 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.pose_accuracy import MappedDrive, judge
 from dejavu_ros.evaluation.pose_drives import PosedDrive, PosedFrame, town_drives
 from dejavu_ros.evaluation.system_benchmark import DONE, TIMED, kept, stopped
-from dejavu_ros.evaluation.systems import REFERENCE, SIX_DOF, content_of
+from dejavu_ros.evaluation.systems import REFERENCE, SIX_DOF
 from dejavu_ros.keyframes.points import Points
-from dejavu_ros.nn.checkpoint import default_checkpoint_path, load_checkpoint
+from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.sixdof.features import PointFeatures, parted
 from dejavu_ros.sixdof.locator import Locator
@@ -27,7 +27,7 @@ def town_rows(seed: int, folder: Path) -> list[dict]:
 
     A frame without a pose is off without bounds. Kept in ``folder`` as others. Raises RenderError.
     """
-    path = folder / DONE / f'town{seed}-{content_of(default_checkpoint_path())[:12]}.json'
+    path = folder / DONE / f'town{seed}-{load_checkpoint("").identity}.json'
     return kept(path, lambda: measure(town_drives(seed, MAPPED, CONDITIONS, WIDTH, HEIGHT)))
 
 

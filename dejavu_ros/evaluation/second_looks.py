@@ -76,6 +76,7 @@ def by_inliers() -> SecondLook:
 
 
 SECOND_LOOKS = {'cx': by_cx, 'cells': by_cells, 'inliers': by_inliers}
+BY_CHECKPOINT = 'cx', 'cells'  # those that look at the features of the shipped checkpoint
 
 
 def looked_again(rows: Sequence[ManifestRow], similarity: np.ndarray, look: SecondLook,

@@ -13,7 +13,7 @@ from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.evaluation.features import Method
 from dejavu_ros.evaluation.measure import identity
 from dejavu_ros.evaluation.metrics import by_session, retrieval_metrics
-from dejavu_ros.evaluation.second_looks import SECOND_LOOKS, SHORTLIST, SecondLook, looked_again
+from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT, SECOND_LOOKS, SHORTLIST, SecondLook, looked_again
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.evaluation.systems import System
 from dejavu_ros.files import new_file
@@ -71,7 +71,7 @@ def measured(system: System, rows: Sequence[ManifestRow], reference: Method) -> 
 
 def same_features(system: System) -> bool:
     """Whether the second look is at what the first one has computed."""
-    return system.second in ('cx', 'cells') and system.first == EvaluationSettings()
+    return system.second in BY_CHECKPOINT and system.first == EvaluationSettings()
 
 
 def time_ratio(images: Sequence[Path], reference: Method, method: Method, look: SecondLook | None,

@@ -5,14 +5,15 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from dejavu_ros.errors import CheckpointError, ConfigError
+from dejavu_ros.errors import ConfigError
+from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT
 from dejavu_ros.evaluation.settings import EvaluationSettings
-from dejavu_ros.nn.checkpoint import default_checkpoint_path
-from dejavu_ros.retrieval.files import SHIPPED
+from dejavu_ros.nn.caps import load_caps
+from dejavu_ros.nn.checkpoint import default_checkpoint_path, load_checkpoint
+from dejavu_ros.retrieval.files import load_describer
 
 REFERENCE = 'dvf'  # whose time for a frame is 1
 SIX_DOF = 'dvf, six degrees of freedom'  # of drives, not of sets of images
-LEARNED_LOOKS = 'cx', 'cells'  # second looks at the features of the shipped checkpoint
 ALPHAS = '0', '0.2', '0.4', '0.6', '0.8', '1'
 
 
@@ -28,29 +29,26 @@ class System:
     @property
     def identity(self) -> str:
         """12 hex digits that change with anything that a figure depends on. Raises CheckpointError."""
-        weights = [content_of(file) for file in self.weights()]
+        weights = identity_of(self.first), load_checkpoint('').identity if self.second in BY_CHECKPOINT else ''
         return hashlib.sha256(repr((self.first, self.second, weights)).encode()).hexdigest()[:12]
 
-    def weights(self) -> list[Path]:
-        """The files of weights that it needs."""
-        shipped = default_checkpoint_path()
-        files = [Path(self.first.checkpoint)] if self.first.checkpoint not in ('', 'random') else []
-        if self.first.features == 'netvlad' and not files:
-            files.append(shipped.with_name(SHIPPED))
-        if self.first.features == 'dvf' and not self.first.checkpoint or self.second in LEARNED_LOOKS:
-            files.append(shipped)
-        return files
 
-
-def content_of(file: Path) -> str:
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise CheckpointError(f'no file of weights {file}: {error.strerror}') from None
+def identity_of(settings: EvaluationSettings) -> str:
+    """Of the weights that features are made with; empty without any. Raises CheckpointError."""
+    if settings.features == 'dvf':
+        return load_checkpoint(settings.checkpoint).identity
+    if settings.features == 'netvlad':
+        return load_describer(settings.checkpoint).identity
+    return hashlib.sha256(Path(settings.checkpoint).read_bytes()).hexdigest() if settings.features == 'caps' else ''
 
 
 def known_systems(caps: str = '') -> dict[str, System]:
-    """By name; ``dvf`` is the shipped checkpoint, others lie beside it. With weights of ``caps`` that is one too."""
+    """By name; ``dvf`` is the shipped checkpoint, others lie beside it. With weights of ``caps`` that is one too.
+
+    Raises CheckpointError where those are none.
+    """
+    if caps:
+        load_caps(caps)  # said before the long work
     folder = default_checkpoint_path().parent
     files = {REFERENCE: '', 'dvf rendered': folder / 'rendered.pt', 'dvf student': folder / 'student.pt',
              **{f'dvf alpha {alpha}': folder / f'alpha_{alpha}.pt' for alpha in ALPHAS}}

@@ -11,7 +11,7 @@ def configure(parser) -> None:
                         help='gets systems.json; an interrupted benchmark with the same DIR goes on')
     parser.add_argument('--system', action='append', default=[], metavar='NAME',
                         help='measure this one alone, or several (default: all; docs/systems.md names them)')
-    parser.add_argument('--caps', default='', metavar='FILE', help='weights of train-caps: CAPS is a system too')
+    parser.add_argument('--caps', default='', metavar='FILE', help='weights of CAPS (default: the shipped ones)')
     parser.add_argument('--town', type=int, action='append', default=[], metavar='SEED',
                         help='also the error of poses in six degrees of freedom on drives through this town, rendered '
                              'in every condition')

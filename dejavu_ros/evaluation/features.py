@@ -17,6 +17,7 @@ from dejavu_ros.matching.caps_features import CapsFeatures
 from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
 from dejavu_ros.matching.pipeline import DENSE_RATIO
 from dejavu_ros.matching.settings import FeatureChoice
+from dejavu_ros.nn.caps import identity_of
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import FeatureExtractor
@@ -46,7 +47,7 @@ class Method:
         elif settings.features == 'caps':
             caps = CapsFeatures(FeatureChoice(caps=settings.checkpoint, device=settings.device,
                                               count=settings.keypoints))
-            self.describe = lambda image: caps(image).descriptors
+            self.describe, self.checkpoint = lambda image: caps(image).descriptors, identity_of(settings.checkpoint)
         else:
             self._torch_features()
         if settings.similarity == 'descriptor':

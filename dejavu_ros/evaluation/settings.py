@@ -16,8 +16,8 @@ class EvaluationSettings:
                                    'descriptor is the product of netvlad\'s single vectors, whose dense maps the '
                                    'others compare',
                              choices=('cx', 'matches', 'descriptor'))
-    checkpoint: str = option('', 'file of weights for dvf, netvlad or caps; empty is the shipped one, which caps has '
-                                 'not; for dvf random are untrained weights')
+    checkpoint: str = option('', 'file of weights for dvf, netvlad or caps; empty is the shipped one, for dvf random '
+                                 'are untrained weights')
     centre: bool = option(False, 'subtract from every score the map image\'s mean score over its own session, so that '
                                  'what looks like everything stands out no more')
     device: str = option('cpu', 'torch device, e.g. cpu or cuda')
@@ -33,8 +33,6 @@ class EvaluationSettings:
         if self.checkpoint and self.features not in ('dvf', 'netvlad', 'caps'):
             raise ConfigError(f'--checkpoint {self.checkpoint} is for dvf, netvlad or caps features, not for '
                               f'{self.features}')
-        if self.features == 'caps' and not self.checkpoint:
-            raise ConfigError('--features caps needs --checkpoint FILE, as dejavu train-caps writes it')
         if self.similarity == 'descriptor' and self.features != 'netvlad':
             raise ConfigError(f'--similarity descriptor is for netvlad, not for {self.features}, which has no single '
                               'vector an image')

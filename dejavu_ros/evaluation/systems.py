@@ -3,12 +3,11 @@
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT
 from dejavu_ros.evaluation.settings import EvaluationSettings
-from dejavu_ros.nn.caps import load_caps
+from dejavu_ros.nn.caps import identity_of
 from dejavu_ros.nn.checkpoint import default_checkpoint_path, load_checkpoint
 from dejavu_ros.retrieval.files import load_describer
 
@@ -29,26 +28,21 @@ class System:
     @property
     def identity(self) -> str:
         """12 hex digits that change with anything that a figure depends on. Raises CheckpointError."""
-        weights = identity_of(self.first), load_checkpoint('').identity if self.second in BY_CHECKPOINT else ''
+        weights = weights_of(self.first), load_checkpoint('').identity if self.second in BY_CHECKPOINT else ''
         return hashlib.sha256(repr((self.first, self.second, weights)).encode()).hexdigest()[:12]
 
 
-def identity_of(settings: EvaluationSettings) -> str:
-    """Of the weights that features are made with; empty without any. Raises CheckpointError."""
+def weights_of(settings: EvaluationSettings) -> str:
+    """Identity of the weights that features are made with; empty without any. Raises CheckpointError."""
     if settings.features == 'dvf':
         return load_checkpoint(settings.checkpoint).identity
     if settings.features == 'netvlad':
         return load_describer(settings.checkpoint).identity
-    return hashlib.sha256(Path(settings.checkpoint).read_bytes()).hexdigest() if settings.features == 'caps' else ''
+    return identity_of(settings.checkpoint) if settings.features == 'caps' else ''
 
 
 def known_systems(caps: str = '') -> dict[str, System]:
-    """By name; ``dvf`` is the shipped checkpoint, others lie beside it. With weights of ``caps`` that is one too.
-
-    Raises CheckpointError where those are none.
-    """
-    if caps:
-        load_caps(caps)  # said before the long work
+    """By name; ``dvf`` is the shipped checkpoint, others lie beside it. ``caps`` are other weights than the shipped."""
     folder = default_checkpoint_path().parent
     files = {REFERENCE: '', 'dvf rendered': folder / 'rendered.pt', 'dvf student': folder / 'student.pt',
              **{f'dvf alpha {alpha}': folder / f'alpha_{alpha}.pt' for alpha in ALPHAS}}
@@ -64,9 +58,8 @@ def known_systems(caps: str = '') -> dict[str, System]:
     for name in ('orb', 'sift', 'rootsift'):
         systems[name] = System(EvaluationSettings(name, 'matches'))
         systems[f'{name} + cx'] = System(EvaluationSettings(name))
-    if caps:
-        systems['caps'] = System(EvaluationSettings('caps', 'matches', checkpoint=caps))
-        systems['caps + cx'] = System(EvaluationSettings('caps', checkpoint=caps))
+    systems['caps'] = System(EvaluationSettings('caps', 'matches', checkpoint=caps))
+    systems['caps + cx'] = System(EvaluationSettings('caps', checkpoint=caps))
     return systems
 
 
@@ -75,6 +68,5 @@ def chosen_systems(names: Sequence[str], caps: str = '') -> dict[str, System]:
     systems = known_systems(caps)
     unknown = [name for name in names if name not in systems]
     if unknown:
-        raise ConfigError(f'no system {unknown[0]!r}; there are: {"; ".join(systems)}'
-                          f'{"" if caps else "; with --caps FILE also caps; caps + cx"}')
+        raise ConfigError(f'no system {unknown[0]!r}; there are: {"; ".join(systems)}')
     return {name: systems[name] for name in names or systems}

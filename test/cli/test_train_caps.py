@@ -15,7 +15,7 @@ from dejavu_ros.images import encode_jpeg
 from dejavu_ros.matching.caps_features import CapsFeatures
 from dejavu_ros.matching.settings import MatchSettings
 from dejavu_ros.nn.caps import load_caps
-from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.checkpoint import default_checkpoint_path, load_checkpoint
 from dejavu_ros.town.camera import camera_mount, intrinsics
 
 SMALL = {'train': {'start_from': 'random', 'width': 64, 'height': 48, 'pairs': 2, 'points': 30, 'steps': 3, 'length': 8,
@@ -108,8 +108,15 @@ def test_weights_that_are_none(place, capsys, content):
     image = 'drive/images/1000.000000000.jpg'
     assert main(['match', image, image, '--features', 'caps', '--caps', 'caps.pt']) == 1
     assert 'checkpoint caps.pt' in capsys.readouterr().err
-    assert main(['match', image, image, '--features', 'caps']) == 1
-    assert 'belong together' in capsys.readouterr().err
+    assert main(['match', image, image, '--features', 'dvf', '--caps', 'caps.pt']) == 1
+    assert 'is for caps features, not for dvf' in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not default_checkpoint_path().with_name('caps.pt').is_file(), reason='no shipped CAPS')
+def test_shipped_weights_match_a_wall_with_itself_moved(place, capsys):
+    images = [f'drive/images/{1000 + index}.000000000.jpg' for index in (2, 3)]
+    assert main(['match', *images, '--features', 'caps', '--count', '100']) == 0
+    assert 'caps: ' in capsys.readouterr().out
 
 
 def test_recipe_of_the_project_is_valid():

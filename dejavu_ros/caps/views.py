@@ -11,7 +11,7 @@ from dejavu_ros.caps.settings import CapsConfig
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import resize
 
-TURNED = 80.0  # degrees: pictures turned further against each other have little in common, as the authors' training has it
+TURNED = 80.0  # degrees: pictures turned further against each other have little in common (so the authors' training)
 
 
 @dataclasses.dataclass(frozen=True)

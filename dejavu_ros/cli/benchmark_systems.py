@@ -12,6 +12,9 @@ def configure(parser) -> None:
     parser.add_argument('--system', action='append', default=[], metavar='NAME',
                         help='measure this one alone, or several (default: all; docs/systems.md names them)')
     parser.add_argument('--caps', default='', metavar='FILE', help='weights of CAPS (default: the shipped ones)')
+    parser.add_argument('--radius', type=float, default=0.0, metavar='M',
+                        help='images this near count as a right answer for recall, beside those of the same place '
+                             '(default: by place only)')
     parser.add_argument('--town', type=int, action='append', default=[], metavar='SEED',
                         help='also the error of poses in six degrees of freedom on drives through this town, rendered '
                              'in every condition')
@@ -33,7 +36,7 @@ def run(arguments) -> int:
     systems, folder = chosen_systems(arguments.system, arguments.caps), Path(arguments.output)
     sets = [read_places(manifest) for manifest in arguments.manifest]
     check_writable(folder)
-    rows = measure_systems(sets, systems, folder)
+    rows = measure_systems(sets, systems, folder, arguments.radius)
     for seed in arguments.town:
         rows += town_rows(seed, folder)
     table = write_systems(rows, folder)

@@ -47,8 +47,8 @@ def measure(drives: Iterator[PosedDrive]) -> list[dict]:
         raise ConfigError('no frame to ask about: name a condition')
     off = np.median([(row.keyframe[0], row.pose[0]) for row in rows], axis=0)
     grid = mapped.grids[0].numel() * 2
-    points = [len(Points(view.landmarks.points, *parted(view.landmarks.descriptors, settings.point_features)).to_bytes())
-              for view in mapped.views]
+    points = [len(Points(seen.points, *parted(seen.descriptors, settings.point_features)).to_bytes())
+              for seen in (view.landmarks for view in mapped.views)]
     common = {'dataset': f'{mapped.drive.world}, drives', 'cross_session_auc': None, 'recall_at_1': None}
     sizes = {REFERENCE: (off[0], 1.0, grid),
              SIX_DOF: (off[1], float(np.median(ratios)) if ratios else None, grid + int(np.median(points)))}

@@ -23,7 +23,7 @@ from dejavu_ros.matching.pipeline import match
 SHORTLIST = 10   # images of another session that are looked at again
 TOLERANCE = 3.0  # px that an inlier may be off its epipolar line
 
-Judge = Callable[[Any, Sequence[Any]], np.ndarray]  # of a query and K candidates, as described: (K,), the more the better
+Judge = Callable[[Any, Sequence[Any]], np.ndarray]  # of a query and K candidates, as described: (K,), more is better
 
 
 @dataclasses.dataclass(frozen=True)

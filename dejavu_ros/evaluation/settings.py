@@ -11,7 +11,8 @@ class EvaluationSettings:
     """Features and the score that compares them."""
 
     features: str = option('dvf', 'Deja-Vu features of a checkpoint (dvf), a describer (netvlad), CAPS heads (caps), a '
-                                  'hand-made baseline (orb, sift, rootsift), or MODULE:CALLABLE, a torch extractor of your own')
+                                  'hand-made baseline (orb, sift, rootsift), or MODULE:CALLABLE, a torch extractor '
+                                  'of your own')
     similarity: str = option('cx', 'contextual similarity, or share of descriptors with a mutual nearest neighbour; '
                                    'descriptor is the product of netvlad\'s single vectors, whose dense maps the '
                                    'others compare',

@@ -22,17 +22,18 @@ TIMED = 10  # images, after as many that warm up
 DONE = 'done'  # folder with a file a row, from which an interrupted benchmark goes on
 
 
-def measure_systems(sets: Sequence[PlaceSet], systems: dict[str, System], folder: Path) -> list[dict]:
+def measure_systems(sets: Sequence[PlaceSet], systems: dict[str, System], folder: Path,
+                    radius: float = 0.0) -> list[dict]:
     """A row of ``systems.json`` for each of the systems on each set; what ``folder`` has of them is not done again.
 
-    Raises what the systems themselves raise.
+    ``radius`` as for :func:`dejavu_ros.evaluation.metrics.retrieval_metrics`. Raises what the systems themselves raise.
     """
     rows, reference = [], Method(EvaluationSettings())
     for places in sets:
         for name, system in systems.items():
-            key = f'{identity(places.rows)}-{system.identity}'
+            key = f'{identity(places.rows)}-{radius:g}-{system.identity}'
             rows.append({'system': name, 'dataset': places.name} | kept(
-                folder / DONE / f'{key}.json', lambda: measured(system, places.rows, reference)))
+                folder / DONE / f'{key}.json', lambda: measured(system, places.rows, reference, radius)))
     return rows
 
 
@@ -46,7 +47,7 @@ def kept(path: Path, measure: Callable[[], dict]) -> dict:
     return figures
 
 
-def measured(system: System, rows: Sequence[ManifestRow], reference: Method) -> dict:
+def measured(system: System, rows: Sequence[ManifestRow], reference: Method, radius: float) -> dict:
     """The figures of one row; ``reference`` is whose time for a frame is 1. None where one does not apply.
 
     A shortlist in another order leaves the question open whether two images show one place: there is no AUC then.
@@ -61,7 +62,7 @@ def measured(system: System, rows: Sequence[ManifestRow], reference: Method) -> 
         similarity = looked_again(rows, similarity, look, described)
         if not same_features(system):
             sizes = [first + look.size(again) for first, again in zip(sizes, described, strict=True)]
-    metrics = retrieval_metrics(rows, similarity)
+    metrics = retrieval_metrics(rows, similarity, radius)
     return {'cross_session_auc': None if look else metrics['cross_session_auc'],
             'recall_at_1': metrics['recall_at']['1'],
             'median_position_error_m': position_error(rows, similarity),

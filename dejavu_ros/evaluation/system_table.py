@@ -1,7 +1,7 @@
 """The table of all systems, as the terminal and a document show it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,9 @@ def table(rows: Sequence[dict]) -> str:
     lines = []
     for name in dict.fromkeys(row['system'] for row in rows):
         own = {row['dataset']: row for row in rows if row['system'] == name}
-        lines.append([name, *(quality(own[dataset]) if dataset in own else '' for dataset in sets),
-                      cost(own.values(), 'ms_per_frame_ratio', '.2f'), cost(own.values(), 'bytes_per_keyframe', ',.0f')])
+        found = [quality(own[dataset]) if dataset in own else '' for dataset in sets]
+        lines.append([name, *found, cost(own.values(), 'ms_per_frame_ratio', '.2f'),
+                      cost(own.values(), 'bytes_per_keyframe', ',.0f')])
     return tabulate(lines, ['system', *sets, 'time', 'bytes a keyframe'], tablefmt='github', disable_numparse=True)
 
 
@@ -42,7 +43,7 @@ def quality(row: dict) -> str:
     return shares if metres is None else f'{shares}, {metres:.2f} m'
 
 
-def cost(rows: Sequence[dict], key: str, form: str) -> str:
+def cost(rows: Iterable[dict], key: str, form: str) -> str:
     known = [row[key] for row in rows if row[key] is not None]
     return format(float(np.median(known)), form) if known else '-'
 

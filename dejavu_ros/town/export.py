@@ -87,7 +87,8 @@ class Drive:
         for index, (pose, odometry) in enumerate(zip(self.poses, self.traversal.odometry(self.poses))):
             rgb, depth = self._renderer.render(self.traversal, pose, self.base_T_camera, index)
             right = self._right(pose, index) if self.config.baseline else None
-            yield Frame(round(self.config.stamp * 1e9) + round(index * seconds * 1e9), rgb, depth, pose, odometry, right)
+            stamp_ns = round(self.config.stamp * 1e9) + round(index * seconds * 1e9)
+            yield Frame(stamp_ns, rgb, depth, pose, odometry, right)
 
     def _right(self, map_T_base: Pose, index: int) -> np.ndarray:
         """What the second camera sees; its grain is its own."""
@@ -131,8 +132,8 @@ def write_folder(path: str | Path, config: TownConfig, progress=iter) -> int:
 def write_bag(path: str | Path, config: TownConfig, progress=iter) -> int:
     """Write a rosbag2 of pictures, CameraInfo, exact and drifting Odometry and the transforms; return the frames.
 
-    Depth and a second camera are there if the configuration says so. ``progress`` wraps the drive. Raises DataError where the bag cannot be made, RenderError where nothing can be
-    rendered.
+    Depth and a second camera are there if the configuration says so. ``progress`` wraps the drive. Raises DataError
+    where the bag cannot be made, RenderError where nothing can be rendered.
     """
     cameras = {CAMERA: 0.0} | ({RIGHT_CAMERA: config.baseline} if config.baseline else {})
     with BagWriter(path, storage=config.storage) as bag, Drive(config) as drive:

@@ -117,7 +117,19 @@ def test_the_document_of_the_project_is_what_the_command_wrote():
     docs = Path(__file__).parents[2] / 'docs'
     rows = json.loads((docs / 'systems.json').read_text())
     assert [list(row) for row in rows] == [KEYS] * len(rows)
-    assert table(rows) in (docs / 'systems.md').read_text(), 'dejavu benchmark-systems -o DIR --document docs/systems.md'
+    assert table(rows) in (docs / 'systems.md').read_text(), 'dejavu benchmark-systems --document docs/systems.md'
+
+
+def test_images_near_by_may_be_right(manifest, tmp_path):
+    lines = manifest.read_text().splitlines()
+    renamed = [line.replace('.jpg,', '.jpg,p') if 'day' in line else line for line in lines]  # the places, by day
+    manifest.with_name('near.csv').write_text('\n'.join(renamed) + '\n')
+    found = {}
+    for radius in ('0', '3'):
+        assert main(['benchmark-systems', str(manifest.with_name('near.csv')), '-o', str(tmp_path), '--system', 'orb',
+                     '--radius', radius]) == 0
+        found[radius] = json.loads((tmp_path / 'systems.json').read_text())[0]['recall_at_1']
+    assert found['0'] is None and found['3'] is not None
 
 
 def test_without_positions_there_is_no_error_in_metres(manifest, tmp_path):

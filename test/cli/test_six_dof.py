@@ -21,7 +21,7 @@ POINTS = {'depth': ['--depth-topic', DEPTH_TOPIC], 'stereo': ['--right-topic', R
 NEAR, TURNED = 0.5, np.radians(5)
 pytestmark = [pytest.mark.skipif(find_library('EGL') is None, reason='no EGL here: apt install libegl1'),
               pytest.mark.skipif(not default_checkpoint_path().is_file(), reason='no shipped checkpoint'),
-              pytest.mark.timeout(300), pytest.mark.usefixtures('quick')]
+              pytest.mark.timeout(600), pytest.mark.usefixtures('quick')]
 
 
 @pytest.fixture(scope='module')

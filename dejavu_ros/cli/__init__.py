@@ -13,8 +13,8 @@ from dejavu_ros.errors import exit_status
 
 COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'explore', 'evaluate', 'evaluate-matching',
             'evaluate-hpatches', 'evaluate-pose', 'extract-triplets', 'train', 'train-posenet', 'train-caps',
-            'train-netvlad', 'describe', 'calibrate', 'export-onnx', 'town', 'map', 'demo', 'bench',
-            'benchmark-systems', 'doctor', 'soak')
+            'train-netvlad', 'train-geowarp', 'show-quadrilaterals', 'describe', 'calibrate', 'export-onnx', 'town',
+            'map', 'demo', 'bench', 'benchmark-systems', 'doctor', 'soak')
 
 
 def load(command: str):

@@ -1,6 +1,7 @@
 """``dejavu train``."""
 
-from dejavu_ros.config import add_arguments, options
+from dejavu_ros.cli._training import add_run_arguments, given, run_trainer, set_threads
+from dejavu_ros.config import add_arguments
 
 HELP = 'train features on places seen in several sessions'
 
@@ -8,30 +9,16 @@ HELP = 'train features on places seen in several sessions'
 def configure(parser) -> None:
     from dejavu_ros.training.config import TrainConfig
 
-    parser.add_argument('--config', required=True, help='YAML recipe, e.g. config/train.yaml')
-    parser.add_argument('-o', '--output', required=True,
-                        help='folder of the run; an interrupted run there is continued')
-    parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all cores)')
+    add_run_arguments(parser, 'config/train.yaml')
     add_arguments(parser, TrainConfig)
 
 
 def run(arguments) -> int:
-    import torch
-
     from dejavu_ros.training.config import TrainConfig
     from dejavu_ros.training.loop import Trainer
-    from dejavu_ros.training.processes import join
     from dejavu_ros.training.recipe import load_recipe
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    given = {row.name: getattr(arguments, row.name) for row in options(TrainConfig) if hasattr(arguments, row.name)}
-    recipe = load_recipe(arguments.config, **given)
-    with join(recipe.train.device) as processes:
-        trainer = Trainer(recipe, arguments.output, processes)
-        if trainer.step and processes.first:
-            print(f'continuing {arguments.output} at step {trainer.step} of {trainer.steps}')
-        trainer.run()
-        if processes.first:
-            print(f'done: {arguments.output}/{"best.pt and " if trainer.validation else ""}last.pt')
-    return 0
+    set_threads(arguments)
+    recipe = load_recipe(arguments.config, **given(arguments, TrainConfig))
+    return run_trainer(Trainer, recipe, arguments.output,
+                       lambda run: f'{arguments.output}/{"best.pt and " if run.validation else ""}last.pt')

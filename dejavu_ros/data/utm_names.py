@@ -20,6 +20,7 @@ FIELDS = 15  # between and after the signs, with the suffix
 EAST, NORTH, ZONE, LETTER, HEADING, TIMESTAMP = 1, 2, 3, 4, 9, 13  # numbers of the fields
 RADIUS, ANGLE, GAP = 10.0, math.radians(30), 5.0  # metres, radians, metres: see dejavu_ros.data.places
 ZONE_APART = 1e6  # metres put between zones: the east of each is counted anew
+ROLES = {'gallery', 'queries'}  # folders of a set that is searched, and of what is asked of it
 EQUATOR = 1e7  # the north of southern zones is counted from this far south
 
 
@@ -27,8 +28,9 @@ def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[
     """Rows and notes of a folder with such names, at any depth; None where no image has one.
 
     Places are clusters of ``RADIUS``, and of heading where the names tell it; what lies between them is left out. A
-    session is a day (``YYYYMMDD``, or as much of it as the names tell), or the folder where they tell none. Raises
-    DataError where a position is no number.
+    session is a day (``YYYYMMDD``, or as much of it as the names tell), or the folder where they tell none. Where the
+    folders are ROLES, these are the sessions, and what lies between places is a place of its own: queries are asked of
+    a gallery, and none of either may be missing. Raises DataError where a position is no number.
     """
     named = [image for image in images if image.name.startswith('@')]
     if not named:
@@ -40,13 +42,18 @@ def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[
     zones = np.array([int(field[ZONE]) if field[ZONE].isdecimal() else 0 for field in full])
     positions[:, 0] += ZONE_APART * (zones - zones.min())
     yaws = np.array([_yaw(field[HEADING]) for field in full])
-    labels, _ = cluster(positions, yaws, RADIUS, ANGLE, GAP)
+    labels, centres = cluster(positions, yaws, RADIUS, ANGLE, GAP)
+    roles = {image.relative_to(folder).parts[0] for image in images} == ROLES
+    if roles:
+        between = labels == NOWHERE
+        labels[between] = len(centres) + np.arange(between.sum())
     rows = []
     for image, field, (x, y), yaw, label in zip(named, full, positions.tolist(), yaws.tolist(), labels.tolist()):
         if label != NOWHERE:
             place = str(image.parent.relative_to(folder))
-            rows.append(ManifestRow(image, f'{label:05d}', field[TIMESTAMP][:8] or place, place if place != '.' else '',
-                                    x=x, y=y, yaw=None if math.isnan(yaw) else yaw))
+            session = image.relative_to(folder).parts[0] if roles else field[TIMESTAMP][:8] or place
+            rows.append(ManifestRow(image, f'{label:05d}', session, place if place != '.' else '', x=x, y=y,
+                                    yaw=None if math.isnan(yaw) else yaw))
     counted = [(len(images) - len(named), 'have no position in their name'),
                (len(named) - len(rows), f'lie between places of {RADIUS:g} m')]
     return rows, [f'{count} of {len(images)} images {why} and are left out' for count, why in counted if count]

@@ -8,10 +8,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from dejavu_ros.data.manifests import ManifestRow
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
 from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
+from dejavu_ros.evaluation.reranking import looked_again
 from dejavu_ros.evaluation.settings import EvaluationSettings
+from dejavu_ros.geowarp.files import STORED, load_geowarp
+from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.images import load_image
 from dejavu_ros.matching.caps_features import CapsFeatures
 from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
@@ -50,6 +55,7 @@ class Method:
             self.describe, self.checkpoint = lambda image: caps(image).descriptors, identity_of(settings.checkpoint)
         else:
             self._torch_features()
+        self.reranker = self._reranker(contextual) if settings.rerank else None
         if settings.similarity == 'descriptor':
             self.symmetric, self.score = True, product
         elif settings.similarity == 'cx':
@@ -72,6 +78,30 @@ class Method:
         self.dense, self.describe = maps.dense, maps.describe
         if settings.similarity == 'descriptor':
             self.describe = lambda image: describer.describe([image])[0][:, None]
+
+    def _reranker(self, contextual: ContextualSettings) -> Reranker:
+        """Raises ConfigError where it is made for stored grids, and the features are none that fit."""
+        reranker = Reranker(load_geowarp(self.settings.rerank_checkpoint), contextual, self.settings.device)
+        if reranker.settings.backbone == STORED:
+            if self.extractor is None:
+                raise ConfigError(f'--rerank geowarp with stored grids is for --features dvf, not for '
+                                  f'{self.settings.features}: give a --rerank-checkpoint with a backbone of its own')
+            reranker.check_grid(self.extractor.grid)
+        return reranker
+
+    def reranked(self, rows: Sequence[ManifestRow], similarity: np.ndarray,
+                 descriptors: Sequence[np.ndarray]) -> np.ndarray:
+        """``similarity`` (B, B) of images re-ranked where that was chosen, by their ``descriptors`` or maps of the
+        reranker's own; else as it is.
+        """
+        if self.reranker is None:
+            return similarity
+        if self.reranker.settings.backbone == STORED:
+            grids = np.stack(descriptors)
+        else:
+            grids = np.concatenate([self.reranker.grids([load_image(row.image)])
+                                    for row in tqdm(rows, desc='maps', unit='image', disable=None)])
+        return looked_again(rows, similarity, grids, lambda _: self.reranker.similarity, self.settings.rerank_top)
 
     def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
         """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""

@@ -11,7 +11,13 @@ from dejavu_ros.data.layouts import PlaceSet
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.errors import DataError
 from dejavu_ros.evaluation.features import Method
-from dejavu_ros.evaluation.metrics import by_session, centred, recall_by_condition, retrieval_metrics
+from dejavu_ros.evaluation.metrics import (
+    by_session,
+    centred,
+    recall_by_condition,
+    recall_of,
+    retrieval_metrics,
+)
 from dejavu_ros.evaluation.reliability import answers, reliability, reliability_by_condition
 from dejavu_ros.evaluation.report import write_report
 from dejavu_ros.evaluation.settings import EvaluationSettings
@@ -28,15 +34,28 @@ def measure(places: PlaceSet, settings: EvaluationSettings, method: Method) -> t
     told = reliability_metrics(rows, similarity, descriptors, settings, method)
     if settings.centre:
         similarity = centred(rows, similarity)
+    before = similarity
+    similarity = method.reranked(rows, similarity, descriptors)
     metrics = retrieval_metrics(rows, similarity, settings.radius)
     metrics |= {'features': settings.features, 'similarity': settings.similarity, 'centre': settings.centre,
-                'checkpoint': method.checkpoint,
+                'checkpoint': method.checkpoint, **reranking_metrics(rows, before, settings, method),
                 'checkpoint_file': settings.checkpoint or 'shipped' if method.checkpoint else None,
                 'radius': settings.radius or None, 'map': settings.map or None,
                 'recall_by_condition': recall_by_condition(rows, similarity, settings.map, settings.radius)
                 if settings.map else None,
                 **told, 'set': places.name, 'images': identity(rows)}
     return metrics, similarity
+
+
+def reranking_metrics(rows: Sequence[ManifestRow], before: np.ndarray, settings: EvaluationSettings,
+                      method: Method) -> dict:
+    """By what the images were re-ranked, and their recall before it; nothing where they were not."""
+    if not method.reranker:
+        return {}
+    return {'rerank': settings.rerank, 'rerank_checkpoint': method.reranker.identity, 'rerank_top': settings.rerank_top,
+            'recall_before_rerank': recall_of(rows, before, settings.radius),
+            'recall_by_condition_before_rerank': recall_by_condition(rows, before, settings.map, settings.radius)
+            if settings.map else None}
 
 
 def reliability_metrics(rows: Sequence[ManifestRow], similarity: np.ndarray, descriptors: Sequence[np.ndarray],

@@ -34,7 +34,7 @@ def retrieval_metrics(rows: Sequence[ManifestRow], similarity: np.ndarray, radiu
         'auc_matrix': matrix,
         'cross_session_auc': defined_mean(crossing),
         'within_session_auc': defined_mean([matrix[a][a] for a in sessions]),
-        'recall_at': recall_at(similarity, same | near(rows, radius), sessions),
+        'recall_at': recall_of(rows, similarity, radius),
         **precision_recall(rows, similarity),
     }
 
@@ -99,6 +99,11 @@ def auc_matrix(similarity: np.ndarray, same: np.ndarray,
             defined = label.any() and not label.all()
             matrix[a][b] = 100 * float(roc_auc_score(label.ravel(), score.ravel())) if defined else None
     return matrix
+
+
+def recall_of(rows: Sequence[ManifestRow], similarity: np.ndarray, radius: float = 0.0) -> dict[str, float | None]:
+    """:func:`recall_at` of a whole set, right being what :func:`retrieval_metrics` says."""
+    return recall_at(similarity, same_place(rows) | near(rows, radius), by_session(rows))
 
 
 def recall_at(similarity: np.ndarray, correct: np.ndarray,

@@ -107,8 +107,12 @@ def method_name(metrics: dict) -> str:
 
 
 def figures(metrics: dict) -> list[tuple[str, str]]:
+    before = metrics.get('recall_before_rerank')
     return [('method', method_name(metrics)),
             ('images / places / sessions', f'{metrics["n_images"]} / {metrics["n_places"]} / {metrics["n_sessions"]}'),
+            *([('re-ranked', f'the first {metrics["rerank_top"]} by {metrics["rerank"]} '
+                             f'({metrics["rerank_checkpoint"]}); recall@1 before {before["1"]:.2f} %, @5 '
+                             f'{before["5"]:.2f} %')] if before and before['1'] is not None else []),
             ('AUC, different sessions', percent(metrics['cross_session_auc'])),
             ('AUC, same session', percent(metrics['within_session_auc'])),
             ('a right answer', 'same place' + (f', or within {metrics["radius"]:g} m' if metrics['radius'] else '')),

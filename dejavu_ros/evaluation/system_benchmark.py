@@ -13,11 +13,13 @@ from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.evaluation.features import Method
 from dejavu_ros.evaluation.measure import identity
 from dejavu_ros.evaluation.metrics import by_session, retrieval_metrics
-from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT, SECOND_LOOKS, SHORTLIST, SecondLook, looked_again
+from dejavu_ros.evaluation.reranking import looked_again
+from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT, SECOND_LOOKS, SecondLook
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.evaluation.systems import System
 from dejavu_ros.files import new_file
 
+SHORTLIST = 10  # images of another session that are looked at again
 TIMED = 10  # images, after as many that warm up
 DONE = 'done'  # folder with a file a row, from which an interrupted benchmark goes on
 
@@ -59,7 +61,7 @@ def measured(system: System, rows: Sequence[ManifestRow], reference: Method, rad
     look = SECOND_LOOKS[system.second]() if system.second else None
     if look:
         described = look.describe(images)
-        similarity = looked_again(rows, similarity, look, described)
+        similarity = looked_again(rows, similarity, described, look.judge_in, SHORTLIST)
         if not same_features(system):
             sizes = [first + look.size(again) for first, again in zip(sizes, described, strict=True)]
     metrics = retrieval_metrics(rows, similarity, radius)

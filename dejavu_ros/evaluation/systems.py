@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT
 from dejavu_ros.evaluation.settings import EvaluationSettings
+from dejavu_ros.geowarp.files import load_geowarp
 from dejavu_ros.nn.caps import identity_of
 from dejavu_ros.nn.checkpoint import default_checkpoint_path, load_checkpoint
 from dejavu_ros.retrieval.files import load_describer
@@ -28,7 +29,8 @@ class System:
     @property
     def identity(self) -> str:
         """12 hex digits that change with anything that a figure depends on. Raises CheckpointError."""
-        weights = weights_of(self.first), load_checkpoint('').identity if self.second in BY_CHECKPOINT else ''
+        weights = [weights_of(self.first), load_checkpoint('').identity if self.second in BY_CHECKPOINT else '',
+                   load_geowarp('').identity if self.second == 'geowarp' else '']
         return hashlib.sha256(repr((self.first, self.second, weights)).encode()).hexdigest()[:12]
 
 
@@ -50,6 +52,7 @@ def known_systems(caps: str = '') -> dict[str, System]:
     systems['dvf, random weights'] = System(EvaluationSettings(checkpoint='random'))
     systems['dvf, plain matching'] = System(EvaluationSettings(similarity='matches'))
     systems['dvf, then agreeing cells'] = System(EvaluationSettings(), 'cells')
+    systems['dvf, then geowarp'] = System(EvaluationSettings(), 'geowarp')
     systems['dvf, then inliers'] = System(EvaluationSettings(), 'inliers')
     netvlad = EvaluationSettings('netvlad', 'descriptor')
     systems['netvlad'] = System(netvlad)

@@ -8,6 +8,8 @@ import numpy as np
 
 from dejavu_ros.errors import ConfigError, ImageError, MapError
 from dejavu_ros.geometry import Pose
+from dejavu_ros.geowarp.files import load_geowarp
+from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.images import check_informative
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import estimate as outcome
@@ -42,6 +44,11 @@ class Localizer:
         self.describer = None
         if config.describer:
             self.describer = Describer(load_describer(config.describer), str(extractor.device))
+        self.reranker = None
+        if config.geowarp:
+            self.reranker = Reranker(load_geowarp(config.geowarp), extractor.checkpoint.contextual,
+                                     str(extractor.device))
+            self.reranker.check_grid(extractor.grid)
         self.set_map(keyframes)
 
     def set_map(self, keyframes: KeyframeMap | None) -> None:
@@ -149,6 +156,9 @@ class Localizer:
         scores = self.scorer.score(query, self.config.shortlist, descriptor)
         if not np.isfinite(scores).all():
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
+        if self.reranker is not None:
+            scores = self.hubs + self.reranker.rerank(scores - self.hubs, self.config.rerank, query,
+                                                      lambda rows: self.scorer[rows].numpy())
         alone, belief = self.beliefs(scores, query, stamp_ns, odometry, camera)
         places = self.places.rank(belief)
         hypotheses = [self.hypothesis(place, scores, query, camera) for place in places]

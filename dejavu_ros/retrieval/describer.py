@@ -12,7 +12,7 @@ from tqdm import tqdm
 from dejavu_ros.images import load_image
 from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.folded import fold
-from dejavu_ros.retrieval.files import DescriberFile
+from dejavu_ros.retrieval.files import NetworkFile
 from dejavu_ros.retrieval.network import to_input
 
 BATCH = 16
@@ -21,7 +21,7 @@ BATCH = 16
 class Describer:
     """Images to vectors (D,) float16 of unit length."""
 
-    def __init__(self, file: DescriberFile, device: str = 'cpu'):
+    def __init__(self, file: NetworkFile, device: str = 'cpu'):
         """Leaves ``file`` as it is. Raises ConfigError for a device that is not there."""
         self.settings, self.identity, self.device = file.settings, file.identity, usable_device(device)
         self.network = fold(copy.deepcopy(file.network).double()).float().to(self.device)

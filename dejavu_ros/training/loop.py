@@ -136,7 +136,7 @@ class Trainer:
         progress.update()
 
     def validate(self, log: TrainingLog, progress: tqdm) -> None:
-        """Measure on every validation manifest; the mean cross-season AUC chooses the best weights."""
+        """Measure on every validation manifest; the mean :meth:`score` chooses the best weights."""
         if not self.validation:
             return
         self.figures = [{'step': self.step, **self.measure(part)} for part in self.validation]
@@ -147,7 +147,7 @@ class Trainer:
         progress.write(f'step {self.step}: ' + ', '.join(
             f'{row["name"]} AUC {row["cross_session_auc"]:.1f} R@1 {row["recall_at"]["1"]:.1f}'
             for row in self.figures))
-        score = sum(row['cross_session_auc'] for row in self.figures) / len(self.figures)
+        score = sum(map(self.score, self.figures)) / len(self.figures)
         if score > self.best:
             self.best = score
             self.export('best.pt')
@@ -195,6 +195,10 @@ class Trainer:
     def measure(self, part: ValidationSet) -> dict:
         """The figures of a validation set, its ``name`` among them."""
         return part.measure(self.network, self.recipe.features, self.recipe.contextual, self.processes.device)
+
+    def score(self, figures: dict) -> float:
+        """By which of a validation set's figures the best weights are chosen."""
+        return figures['cross_session_auc']
 
     def write(self, name: str, card: dict) -> None:
         """The network's weights as a file of the folder."""

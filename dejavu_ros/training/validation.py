@@ -1,12 +1,11 @@
 """Figures that training may choose by: contextual similarity on validation manifests."""
 
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from dejavu_ros.data.manifests import read_manifest
+from dejavu_ros.data.layouts import read_places
 from dejavu_ros.errors import DataError
 from dejavu_ros.evaluation.metrics import retrieval_metrics
 from dejavu_ros.images import load_image
@@ -18,11 +17,12 @@ BATCH = 16
 
 
 class ValidationSet:
-    """The images of one manifest."""
+    """The images of one manifest, or of a folder in one of the layouts."""
 
     def __init__(self, manifest: str):
         """Raises DataError for a manifest that cannot be read."""
-        self.name, self.rows = Path(manifest).stem, read_manifest(manifest)
+        found = read_places(manifest)
+        self.name, self.rows = found.name, found.rows
 
     @torch.inference_mode()
     def measure(self, network: DejavuNet, features: FeatureSettings, contextual: ContextualSettings,

@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from dejavu_ros.cli import main
+from dejavu_ros.geowarp.files import save_geowarp
+from dejavu_ros.geowarp.network import GeoWarpNet
+from dejavu_ros.geowarp.settings import GeoWarpSettings
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.nn.checkpoint import save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
@@ -69,6 +72,31 @@ def test_baselines_know_moved_pictures(manifest, tmp_path, features, similarity)
     assert metrics['cross_session_auc'] > 95 and metrics['within_session_auc'] > 95
     assert metrics['recall_at']['1'] > 95
     assert metrics['auc_matrix']['morning']['noon'] == pytest.approx(metrics['auc_matrix']['noon']['morning'])
+
+
+@pytest.fixture
+def geowarp(tmp_path):
+    """A fresh network for the checkpoint's grids."""
+    save_geowarp(tmp_path / 'geowarp.pt', GeoWarpNet(GeoWarpSettings(rows=6, columns=8, width=4), None), {})
+    return tmp_path / 'geowarp.pt'
+
+
+def test_reranking_tells_recall_before_and_after(manifest, checkpoint, geowarp, tmp_path, capsys):
+    metrics = evaluated(tmp_path, '--manifest', manifest, '--checkpoint', checkpoint, '--rerank', 'geowarp',
+                        '--rerank-checkpoint', geowarp, '--rerank-top', '3', '--map', 'noon')
+    plain = evaluated(tmp_path, '--manifest', manifest, '--checkpoint', checkpoint, '--map', 'noon')
+    assert metrics['recall_before_rerank'] == plain['recall_at'] and metrics['rerank_top'] == 3
+    assert metrics['recall_by_condition_before_rerank'] == plain['recall_by_condition']
+    assert metrics['recall_at']['5'] == plain['recall_at']['5'], 'the first three stay ahead of the others'
+    assert 're-ranked' in capsys.readouterr().out and 'rerank' not in plain
+
+
+def test_what_cannot_be_reranked_is_refused(manifest, checkpoint, geowarp, tmp_path, capsys):
+    rerank = '--rerank', 'geowarp', '--rerank-checkpoint', geowarp
+    error = failure(capsys, '--manifest', manifest, '-o', tmp_path, '--features', 'orb', *rerank)
+    assert 'stored grids is for --features dvf, not for orb' in error
+    error = failure(capsys, '--manifest', manifest, '-o', tmp_path, '--rerank-checkpoint', geowarp)
+    assert 'go with --rerank geowarp' in error
 
 
 @pytest.mark.parametrize('similarity', ['cx', 'matches'])

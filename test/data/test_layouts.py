@@ -81,6 +81,15 @@ def test_utm_names_without_a_day_go_by_folder_and_short_ones_are_read(tmp_path):
     assert len(places(found)) == 1 and found.notes == ['1 of 3 images have no position in their name and are left out']
 
 
+def test_queries_of_a_gallery_are_all_kept_and_the_folders_are_the_sessions(tmp_path):
+    lay_out(tmp_path, 'gallery/' + utm(5e5, 4e6, '20131201'), 'gallery/' + utm(5e5 + 15, 4e6, '20131202'),
+            'gallery/' + utm(5e5 + 100, 4e6), 'queries/' + utm(5e5 + 2, 4e6, '20140601'))
+    found = read_places(tmp_path)
+    assert sorted(row.session for row in found.rows) == ['gallery'] * 3 + ['queries'] and not found.notes
+    assert len(places(found)) == 3, 'what lies between places is one of its own'
+    assert {len(views) for views in places(found).values()} == {1, 2}
+
+
 def test_utm_headings_part_places_and_become_yaw(tmp_path):
     lay_out(tmp_path, *(f'{folder}/' + utm(5e5, 4e6, heading=heading) for folder in ('a', 'b')
                         for heading in ('000', '090', '180')))

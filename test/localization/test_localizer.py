@@ -7,8 +7,11 @@ the truth is known and no checkpoint is needed.
 import numpy as np
 import pytest
 
-from dejavu_ros.errors import DataError, MapError
+from dejavu_ros.errors import ConfigError, DataError, MapError
 from dejavu_ros.geometry import Pose
+from dejavu_ros.geowarp.files import save_geowarp
+from dejavu_ros.geowarp.network import GeoWarpNet
+from dejavu_ros.geowarp.settings import GeoWarpSettings
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Localizer, LocalizerConfig
@@ -80,6 +83,24 @@ def test_a_mapped_place_is_accepted_near_the_truth(extractor, road):
         assert best.session == 'summer-1' and best.condition == 'summer'
         assert np.all(np.linalg.eigvalsh(best.covariance) > 0)
         assert estimate.latency_ms > 0
+
+
+def test_geowarp_puts_the_best_keyframes_in_another_order(tmp_path, extractor, road):
+    settings = GeoWarpSettings(rows=GRID[0], columns=GRID[1], width=4)
+    save_geowarp(tmp_path / 'geowarp.pt', GeoWarpNet(settings, None), {})
+    localizer = Localizer(extractor, road, LocalizerConfig(geowarp=str(tmp_path / 'geowarp.pt'), rerank=3))
+    asked = []
+    same = localizer.reranker.similarity
+    localizer.reranker.similarity = lambda query, candidates: asked.append(len(candidates)) or same(query, candidates)
+    estimate = localizer.process(image_of(20), 0)
+    assert estimate.accepted and abs(estimate.hypotheses[0].map_T_base.position[0] - SPACING * 20) < 2
+    localizer.reranker.similarity = lambda query, candidates: np.arange(len(candidates))  # the third best is best
+    localizer.reset()
+    other = localizer.process(image_of(20), 0).hypotheses[0]
+    assert asked == [3] and other.keyframe != estimate.hypotheses[0].keyframe
+    save_geowarp(tmp_path / 'other.pt', GeoWarpNet(GeoWarpSettings(rows=6, columns=8, width=4), None), {})
+    with pytest.raises(ConfigError, match='the checkpoint has grids of 18x24'):
+        Localizer(extractor, road, LocalizerConfig(geowarp=str(tmp_path / 'other.pt')))
 
 
 def test_an_unmapped_place_is_not_accepted(extractor, road):

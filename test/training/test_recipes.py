@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from dejavu_ros.config import markdown
+from dejavu_ros.geowarp.settings import GeoWarpSettings
 from dejavu_ros.retrieval.settings import DescriberSettings
 from dejavu_ros.training.config import TrainConfig
+from dejavu_ros.training.geowarp_config import WarpingConfig
+from dejavu_ros.training.geowarp_recipe import load_geowarp_recipe
 from dejavu_ros.training.objective import views_needed
 from dejavu_ros.training.ranking_config import RankingConfig, RankingRecipe
 from dejavu_ros.training.recipe import load_recipe
@@ -38,3 +41,10 @@ def test_the_describers_recipe_and_its_docs():
     assert recipe.train.margin == 0.1 and recipe.sources and recipe.validation
     docs = (ROOT / 'docs/netvlad.md').read_text()
     assert markdown(DescriberSettings) in docs and markdown(RankingConfig) in docs
+
+
+def test_the_recipe_of_geowarp_and_its_docs():
+    recipe = load_geowarp_recipe(str(ROOT / 'config/geowarp.yaml'), '', k=0.4, steps=7)
+    assert recipe.sources and (recipe.warping.k, recipe.train.steps) == (0.4, 7)
+    docs = (ROOT / 'docs/geowarp.md').read_text()
+    assert markdown(GeoWarpSettings) in docs and markdown(WarpingConfig) in docs

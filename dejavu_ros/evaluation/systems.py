@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT
 from dejavu_ros.evaluation.settings import EvaluationSettings
-from dejavu_ros.geowarp.files import load_geowarp
+from dejavu_ros.geowarp.files import GEOWARP, load_geowarp
 from dejavu_ros.nn.caps import identity_of
 from dejavu_ros.nn.checkpoint import default_checkpoint_path, load_checkpoint
 from dejavu_ros.retrieval.files import load_describer
@@ -52,7 +52,8 @@ def known_systems(caps: str = '') -> dict[str, System]:
     systems['dvf, random weights'] = System(EvaluationSettings(checkpoint='random'))
     systems['dvf, plain matching'] = System(EvaluationSettings(similarity='matches'))
     systems['dvf, then agreeing cells'] = System(EvaluationSettings(), 'cells')
-    systems['dvf, then geowarp'] = System(EvaluationSettings(), 'geowarp')
+    if (folder / GEOWARP.shipped).is_file():
+        systems['dvf, then geowarp'] = System(EvaluationSettings(), 'geowarp')
     systems['dvf, then inliers'] = System(EvaluationSettings(), 'inliers')
     netvlad = EvaluationSettings('netvlad', 'descriptor')
     systems['netvlad'] = System(netvlad)

@@ -12,6 +12,7 @@ from dejavu_ros.cli import main
 from dejavu_ros.evaluation import pose_benchmark, system_benchmark
 from dejavu_ros.evaluation.pose_drives import PosedDrive, PosedFrame, pinhole
 from dejavu_ros.evaluation.system_table import table
+from dejavu_ros.evaluation.systems import known_systems
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.nn.caps import CapsNet, save_caps
@@ -117,6 +118,7 @@ def test_the_document_of_the_project_is_what_the_command_wrote():
     docs = Path(__file__).parents[2] / 'docs'
     rows = json.loads((docs / 'systems.json').read_text())
     assert [list(row) for row in rows] == [KEYS] * len(rows)
+    assert {row['system'] for row in rows} >= set(known_systems())
     assert table(rows) in (docs / 'systems.md').read_text(), 'dejavu benchmark-systems --document docs/systems.md'
 
 

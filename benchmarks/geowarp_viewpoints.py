@@ -96,9 +96,9 @@ def measure(folder: Path, files: list[str], top: int) -> list[dict]:
             rank(name)
         for first in dict.fromkeys(('dvf', name)):
             for kind in (InPlace, Reranker):
+                after = again(kind(file, form[name]), scores[first], grids[name][~is_map], grids[name][is_map], top)
                 found.append({'way': f'{first}, cx; {name}, {kind.__name__}', 'file': file.identity, 'top': top,
-                              'recall': recalls(asked, again(kind(file, form[name]), scores[first], grids[name][~is_map],
-                                                             grids[name][is_map], top), correct)})
+                              'recall': recalls(asked, after, correct)})
     return found
 
 

@@ -12,6 +12,8 @@ def configure(parser) -> None:
     parser.add_argument('--system', action='append', default=[], metavar='NAME',
                         help='measure this one alone, or several (default: all; docs/systems.md names them)')
     parser.add_argument('--caps', default='', metavar='FILE', help='weights of CAPS (default: the shipped ones)')
+    parser.add_argument('--geowarp', default='', metavar='FILE',
+                        help='weights of GeoWarp for stored grids (default: the shipped ones, if any)')
     parser.add_argument('--radius', type=float, default=0.0, metavar='M',
                         help='images this near count as a right answer for recall, beside those of the same place '
                              '(default: by place only)')
@@ -33,7 +35,8 @@ def run(arguments) -> int:
     from dejavu_ros.evaluation.system_table import put_into, write_systems
     from dejavu_ros.evaluation.systems import chosen_systems
 
-    systems, folder = chosen_systems(arguments.system, arguments.caps), Path(arguments.output)
+    systems = chosen_systems(arguments.system, arguments.caps, arguments.geowarp)
+    folder = Path(arguments.output)
     sets = [read_places(manifest) for manifest in arguments.manifest]
     check_writable(folder)
     rows = measure_systems(sets, systems, folder, arguments.radius)

@@ -54,9 +54,12 @@ def by_cells() -> SecondLook:
     return SecondLook(method.descriptors, judge_in, lambda grid: grid.nbytes)
 
 
-def by_geowarp() -> SecondLook:
-    """GeoWarp: the same features of query and candidate, warped to what both show. Raises ConfigError."""
-    method = Method(EvaluationSettings(rerank='geowarp'))
+def by_geowarp(weights: str = '') -> SecondLook:
+    """GeoWarp over the same features, with ``weights`` of a file for stored grids: warped to what both show.
+
+    Raises CheckpointError, ConfigError.
+    """
+    method = Method(EvaluationSettings(rerank='geowarp', rerank_checkpoint=weights))
     return SecondLook(method.descriptors, lambda keyframes: method.reranker.similarity, lambda grid: grid.nbytes)
 
 

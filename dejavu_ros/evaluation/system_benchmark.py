@@ -58,7 +58,7 @@ def measured(system: System, rows: Sequence[ManifestRow], reference: Method, rad
     descriptors = method.descriptors(images)
     similarity = method.all_pairs(descriptors)
     sizes = [stored(descriptor, system.first.features) for descriptor in descriptors]
-    look = SECOND_LOOKS[system.second]() if system.second else None
+    look = SECOND_LOOKS[system.second](*filter(None, [system.weights])) if system.second else None
     if look:
         described = look.describe(images)
         similarity = looked_again(rows, similarity, described, look.judge_in, SHORTLIST)

@@ -20,17 +20,18 @@ ALPHAS = '0', '0.2', '0.4', '0.6', '0.8', '1'
 @dataclasses.dataclass(frozen=True)
 class System:
     """Images are ranked by ``first``; ``second``, if any, is the name of the look at the best of them
-    (:mod:`dejavu_ros.evaluation.second_looks`).
+    (:mod:`dejavu_ros.evaluation.second_looks`), with ``weights`` of its own, if it takes any.
     """
 
     first: EvaluationSettings
     second: str = ''
+    weights: str = ''
 
     @property
     def identity(self) -> str:
         """12 hex digits that change with anything that a figure depends on. Raises CheckpointError."""
         weights = [weights_of(self.first), load_checkpoint('').identity if self.second in BY_CHECKPOINT else '',
-                   load_geowarp('').identity if self.second == 'geowarp' else '']
+                   load_geowarp(self.weights).identity if self.second == 'geowarp' else '']
         return hashlib.sha256(repr((self.first, self.second, weights)).encode()).hexdigest()[:12]
 
 
@@ -43,8 +44,10 @@ def weights_of(settings: EvaluationSettings) -> str:
     return identity_of(settings.checkpoint) if settings.features == 'caps' else ''
 
 
-def known_systems(caps: str = '') -> dict[str, System]:
-    """By name; ``dvf`` is the shipped checkpoint, others lie beside it. ``caps`` are other weights than the shipped."""
+def known_systems(caps: str = '', geowarp: str = '') -> dict[str, System]:
+    """By name; ``dvf`` is the shipped checkpoint, others lie beside it. ``caps`` and ``geowarp`` are files of weights,
+    if not the shipped ones; without any there is no GeoWarp.
+    """
     folder = default_checkpoint_path().parent
     files = {REFERENCE: '', 'dvf rendered': folder / 'rendered.pt', 'dvf student': folder / 'student.pt',
              **{f'dvf alpha {alpha}': folder / f'alpha_{alpha}.pt' for alpha in ALPHAS}}
@@ -52,8 +55,8 @@ def known_systems(caps: str = '') -> dict[str, System]:
     systems['dvf, random weights'] = System(EvaluationSettings(checkpoint='random'))
     systems['dvf, plain matching'] = System(EvaluationSettings(similarity='matches'))
     systems['dvf, then agreeing cells'] = System(EvaluationSettings(), 'cells')
-    if (folder / GEOWARP.shipped).is_file():
-        systems['dvf, then geowarp'] = System(EvaluationSettings(), 'geowarp')
+    if geowarp or (folder / GEOWARP.shipped).is_file():
+        systems['dvf, then geowarp'] = System(EvaluationSettings(), 'geowarp', geowarp)
     systems['dvf, then inliers'] = System(EvaluationSettings(), 'inliers')
     netvlad = EvaluationSettings('netvlad', 'descriptor')
     systems['netvlad'] = System(netvlad)
@@ -67,9 +70,9 @@ def known_systems(caps: str = '') -> dict[str, System]:
     return systems
 
 
-def chosen_systems(names: Sequence[str], caps: str = '') -> dict[str, System]:
+def chosen_systems(names: Sequence[str], caps: str = '', geowarp: str = '') -> dict[str, System]:
     """Those that are named, all of them without names. Raises ConfigError for one that is not known."""
-    systems = known_systems(caps)
+    systems = known_systems(caps, geowarp)
     unknown = [name for name in names if name not in systems]
     if unknown:
         raise ConfigError(f'no system {unknown[0]!r}; there are: {"; ".join(systems)}')

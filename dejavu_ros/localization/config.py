@@ -22,8 +22,9 @@ class LocalizerConfig:
                             low=-1, high=1000000)
     describer: str = option('', 'file of dejavu train-netvlad that makes the coarse pass, on a map that dejavu '
                                 'describe --map has seen (empty: the map\'s own features, averaged)')
-    geowarp: str = option('', 'file of dejavu train-geowarp that puts the best keyframes in another order: their grids, '
-                              'and that of the frame, are warped to what both show, and compared again (empty: off)')
+    geowarp: str = option('', 'file of dejavu train-geowarp that puts the best keyframes in another order: their '
+                              'grids, and that of the frame, are warped to what both show, and compared again '
+                              '(empty: off)')
     rerank: int = option(5, 'keyframes that geowarp compares again', low=2, high=1000)
     memory_limit_mb: int = option(256, 'memory for the coarse copy of the map, which gets coarser in a larger map; '
                                        'the rest stays on the disk',

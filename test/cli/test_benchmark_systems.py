@@ -14,6 +14,9 @@ from dejavu_ros.evaluation.pose_drives import PosedDrive, PosedFrame, pinhole
 from dejavu_ros.evaluation.system_table import table
 from dejavu_ros.evaluation.systems import known_systems
 from dejavu_ros.geometry import Pose
+from dejavu_ros.geowarp.files import save_geowarp
+from dejavu_ros.geowarp.network import GeoWarpNet
+from dejavu_ros.geowarp.settings import GeoWarpSettings
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.nn.caps import CapsNet, save_caps
 from dejavu_ros.nn.checkpoint import load_checkpoint
@@ -84,6 +87,15 @@ def test_caps_with_weights_of_ones_own(manifest, tmp_path):
                  str(tmp_path / 'caps.pt')]) == 0
     (row,) = json.loads((tmp_path / 'systems.json').read_text())
     assert row['bytes_per_keyframe'] % (2 * 16) == 0 and row['recall_at_1'] is not None
+
+
+def test_geowarp_looks_a_second_time(manifest, tmp_path):
+    torch.manual_seed(0)
+    save_geowarp(tmp_path / 'geowarp.pt', GeoWarpNet(GeoWarpSettings(rows=12, columns=16, width=4), None), {})
+    assert main(['benchmark-systems', str(manifest), '-o', str(tmp_path), '--system', 'dvf, then geowarp', '--geowarp',
+                 str(tmp_path / 'geowarp.pt')]) == 0
+    (row,) = json.loads((tmp_path / 'systems.json').read_text())
+    assert row['recall_at_1'] == 100 and row['cross_session_auc'] is None and row['bytes_per_keyframe'] == 3840
 
 
 def test_the_table_goes_into_a_document(manifest, tmp_path, capsys):

@@ -16,7 +16,8 @@ class CapsConfig:
     start_from: str = option('', 'checkpoint of the encoder; empty is the shipped one, random untrained weights')
     supervision: str = option('caps', 'by camera poses (caps), by places under contextual similarity (cx), or both',
                               choices=('cx', 'caps', 'both'))
-    freeze_encoder: bool = option(True, 'only the heads learn, and the encoder\'s own features stay as they are')
+    train_encoder: bool = option(False, 'the encoder learns too, so that its own features change; under cx and both it '
+                                        'always does')
     length: int = option(64, 'of the coarse and of the fine vectors; a descriptor is both', low=2, high=512)
     width: int = option(160, 'of the pictures that the network sees', unit='px', low=32, high=2048)
     height: int = option(120, 'of the same', unit='px', low=32, high=2048)
@@ -36,15 +37,18 @@ class CapsConfig:
     log_every: int = option(20, 'steps between lines of log.jsonl', low=1)
 
     def __post_init__(self) -> None:
-        if self.supervision == 'cx' and self.freeze_encoder:
-            raise ConfigError('supervision cx teaches the encoder alone: set freeze_encoder to false')
         if self.min_distance >= self.distance:
             raise ConfigError(f'min_distance {self.min_distance:g} must be below distance {self.distance:g}')
+
+    @property
+    def encoder_learns(self) -> bool:
+        """CX is of the encoder's own features: without it there would be nothing to learn by it."""
+        return self.train_encoder or self.supervision != 'caps'
 
 
 @dataclasses.dataclass(frozen=True)
 class CapsSource:
-    """One set of posed pictures of one still world: drives, bags or a scene."""
+    """Posed pictures of still worlds: drives, bags, a scene or a folder of scenes."""
 
     folders: str = option('', 'drives of one town as dejavu town writes them (images, poses.txt, camera.yaml), with '
                               'blanks between')
@@ -55,12 +59,14 @@ class CapsSource:
     scene: str = option('', 'MegaDepth-style .npz: image_paths, intrinsics (N, 3, 3), poses (N, 4, 4) of the world in '
                             'the camera, overlap_matrix (N, N)')
     root: str = option('.', 'folder that the image_paths of a scene start at')
+    megadepth: str = option('', 'folder that holds, itself or below, img_cam.txt with pairs.txt and images/: MegaDepth '
+                                'as the authors of CAPS give it')
     overlap: float = option(0.15, 'pictures of a scene are a pair from this overlap on', low=0.0, high=1.0)
 
     def __post_init__(self) -> None:
-        if sum(map(bool, (self.folders, self.bags, self.scene))) != 1:
-            raise ConfigError(f'a source has folders, bags or a scene, got folders {self.folders!r}, bags '
-                              f'{self.bags!r}, scene {self.scene!r}')
+        if sum(map(bool, (self.folders, self.bags, self.scene, self.megadepth))) != 1:
+            raise ConfigError(f'a source has folders, bags, a scene or megadepth, got folders {self.folders!r}, bags '
+                              f'{self.bags!r}, scene {self.scene!r}, megadepth {self.megadepth!r}')
 
 
 def load_caps_recipe(path: str | Path, **overrides: Any) -> tuple[CapsConfig, list[CapsSource]]:
@@ -74,6 +80,6 @@ def load_caps_recipe(path: str | Path, **overrides: Any) -> tuple[CapsConfig, li
         raise ConfigError(f'{path}: unknown part {", ".join(sorted(unknown))}; known: train, sources')
     sources = content.get('sources')
     if not isinstance(sources, list) or not sources or not all(isinstance(source, Mapping) for source in sources):
-        raise ConfigError(f'{path}: sources must list at least one with folders, bags or a scene')
+        raise ConfigError(f'{path}: sources must list at least one with folders, bags, scene or megadepth')
     return (build(CapsConfig, {**(content.get('train') or {}), **overrides}),
             [build(CapsSource, source) for source in sources])

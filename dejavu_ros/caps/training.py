@@ -38,14 +38,14 @@ def train_caps(config: CapsConfig, sets: Sequence[PosedSet], folder: str | Path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = CapsNet(checkpoint.network, config.length).to(device).train()
-    network.encoder.requires_grad_(not config.freeze_encoder)
+    network.encoder.requires_grad_(config.encoder_learns)
     optimiser = torch.optim.AdamW([part for part in network.parameters() if part.requires_grad],
                                   lr=config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     bad = 0
     with TrainingLog(folder, 0, tensorboard=False) as log:
         for step in tqdm(range(1, config.steps + 1), 'CAPS', unit='step', disable=None):
-            if config.freeze_encoder:
+            if not config.encoder_learns:
                 network.encoder.eval()
             parts = cost(network, checkpoint, draw(sets, config, step), config)
             optimiser.zero_grad()
@@ -60,7 +60,7 @@ def train_caps(config: CapsConfig, sets: Sequence[PosedSet], folder: str | Path)
             if step % config.log_every == 0 or step == config.steps:
                 log.write(step, **{name: float(value.detach()) for name, value in parts.items()})
     save_caps(folder / 'caps.pt', network, {'config': dataclasses.asdict(config)})
-    if not config.freeze_encoder:
+    if config.encoder_learns:
         save_checkpoint(folder / 'encoder.pt', network.encoder, checkpoint.settings, checkpoint.contextual,
                         {'name': f'encoder trained with CAPS heads, supervision {config.supervision}'})
 

@@ -1,22 +1,50 @@
 """``dejavu benchmark-systems``."""
 
-HELP = 'every system of the family on the same images: recall, AUC, time of a frame, bytes a keyframe'
+HELP = 'every system of the family on the same images: recall, AUC, pose error, time of a frame, bytes a keyframe'
 
 
 def configure(parser) -> None:
     parser.add_argument('manifest', nargs='+', metavar='MANIFEST',
                         help='columns image (relative to the file), place, session; or a folder in a layout of '
                              'docs/training_data.md')
-    parser.add_argument('-o', '--output', required=True, metavar='DIR', help='gets systems.json')
+    parser.add_argument('-o', '--output', required=True, metavar='DIR',
+                        help='gets systems.json; an interrupted benchmark with the same DIR goes on')
     parser.add_argument('--system', action='append', default=[], metavar='NAME',
                         help='measure this one alone, or several (default: all; docs/systems.md names them)')
+    parser.add_argument('--caps', default='', metavar='FILE', help='weights of CAPS (default: the shipped ones)')
+    parser.add_argument('--geowarp', default='', metavar='FILE',
+                        help='weights of GeoWarp for stored grids (default: the shipped ones, if any)')
+    parser.add_argument('--radius', type=float, default=0.0, metavar='M',
+                        help='images this near count as a right answer for recall, beside those of the same place '
+                             '(default: by place only)')
+    parser.add_argument('--town', type=int, action='append', default=[], metavar='SEED',
+                        help='also the error of poses in six degrees of freedom on drives through this town, rendered '
+                             'in every condition')
+    parser.add_argument('--document', default='', metavar='FILE',
+                        help='put the table into this document too, between its lines <!-- systems.json --> and '
+                             '<!-- end -->')
 
 
 def run(arguments) -> int:
-    from dejavu_ros.data.layouts import read_places
-    from dejavu_ros.evaluation.systems import compare_systems
+    from pathlib import Path
 
+    from dejavu_ros.data.layouts import read_places
+    from dejavu_ros.evaluation.measure import check_writable
+    from dejavu_ros.evaluation.pose_benchmark import town_rows
+    from dejavu_ros.evaluation.system_benchmark import measure_systems
+    from dejavu_ros.evaluation.system_table import put_into, write_systems
+    from dejavu_ros.evaluation.systems import chosen_systems
+
+    systems = chosen_systems(arguments.system, arguments.caps, arguments.geowarp)
+    folder = Path(arguments.output)
     sets = [read_places(manifest) for manifest in arguments.manifest]
-    print(compare_systems(sets, arguments.system, arguments.output))
-    print(f'written: {arguments.output}/systems.json')
+    check_writable(folder)
+    rows = measure_systems(sets, systems, folder, arguments.radius)
+    for seed in arguments.town:
+        rows += town_rows(seed, folder)
+    table = write_systems(rows, folder)
+    if arguments.document:
+        put_into(Path(arguments.document), table)
+    print(table)
+    print(f'written: {folder}/systems.json{f", {arguments.document}" if arguments.document else ""}')
     return 0

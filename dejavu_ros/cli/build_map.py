@@ -29,9 +29,14 @@ def configure(parser) -> None:
                                                                       'compressedDepth')
     depth.add_argument('--depth-images', default='', metavar='DIR', help='16-bit PNG in millimetres, named by their '
                                                                          'stamps')
+    depth.add_argument('--right-topic', default='', metavar='T', help='images of the right camera of a rectified pair, '
+                                                                      'whose camera_info tells the baseline')
+    depth.add_argument('--right-images', default='', metavar='DIR', help='the same in a folder, named by their stamps; '
+                                                                         '--right-camera-info tells the baseline')
     depth.add_argument('--triangulate', action='store_true', help='from the keyframes around each and their poses')
     points.add_argument('--camera-info', default='', metavar='YAML', help='calibration of the camera of --images, as '
                                                                           'camera_calibration writes it')
+    points.add_argument('--right-camera-info', default='', metavar='YAML', help='calibration of the right camera')
     add_arguments(parser, MappingConfig)
     add_arguments(parser, PointSettings)
 
@@ -50,12 +55,17 @@ def run(arguments) -> int:
     from dejavu_ros.nn.features import FeatureExtractor
 
     config = from_arguments(MappingConfig, arguments)
-    wanted = arguments.depth_topic or arguments.depth_images or arguments.triangulate
+    wanted = any((arguments.depth_topic, arguments.depth_images, arguments.right_topic, arguments.right_images,
+                  arguments.triangulate))
     points = from_arguments(PointSettings, arguments) if wanted else None
-    if arguments.bag and (arguments.depth_images or arguments.camera_info):
-        raise ConfigError('--depth-images and --camera-info go with --images; a bag has topics for them')
-    if arguments.images and arguments.depth_topic:
-        raise ConfigError('--depth-topic goes with --bag; depth of a folder comes from --depth-images')
+    if arguments.bag and any((arguments.depth_images, arguments.right_images, arguments.camera_info)):
+        raise ConfigError('--depth-images, --right-images and --camera-info go with --images; a bag has topics for '
+                          'them')
+    if arguments.images and (arguments.depth_topic or arguments.right_topic):
+        raise ConfigError('--depth-topic and --right-topic go with --bag; a folder has --depth-images or '
+                          '--right-images')
+    if bool(arguments.right_images) != bool(arguments.right_camera_info):
+        raise ConfigError('--right-images and --right-camera-info belong together')
     if arguments.images and not arguments.poses:
         raise ConfigError('--images needs --poses, a TUM file: stamp x y z qx qy qz qw')
     if arguments.bag and arguments.poses:
@@ -66,10 +76,12 @@ def run(arguments) -> int:
         if arguments.bag:
             recording = stack.enter_context(
                 bag_recording(arguments.bag, arguments.image_topic, arguments.pose_topic, config,
-                              arguments.depth_topic))
+                              arguments.depth_topic, arguments.right_topic))
         else:
             recording = folder_recording(arguments.images, arguments.poses, arguments.camera_info,
-                                         arguments.depth_images)
+                                         arguments.depth_images,
+                                         (arguments.right_images, arguments.right_camera_info)
+                                         if arguments.right_images else None)
         origin = getattr(recording.poses, 'origin', None)
         if origin and arguments.append and not config.gps_origin:
             raise ConfigError('appending by NavSatFix needs --gps-origin, as it was printed when the map was made; '

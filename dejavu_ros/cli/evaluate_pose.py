@@ -18,7 +18,10 @@ def configure(parser) -> None:
                         help='town: when it is mapped (default: %(default)s)')
     parser.add_argument('--conditions', default=','.join(CONDITIONS), metavar='A,B', help='town: when poses are asked '
                                                                                           'for (default: all)')
-    parser.add_argument('--triangulate', action='store_true', help='town: do as if there were no depth')
+    depth = parser.add_mutually_exclusive_group()
+    depth.add_argument('--triangulate', action='store_true', help='town: do as if there were no depth')
+    depth.add_argument('--stereo', type=float, default=0.0, metavar='M', help='town: depth from a second camera, so '
+                                                                              'many metres right of the first')
     parser.add_argument('--size', default='320x240', metavar='WxH', help='town: of the pictures (default: %(default)s)')
     parser.add_argument('--checkpoint', default='', help='checkpoint file; empty: the shipped one')
     parser.add_argument('-o', '--output', required=True, metavar='DIR', help='gets poses.json')
@@ -53,7 +56,8 @@ def _drives(arguments):
         return
     size = _numbers(arguments.size, 'x')
     for seed in _numbers(arguments.town, ','):
-        for drive in town_drives(seed, arguments.map_condition, arguments.conditions.split(','), *size):
+        for drive in town_drives(seed, arguments.map_condition, arguments.conditions.split(','), *size,
+                                 arguments.stereo):
             yield without_depth(drive) if arguments.triangulate else drive
 
 

@@ -15,13 +15,13 @@ def configure(parser) -> None:
 
 def run(arguments) -> int:
     from dejavu_ros.caps.settings import CapsConfig, load_caps_recipe
+    from dejavu_ros.caps.sources import open_source
     from dejavu_ros.caps.training import train_caps
-    from dejavu_ros.caps.views import open_source
 
     set_threads(arguments)
     config, sources = load_caps_recipe(arguments.config, **given(arguments, CapsConfig))
-    sets = [open_source(source, config) for source in sources]
+    sets = [part for source in sources for part in open_source(source, config)]
     print('\n'.join(f'{part.name}: {len(part.views)} pictures, {len(part.pairs)} pairs' for part in sets))
     train_caps(config, sets, arguments.output)
-    print(f'written: {arguments.output}/caps.pt, log.jsonl{"" if config.freeze_encoder else ", encoder.pt"}')
+    print(f'written: {arguments.output}/caps.pt, log.jsonl{", encoder.pt" if config.encoder_learns else ""}')
     return 0

@@ -23,3 +23,16 @@ def read_camera(path: str | Path) -> tuple[dict, Pose | None]:
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f'{path} is no camera file: {type(error).__name__} {error}; image_width, image_height, '
                         'camera_matrix, distortion_model and distortion_coefficients are needed') from None
+
+
+def read_projection(path: str | Path) -> list[float]:
+    """P, 12 numbers in a row: where the camera sees points of the rectified left one. Raises ConfigError, DataError."""
+    content = load_yaml(path)
+    try:
+        P = [float(value) for value in content['projection_matrix']['data']]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f'{path} has no projection_matrix ({type(error).__name__} {error}), which tells the baseline '
+                        'of a stereo pair') from None
+    if len(P) != 12:
+        raise DataError(f'{path}: projection_matrix has {len(P)} numbers, not 12')
+    return P

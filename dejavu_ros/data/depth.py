@@ -1,5 +1,6 @@
-"""Depth that was recorded beside images: of a topic, or as pictures in a folder."""
+"""Pictures that were recorded beside images, such as depth: of a topic, or in a folder."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,45 +13,56 @@ from dejavu_ros.data.folders import image_stamps, list_images
 from dejavu_ros.errors import DataError, ImageError
 
 TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
-APART_NS = 50_000_000  # between an image and its depth, at most
+APART_NS = 50_000_000  # between an image and what belongs to it, at most
 COMPRESSED_HEADER = 12  # bytes that compressed_depth_image_transport puts before the PNG
 
 
-class DepthTrack:
-    """Depth over time, read as far as it is asked for: images must be asked for in their order."""
+class PictureTrack:
+    """Pictures over time, read as far as they are asked for: images must be asked for in their order."""
 
-    def __init__(self, frames: Iterable[tuple[int, Callable[[], np.ndarray]]]):
-        """``frames`` are stamps (ns), ascending, and what decodes the depth there."""
-        self._frames = iter(frames)
+    def __init__(self, frames: Iterable[tuple[int, Callable[[], np.ndarray]]], apart_ns: int = APART_NS):
+        """``frames`` are stamps (ns), ascending, and what decodes the picture there."""
+        self._frames, self._apart_ns = iter(frames), apart_ns
         self._pair = [next(self._frames, None), next(self._frames, None)]  # around where we are
 
     def at(self, stamp_ns: int) -> np.ndarray | None:
-        """(h, w) float32 metres nearest to a stamp, 0 where not known; None if there is none within 50 ms."""
+        """The picture nearest to a stamp; None if there is none so near."""
         while self._pair[1] is not None and self._pair[1][0] <= stamp_ns:
             self._pair = [self._pair[1], next(self._frames, None)]
-        known = [frame for frame in self._pair if frame is not None and abs(frame[0] - stamp_ns) <= APART_NS]
+        known = [frame for frame in self._pair if frame is not None and abs(frame[0] - stamp_ns) <= self._apart_ns]
         return min(known, key=lambda frame: abs(frame[0] - stamp_ns))[1]() if known else None
 
 
-def bag_depth(bag: Bag, topic: str) -> DepthTrack:
-    """Depth of a topic, registered to the images. Raises DataError where the bag has no such topic."""
+def bag_depth(bag: Bag, topic: str) -> PictureTrack:
+    """Depth of a topic, registered to the images: (h, w) float32 metres, 0 where not known.
+
+    Raises DataError where the bag has no such topic.
+    """
     found = bag.find(TYPES, 'depth', topic, '--depth-topic')
 
     def frames() -> Iterator[tuple[int, Callable[[], np.ndarray]]]:
         for _, stamp, message in bag.messages([found.name]):
             yield stamp, lambda message=message: depth_from_message(message)
 
-    return DepthTrack(frames())
+    return PictureTrack(frames())
 
 
-def folder_depth(folder: str | Path) -> DepthTrack:
-    """16-bit PNG files in millimetres, named by their stamps. Raises DataError."""
+def folder_depth(folder: str | Path) -> PictureTrack:
+    """16-bit PNG files in millimetres, named by their stamps, as :func:`bag_depth`. Raises DataError."""
+    return PictureTrack((stamp, functools.partial(_load_depth, path)) for stamp, path in stamped_files(folder))
+
+
+def stamped_files(folder: str | Path) -> list[tuple[int, Path]]:
+    """Pictures with the stamps (ns) that they are named by, ascending. Raises DataError."""
     files = list_images(folder)
     stamps = image_stamps(files)
     if stamps is None:
-        raise DataError(f'{folder}: pictures of depth must be named by their stamps, as {files[0].name} is not')
-    return DepthTrack((stamp, lambda path=path: decode_depth(path.read_bytes(), str(path)))
-                      for stamp, path in sorted(zip(stamps, files)))
+        raise DataError(f'{folder}: pictures beside images must be named by their stamps, as {files[0].name} is not')
+    return sorted(zip(stamps, files))
+
+
+def _load_depth(path: Path) -> np.ndarray:
+    return decode_depth(path.read_bytes(), str(path))
 
 
 def depth_from_message(message: Any) -> np.ndarray:

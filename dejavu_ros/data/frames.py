@@ -4,11 +4,12 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dejavu_ros.data.bags import Bag, Topic, frame_of
-from dejavu_ros.image_messages import image_from_message
+from dejavu_ros.image_messages import calibration, image_from_message
 from dejavu_ros.images import load_image
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
@@ -48,16 +49,17 @@ def folder_frames(images: Iterable[Path], stamps_ns: Iterable[int]) -> Iterator[
 
 
 def intrinsics(bag: Bag, image_topic: str) -> dict | None:
-    """The CameraInfo beside an image topic: ``width``, ``height``, ``K``, ``D``, ``model``; None if there is none."""
+    """How the camera of an image topic sees: ``width``, ``height``, ``K``, ``D``, ``model``; None if nothing tells."""
+    info = camera_info(bag, image_topic)
+    known = calibration(info, image_topic) if info else None
+    return known if known and known['K'][0] > 0 else None  # zeros mean uncalibrated
+
+
+def camera_info(bag: Bag, image_topic: str) -> Any | None:
+    """The first CameraInfo beside an image topic; None if there is none."""
     parts = image_topic.split('/')
     for cut in (1, 2):  # beside /cam/image_raw, and of /cam/image_raw/compressed
         topic = bag.topics.get('/'.join([*parts[:-cut], 'camera_info']))
         if topic and topic.type in INFO_TYPES and topic.count:
-            _, _, info = next(bag.messages([topic.name]))
-            # ROS 1 wrote the matrices with capitals
-            K, D = (getattr(info, name, None) for name in ('k', 'd'))
-            K, D = (info.K, info.D) if K is None else (K, D)
-            if K[0] > 0:  # zeros mean uncalibrated
-                return {'width': info.width, 'height': info.height, 'K': [float(value) for value in K],
-                        'D': [float(value) for value in D], 'model': info.distortion_model}
+            return next(bag.messages([topic.name]))[2]
     return None

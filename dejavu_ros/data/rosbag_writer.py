@@ -19,7 +19,7 @@ STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 # the last version whose QoS lists are text, as Humble expects them; later releases read it as well
 METADATA_VERSION = 8
 FOREVER = QosTime(9223372036, 854775807)
-NO_COVARIANCE = np.zeros(36)
+NO_COVARIANCE, NO_DISTORTION = np.zeros(36), np.zeros(5)
 
 
 class BagWriter:
@@ -93,15 +93,19 @@ class BagWriter:
             'sensor_msgs/msg/CompressedImage', header=self.header(stamp_ns, frame_id), format=format,
             data=np.frombuffer(data, np.uint8)))
 
-    def camera_info(self, topic: str, stamp_ns: int, frame_id: str, width: int, height: int, K: np.ndarray) -> None:
-        """A sensor_msgs/CameraInfo of a pinhole camera without distortion; ``K`` is (3, 3) in pixels."""
+    def camera_info(self, topic: str, stamp_ns: int, frame_id: str, width: int, height: int, K: np.ndarray,
+                    baseline: float = 0.0, D: np.ndarray = NO_DISTORTION) -> None:
+        """A sensor_msgs/CameraInfo of a pinhole camera; ``K`` is (3, 3) in pixels, also of what is rectified.
+
+        ``baseline`` in metres is how far the right camera of a pair is from the left one, ``D`` (5,) the distortion.
+        """
         K = np.asarray(K, np.float64)
         region = self.message('sensor_msgs/msg/RegionOfInterest', x_offset=0, y_offset=0, height=0, width=0,
                               do_rectify=False)
         self.write(topic, stamp_ns, self.message(
             'sensor_msgs/msg/CameraInfo', header=self.header(stamp_ns, frame_id), height=height, width=width,
-            distortion_model='plumb_bob', d=np.zeros(5), k=K.reshape(9), r=np.eye(3).reshape(9),
-            p=np.column_stack([K, np.zeros(3)]).reshape(12), binning_x=0, binning_y=0, roi=region))
+            distortion_model='plumb_bob', d=np.asarray(D, np.float64), k=K.reshape(9), r=np.eye(3).reshape(9),
+            p=np.column_stack([K, (-K[0, 0] * baseline, 0, 0)]).reshape(12), binning_x=0, binning_y=0, roi=region))
 
     def odometry(self, topic: str, stamp_ns: int, frame_id: str, child_frame_id: str, pose: Pose,
                  covariance: np.ndarray | None = None) -> None:

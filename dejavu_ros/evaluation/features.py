@@ -13,12 +13,16 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.extractors import TorchFeatures
 from dejavu_ros.evaluation.matches import match_similarity
 from dejavu_ros.evaluation.pairs import Score, all_pairs, similarity_matrix
-from dejavu_ros.evaluation.reranking import reranked
+from dejavu_ros.evaluation.reranking import looked_again
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.geowarp.files import STORED, load_geowarp
 from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.images import load_image
+from dejavu_ros.matching.caps_features import CapsFeatures
 from dejavu_ros.matching.local_features import RATIOS, LocalFeatures
+from dejavu_ros.matching.pipeline import DENSE_RATIO
+from dejavu_ros.matching.settings import FeatureChoice
+from dejavu_ros.nn.caps import identity_of
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import FeatureExtractor
@@ -45,6 +49,10 @@ class Method:
         elif settings.features in RATIOS:
             self.describe: Callable[[np.ndarray], np.ndarray] = LocalFeatures(settings.features, settings.keypoints,
                                                                               settings.max_width).describe
+        elif settings.features == 'caps':
+            caps = CapsFeatures(FeatureChoice(caps=settings.checkpoint, device=settings.device,
+                                              count=settings.keypoints))
+            self.describe, self.checkpoint = lambda image: caps(image).descriptors, identity_of(settings.checkpoint)
         else:
             self._torch_features()
         self.reranker = self._reranker(contextual) if settings.rerank else None
@@ -55,7 +63,8 @@ class Method:
             self.score: Score = partial(contextual_similarity, settings=contextual)
         else:
             self.symmetric = True
-            self.score = partial(match_similarity, ratio=RATIOS.get(settings.features))
+            ratio = DENSE_RATIO if settings.features == 'caps' else RATIOS.get(settings.features)
+            self.score = partial(match_similarity, ratio=ratio)
 
     def _torch_features(self) -> None:
         """Dense maps of a describer or of a stranger's callable; of a describer also single vectors (D, 1)."""
@@ -92,7 +101,7 @@ class Method:
         else:
             grids = np.concatenate([self.reranker.grids([load_image(row.image)])
                                     for row in tqdm(rows, desc='maps', unit='image', disable=None)])
-        return reranked(rows, similarity, grids, self.reranker, self.settings.rerank_top)
+        return looked_again(rows, similarity, grids, lambda _: self.reranker.similarity, self.settings.rerank_top)
 
     def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
         """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""

@@ -11,9 +11,11 @@ from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import load_image
 from dejavu_ros.optics.lens import Lens
+from dejavu_ros.sixdof.stereo import depth_from_stereo
 
 APART, STRAY = 12.0, (1.0, 0.5, np.radians(4.0))  # of queries: metres; metres along and aside, radians
 KEYFRAMES_APART = 2.0  # metres
+RIGHT = 1000  # frames that the grain of the right camera's pictures is ahead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +38,16 @@ class PosedDrive:
     frames: Iterable[PosedFrame]
 
 
-def town_drives(seed: int, map_condition: str, conditions: Sequence[str], width: int,
-                height: int) -> Iterator[PosedDrive]:
+def town_drives(seed: int, map_condition: str, conditions: Sequence[str], width: int, height: int,
+                baseline: float = 0.0) -> Iterator[PosedDrive]:
     """A town's mapping drive with depth, then one drive in each of ``conditions`` that strays from it.
 
     Each must be gone through before the next is asked for. Queries are other drives (weather, cars, people, steering),
-    12 m apart, up to 0.5 m aside of and 4 degrees turned against theirs. Raises RenderError, ConfigError.
+    12 m apart, up to 0.5 m aside of and 4 degrees turned against theirs. With a ``baseline`` in metres the depth is
+    what a stereo pair makes of its pictures instead of the exact one. Raises RenderError, ConfigError.
     """
     from dejavu_ros.town import CONDITIONS, Renderer, Town, Traversal, camera_mount
+    from dejavu_ros.town.export import beside
 
     town, mount = Town(seed), camera_mount()
     with Renderer(town, width, height) as renderer:
@@ -56,6 +60,9 @@ def town_drives(seed: int, map_condition: str, conditions: Sequence[str], width:
                 along, aside, turn = rng.uniform(-1, 1, 3) * stray
                 pose = traversal.pose(station + along, aside, turn)
                 image, depth = renderer.render(traversal, pose, mount, index)
+                if baseline:
+                    right, _ = renderer.render(traversal, pose, beside(mount, baseline), index + RIGHT)
+                    depth = depth_from_stereo(image, right, lens.K[0], baseline)
                 yield PosedFrame(image, pose, depth)
 
         world = f'town{seed:03d}'

@@ -1,24 +1,38 @@
-"""The most similar images of every other session compared again, warped to what they share with the query."""
+"""The most similar images of every other session looked at again: they change places among themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.evaluation.metrics import by_session
-from dejavu_ros.geowarp.reranker import Reranker
+
+Judge = Callable[[Any, Sequence[Any]], np.ndarray]  # of a query and K candidates, as described: (K,), more is better
 
 
-def reranked(rows: Sequence[ManifestRow], similarity: np.ndarray, grids: np.ndarray, reranker: Reranker,
-             top: int) -> np.ndarray:
-    """``similarity`` (B, B) with the scores of the ``top`` images of each other session dealt out anew.
+def looked_again(rows: Sequence[ManifestRow], similarity: np.ndarray, described: Sequence[Any],
+                 judge_in: Callable[[Sequence[Any]], Judge], top: int) -> np.ndarray:
+    """``similarity`` (B, B) with the ``top`` best of each other session in the order that the second look gives.
 
-    ``grids`` (B, n, N) are what the reranker warps. An image is the query of its row.
+    ``described`` are the images as ``judge_in`` a map, the descriptions of all that lie there, compares them.
+
+    Their scores are dealt out anew among them, so that they stay ahead of all others; where the look cannot tell, the
+    order stays.
     """
-    found, sessions = similarity.copy(), by_session(rows)
-    for index, row in enumerate(tqdm(rows, desc='geowarp', unit='query', disable=None)):
-        for columns in (columns for name, columns in sessions.items() if name != row.session):
-            found[index, columns] = reranker.rerank(similarity[index, columns], top, grids[index],
-                                                    lambda chosen, columns=columns: grids[columns[chosen]])
-    return found
+    result, sessions = similarity.copy(), by_session(rows)
+    with tqdm(total=len(sessions) * (len(sessions) - 1), desc='second look', unit='map', disable=None) as progress:
+        for queries_of, queries in sessions.items():
+            for map_of, keyframes in sessions.items():
+                if queries_of == map_of:
+                    continue
+                judge = judge_in([described[index] for index in keyframes])
+                for query in queries:
+                    best = keyframes[np.argsort(similarity[query, keyframes], kind='stable')[-top:]]
+                    judged = judge(described[query], [described[index] for index in best])
+                    # worst first by the second look, then by the first: both ascend with the scores
+                    order = np.argsort(judged, kind='stable')
+                    result[query, best[order]] = np.sort(similarity[query, best])
+                progress.update()
+    return result

@@ -45,10 +45,10 @@ class Reranker:
         return self.network.grids(maps).flatten(2).half().cpu().numpy()
 
     @torch.inference_mode()
-    def similarity(self, query: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """Of a query (n, N) with candidates (K, n, N), zeros where they are masked: (K,)."""
+    def similarity(self, query: np.ndarray, candidates: Sequence[np.ndarray]) -> np.ndarray:
+        """Of a query (n, N) with K candidates (n, N), zeros where they are masked: (K,)."""
         size = self.settings.rows, self.settings.columns
-        second = torch.from_numpy(candidates).to(self.device).float().unflatten(2, size)
+        second = torch.from_numpy(np.stack(candidates)).to(self.device).float().unflatten(2, size)
         first = torch.from_numpy(query).to(self.device).float().unflatten(1, size).expand_as(second)
         warped = self.network.warped(first, second, self.common_area(first, second))
         return compare(*warped, self.settings.similarity, self.contextual).cpu().numpy()

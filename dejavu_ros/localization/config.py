@@ -36,7 +36,7 @@ class LocalizerConfig:
     frame_weight: float = option(1.0, 'how much what is new in a frame adds to what the frames before it said',
                                  low=0.01, high=1.0)
     six_dof: bool = option(False, 'refine the pose of an accepted frame from points in 3-D, which the map must hold '
-                                  '(build-map --depth-topic, --depth-images or --triangulate)')
+                                  '(build-map with depth, with a right camera, or --triangulate)')
     max_speed: float = option(15.0, 'the robot moves no faster; bounds the motion between frames without odometry',
                               unit='m/s', low=0.0, high=1000.0)
     odometry_error: float = option(0.1, 'error of the odometry, as a share of the distance it reports', low=0.0,

@@ -24,7 +24,7 @@ class PoseRefiner:
         self.map, self.points = keyframes, MapPoints(keyframes)
         if self.points.kind is None:
             raise ConfigError(f'six_dof needs keyframes with points, and map {keyframes.name} has none: build it with '
-                              '--depth-topic, --depth-images or --triangulate, or switch six_dof off')
+                              '--depth-topic, --right-topic or --triangulate, or switch six_dof off')
         settings = SixDofSettings(point_features=self.points.kind)
         self.features, self.locator = PointFeatures(settings, extractor), Locator(settings)
 

@@ -101,7 +101,8 @@ class MapBuilder:
                                None if self.mask is None else mask_to_png(self.mask))
             report.keyframes += 1
             batch.append(_Candidate(image, frame.stamp_ns, pose, unknown if covariance is None else covariance,
-                                    recording.depth.at(frame.stamp_ns) if self.maker and recording.depth else None))
+                                    recording.depth(frame.stamp_ns, image) if self.maker and recording.depth else None
+                                    ))
             if len(batch) == BATCH:
                 self._write(session, batch, report)
                 batch = []

@@ -3,12 +3,14 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import numpy as np
 
 from dejavu_ros.data.bags import open_bag
 from dejavu_ros.data.camera_file import read_camera
-from dejavu_ros.data.depth import DepthTrack, bag_depth, folder_depth
+from dejavu_ros.data.depth import PictureTrack, bag_depth, folder_depth
 from dejavu_ros.data.fixes import parse_origin
 from dejavu_ros.data.folders import folder_stamps, list_images, read_tum
 from dejavu_ros.data.frames import Frame, bag_frames, find_image_topic, folder_frames, intrinsics
@@ -16,11 +18,16 @@ from dejavu_ros.data.pose_topics import find_pose_topic, mounting, read_poses
 from dejavu_ros.data.poses import PoseSource
 from dejavu_ros.geometry import Pose
 from dejavu_ros.mapping.config import MappingConfig
+from dejavu_ros.mapping.stereo import bag_stereo, folder_stereo
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """``frames`` (``count`` of them) can be gone through once; what nobody recorded about the camera is None."""
+    """``frames`` (``count`` of them) can be gone through once; what nobody recorded about the camera is None.
+
+    ``depth`` of a stamp (ns) and the image (H, W, 3) of then is (h, w) float32 metres, 0 where not known, or None;
+    images must come in their order.
+    """
 
     name: str
     source: str
@@ -30,13 +37,16 @@ class Recording:
     intrinsics: dict | None = None
     base_T_camera: Pose | None = None
     base_frame: str = ''
-    depth: DepthTrack | None = None
+    depth: Callable[[int, np.ndarray], np.ndarray | None] | None = None
 
 
 @contextlib.contextmanager
 def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: MappingConfig,
-                  depth_topic: str = '') -> Iterator[Recording]:
-    """Open a bag; an empty topic is the only one of its kind. Poses are read at once, images as they are asked for."""
+                  depth_topic: str = '', right_topic: str = '') -> Iterator[Recording]:
+    """Open a bag; an empty topic is the only one of its kind. Poses are read at once, images as they are asked for.
+
+    Depth is that of a topic, of the right camera of a rectified pair, or neither.
+    """
     with open_bag(path) as bag:
         images = find_image_topic(bag, image_topic)
         topic = find_pose_topic(bag, pose_topic)
@@ -49,12 +59,16 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
         yield Recording(path.name if path.is_dir() else path.stem, f'{images.name} of {bag.path}',
                         bag_frames(bag, images.name), images.count, poses, intrinsics(bag, images.name),
                         mounting(bag, base_frame, camera_frame), base_frame,
-                        bag_depth(bag, depth_topic) if depth_topic else None)
+                        recorded(bag_depth(bag, depth_topic)) if depth_topic else
+                        bag_stereo(bag, images.name, right_topic) if right_topic else None)
 
 
 def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path = '',
-                     depth: str | Path = '') -> Recording:
-    """A folder of images with a TUM trajectory of the base; perhaps a camera file, and a folder of depth pictures."""
+                     depth: str | Path = '', right: tuple[str | Path, str | Path] | None = None) -> Recording:
+    """A folder of images with a TUM trajectory of the base; perhaps a camera file, and a folder of depth pictures.
+
+    ``right`` are the folder of the right camera's images of a rectified pair and its camera file.
+    """
     images, track = list_images(folder), read_tum(poses)
     stamps = folder_stamps(images, track)
     path = Path(folder).resolve()
@@ -62,4 +76,9 @@ def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path =
     name = path.parent.name if path.name == 'images' else path.name
     intrinsics, base_T_camera = read_camera(camera) if camera else (None, None)
     return Recording(name, str(folder), folder_frames(images, stamps), len(images), track, intrinsics, base_T_camera,
-                     depth=folder_depth(depth) if depth else None)
+                     depth=recorded(folder_depth(depth)) if depth else folder_stereo(*right) if right else None)
+
+
+def recorded(track: PictureTrack) -> Callable[[int, np.ndarray], np.ndarray | None]:
+    """Depth that need not be made of the image."""
+    return lambda stamp_ns, image: track.at(stamp_ns)

@@ -16,7 +16,7 @@ class FeatureChoice:
     """Which keypoints and descriptors."""
 
     checkpoint: str = option('', 'file of weights for dvf; empty is the shipped one, random are untrained weights')
-    caps: str = option('', 'file of weights for caps, as dejavu train-caps writes it')
+    caps: str = option('', 'file of weights for caps, as dejavu train-caps writes it; empty is the shipped one')
     device: str = option('cpu', 'torch device of the network, e.g. cpu or cuda')
     input_side: int = option(224, 'dvf, caps: longer side of the image that the network sees', unit='px', low=64,
                              high=4096)
@@ -29,9 +29,9 @@ class FeatureChoice:
 
 
 def check_caps(weights: str, features: list[str]) -> None:
-    """Raises ConfigError where one of the two is without the other."""
-    if bool(weights) != ('caps' in features):
-        raise ConfigError('--caps FILE and caps among --features belong together, one is missing')
+    """Raises ConfigError for weights of what is not among the features."""
+    if weights and 'caps' not in features:
+        raise ConfigError(f'--caps {weights} is for caps features, not for {", ".join(features)}')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 A file of weights holds ``model``, the state dict of the whole, and ``caps``, plain numbers.
 """
 
+import hashlib
 import io
 import pickle
 from pathlib import Path
@@ -14,9 +15,11 @@ from torch import nn
 
 from dejavu_ros.errors import CheckpointError
 from dejavu_ros.files import new_file
+from dejavu_ros.nn.checkpoint import default_checkpoint_path
 from dejavu_ros.nn.dejavu import ConvNorm, DejavuNet
 
 HIDDEN = 64  # channels within a head
+SHIPPED = 'caps.pt'  # beside the shipped checkpoint
 
 
 class CapsNet(nn.Module):
@@ -73,9 +76,25 @@ def save_caps(path: str | Path, network: CapsNet, record: dict[str, Any]) -> Non
         file.write(buffer.getvalue())
 
 
-def load_caps(path: str | Path) -> CapsNet:
-    """Load a file without running anything in it. Raises CheckpointError for one that is missing, damaged or no CAPS.
+def file_of(path: str | Path) -> Path:
+    """An empty name is the shipped file."""
+    return Path(path) if str(path) else default_checkpoint_path().with_name(SHIPPED)
+
+
+def identity_of(path: str | Path) -> str:
+    """12 hex digits of the hash of a file. Raises CheckpointError where it cannot be read."""
+    try:
+        return hashlib.sha256(file_of(path).read_bytes()).hexdigest()[:12]
+    except OSError as error:
+        raise CheckpointError(f'no checkpoint {path}: {error.strerror}') from None
+
+
+def load_caps(path: str | Path = '') -> CapsNet:
+    """Load a file without running anything in it; an empty name is the shipped one.
+
+    Raises CheckpointError for one that is missing, damaged or no CAPS.
     """
+    path = file_of(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except OSError as error:

@@ -11,7 +11,7 @@ from dejavu_ros.files import new_file
 from dejavu_ros.posenet.drives import Drive, load_drives, plan_testing, plan_training
 from dejavu_ros.posenet.errors import pose_errors
 from dejavu_ros.posenet.inputs import Features, Rgb, chosen_inputs, in_other_light
-from dejavu_ros.posenet.report import table, trajectories
+from dejavu_ros.posenet.report import report, trajectories
 from dejavu_ros.posenet.settings import PoseNetSettings
 from dejavu_ros.posenet.training import Poses, predict, train_regressor
 
@@ -19,7 +19,7 @@ Answers = dict[str, Poses]  # by season
 
 
 def compare(settings: PoseNetSettings, folder: str | Path) -> str:
-    """Write ``posenet.json`` and ``trajectories.png`` to ``folder`` and return the table for the terminal.
+    """Write ``posenet.json`` and ``trajectories.png`` to ``folder`` and return the tables for the terminal.
 
     The drives are kept in ``folder/drives`` and used again. Raises CheckpointError, ConfigError, DataError,
     RenderError.
@@ -43,7 +43,7 @@ def compare(settings: PoseNetSettings, folder: str | Path) -> str:
     with new_file(folder / 'posenet.json', 'w') as file:
         json.dump(result, file, indent=1, allow_nan=False)
         file.write('\n')
-    return table(result)
+    return report(result)
 
 
 def answer(chosen: Rgb | Features, learned: list[Drive], poses: Poses, asked: list[Drive],

@@ -8,6 +8,11 @@ from dejavu_ros.posenet.drives import Drive
 from dejavu_ros.posenet.training import Poses
 
 
+def report(result: dict) -> str:
+    """The paper's table 2, and below it the position error of every season."""
+    return f'{table(result)}\n\n{position_by_season(result)}'
+
+
 def table(result: dict) -> str:
     """Position and rotation of every method: in the learned season, and over all others."""
     learned = result['settings']['train_condition']
@@ -19,6 +24,14 @@ def table(result: dict) -> str:
     rows = [[method, *(cell(seasons[season][name], 4 if name.endswith('per_m') else 2) for season, name in columns)]
             for method, seasons in result['methods'].items()]
     return tabulate(rows, headers, disable_numparse=True, colalign=('left', *['right'] * len(columns)))
+
+
+def position_by_season(result: dict) -> str:
+    """Mean position error in metres over frames and trainings, its spread over trainings, a column a season asked."""
+    seasons = [season for season in next(iter(result['methods'].values())) if season != 'other_seasons']
+    rows = [[method, *(cell(errors[season]['position_m'], 1) for season in seasons)]
+            for method, errors in result['methods'].items()]
+    return tabulate(rows, ['P (m)', *seasons], disable_numparse=True, colalign=('left', *['right'] * len(seasons)))
 
 
 def unit(name: str) -> str:

@@ -61,7 +61,7 @@ class CameraInput:
 
     def on_camera_info(self, message: CameraInfo) -> None:
         try:
-            lens = lens_from_message(message)
+            lens = lens_from_message(message, self.topic)
         except ConfigError as error:
             self.warning = f'camera_info is not used: {error}.'
             return

@@ -8,6 +8,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from dejavu_ros.geometry import Pose
+from dejavu_ros.image_messages import calibration
 from dejavu_ros.image_messages import image_from_message as image_from_message
 from dejavu_ros.localization import Estimate, Hypothesis
 from dejavu_ros.msg import Hypothesis as HypothesisMessage
@@ -76,10 +77,9 @@ def lens_to_message(lens: Lens, stamp_ns: int, frame: str) -> CameraInfo:
                       distortion_model=lens.model, k=np.array(lens.K, float), d=list(map(float, lens.D)))
 
 
-def lens_from_message(message: CameraInfo) -> Lens:
-    """Raises ConfigError for a camera that is not calibrated."""
-    return Lens(message.width, message.height, tuple(map(float, message.k)), tuple(map(float, message.d)),
-                message.distortion_model)
+def lens_from_message(message: CameraInfo, image_topic: str = '') -> Lens:
+    """Of the images of a topic, which may be rectified. Raises ConfigError for a camera that is not calibrated."""
+    return Lens.of(calibration(message, image_topic))
 
 
 def hypothesis_to_message(hypothesis: Hypothesis) -> HypothesisMessage:

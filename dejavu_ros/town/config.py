@@ -28,6 +28,9 @@ class TownConfig:
     speed: float = option(8.0, 'of the car', unit='m/s', low=0.1, high=50.0)
     fps: float = option(4.0, 'pictures a second, where step is 0', unit='1/s', low=0.1, high=1000.0)
     stamp: float = option(1.7e9, 'time of the first picture since 1970', unit='s', low=0.0, high=9e9)
+    baseline: float = option(0.0, 'way to a second camera on the right of the first, a rectified pair; 0: none',
+                             unit='m', low=0.0, high=5.0)
+    depth: bool = option(False, 'a topic of depth in the bag; a folder has it anyway')
     format: str = option('folder', 'pictures, depth and poses as files, or a rosbag2', choices=('folder', 'bag'))
     transport: str = option('compressed', 'JPEG, or unharmed: PNG in a folder, Image in a bag',
                             choices=('compressed', 'raw'))

@@ -11,7 +11,7 @@ from torch import nn
 from tqdm import tqdm
 
 from dejavu_ros.evaluation.metrics import recall_by_condition, recall_of, retrieval_metrics
-from dejavu_ros.evaluation.reranking import reranked
+from dejavu_ros.evaluation.reranking import looked_again
 from dejavu_ros.files import new_file
 from dejavu_ros.geowarp.files import as_stored, load_geowarp, new_network, save_geowarp
 from dejavu_ros.geowarp.losses import consistency, featurewise, self_supervised
@@ -176,7 +176,7 @@ class GeoWarpTrainer(Trainer):
         network.eval()
         grids, similarity = self.first_ranking(part)
         reranker = Reranker(NetworkFile(network, {}, ''), self.contextual, str(self.processes.device))
-        after = reranked(part.rows, similarity, grids, reranker, options.top)
+        after = looked_again(part.rows, similarity, grids, lambda _: reranker.similarity, options.top)
         network.train(training)
         metrics = retrieval_metrics(part.rows, after, options.radius)
         return {'name': part.name, **metrics, 'recall_at': recalls(part, after, options.radius),

@@ -276,7 +276,7 @@ def test_bad_input_is_one_line_and_writes_nothing(manifest, checkpoint, tmp_path
     assert 'no manifest' in failure(capsys, '--manifest', tmp_path / 'none.csv', '-o', target)
     assert 'no checkpoint' in failure(capsys, '--manifest', manifest, '-o', target, '--checkpoint',
                                       tmp_path / 'none.pt')
-    assert 'is for dvf or netvlad features' in failure(capsys, '--manifest', manifest, '--features', 'orb',
+    assert 'is for dvf, netvlad or caps features' in failure(capsys, '--manifest', manifest, '--features', 'orb',
                                                        '--checkpoint', checkpoint, '-o', target)
     assert 'descriptor is for netvlad, not for dvf' in failure(capsys, '--manifest', manifest, '-o', target,
                                                                '--similarity', 'descriptor')

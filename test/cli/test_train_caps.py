@@ -15,7 +15,7 @@ from dejavu_ros.images import encode_jpeg
 from dejavu_ros.matching.caps_features import CapsFeatures
 from dejavu_ros.matching.settings import MatchSettings
 from dejavu_ros.nn.caps import load_caps
-from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.checkpoint import default_checkpoint_path, load_checkpoint
 from dejavu_ros.town.camera import camera_mount, intrinsics
 
 SMALL = {'train': {'start_from': 'random', 'width': 64, 'height': 48, 'pairs': 2, 'points': 30, 'steps': 3, 'length': 8,
@@ -71,7 +71,7 @@ def test_a_run_is_repeatable(place):
 
 @pytest.mark.parametrize('supervision, parts', [('both', {'cx', 'coarse_epipolar', 'fine_cycle'}), ('cx', {'cx'})])
 def test_the_encoder_may_learn_too(place, supervision, parts):
-    log = trained('--steps', '1', '--supervision', supervision, '--no-freeze-encoder')
+    log = trained('--steps', '1', '--supervision', supervision)
     assert parts <= set(log[0]) and ('fine_cycle' in log[0]) == (supervision == 'both')
     learned, before = load_checkpoint('run/encoder.pt'), load_checkpoint('random')
     assert learned.identity != before.identity and learned.settings == before.settings
@@ -86,11 +86,10 @@ def test_matches_with_caps(place, capsys):
 
 @pytest.mark.parametrize('change, flags, said', [
     ({}, ['--start-from', 'nowhere.pt'], 'nowhere.pt'),
-    ({}, ['--supervision', 'cx'], 'set freeze_encoder to false'),
     ({}, ['--distance', '0.2'], 'min_distance 0.3 must be below distance 0.2'),
     ({'sources': []}, [], 'sources must list at least one'),
     ({'sources': [{'folders': 'gone'}]}, [], 'no such folder of images: gone/images'),
-    ({'sources': [{'folders': 'drive', 'bags': 'b'}]}, [], 'a source has folders, bags or a scene'),
+    ({'sources': [{'folders': 'drive', 'bags': 'b'}]}, [], 'a source has folders, bags, a scene or megadepth'),
     ({'extra': 1}, [], 'unknown part extra')])
 def test_what_is_wrong_is_one_line(place, capsys, change, flags, said):
     (place / 'caps.yaml').write_text(yaml.safe_dump({**SMALL, **change}))
@@ -109,8 +108,15 @@ def test_weights_that_are_none(place, capsys, content):
     image = 'drive/images/1000.000000000.jpg'
     assert main(['match', image, image, '--features', 'caps', '--caps', 'caps.pt']) == 1
     assert 'checkpoint caps.pt' in capsys.readouterr().err
-    assert main(['match', image, image, '--features', 'caps']) == 1
-    assert 'belong together' in capsys.readouterr().err
+    assert main(['match', image, image, '--features', 'dvf', '--caps', 'caps.pt']) == 1
+    assert 'is for caps features, not for dvf' in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not default_checkpoint_path().with_name('caps.pt').is_file(), reason='no shipped CAPS')
+def test_shipped_weights_match_a_wall_with_itself_moved(place, capsys):
+    images = [f'drive/images/{1000 + index}.000000000.jpg' for index in (2, 3)]
+    assert main(['match', *images, '--features', 'caps', '--count', '100']) == 0
+    assert 'caps: ' in capsys.readouterr().out
 
 
 def test_recipe_of_the_project_is_valid():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dejavu_ros.data.camera_file import read_camera
-from dejavu_ros.data.depth import DepthTrack, depth_from_message, folder_depth
+from dejavu_ros.data.depth import PictureTrack, depth_from_message, folder_depth
 from dejavu_ros.errors import DataError, ImageError
 from dejavu_ros.images import encode_png
 
@@ -49,7 +49,7 @@ def test_other_encodings_and_cut_data_are_refused():
 
 def test_the_nearest_depth_is_taken_and_none_far_away():
     frames = [(stamp * 1_000_000, lambda stamp=stamp: np.full((1, 1), stamp)) for stamp in (100, 133, 166, 900)]
-    track = DepthTrack(iter(frames))
+    track = PictureTrack(iter(frames))
     assert [None if depth is None else depth.item() for depth in map(track.at, (
         40_000_000, 101_000_000, 120_000_000, 150_000_000, 300_000_000, 899_000_000, 960_000_000))] == \
         [None, 100, 133, 166, None, 900, None]

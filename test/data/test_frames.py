@@ -48,6 +48,28 @@ def test_the_calibration_beside_an_image_topic(bag, topic):
     assert found['K'] == K.reshape(9).tolist() and (found['width'], found['height']) == (16, 12)
 
 
+@pytest.mark.parametrize('name, known', [('image_raw', (100.0, 5)), ('image_rect', (90.0, 0)),
+                                         ('image_rect_color/compressed', (90.0, 0))])
+def test_rectified_images_are_described_by_p(tmp_path, name, known):
+    with BagWriter(tmp_path / 'bag') as writer:
+        info = writer.message('sensor_msgs/msg/CameraInfo', **camera_info(writer))
+        writer.write('/cam/camera_info', 1, info)
+        writer.image(f'/cam/{name}', 1, 'cam', RGB)
+    with open_bag(tmp_path / 'bag') as bag:
+        found = intrinsics(bag, f'/cam/{name}')
+    assert (found['K'][0], len(found['D'])) == known
+
+
+def camera_info(writer):
+    """Of a camera with distortion, whose rectified images have another focal length."""
+    region = writer.message('sensor_msgs/msg/RegionOfInterest', x_offset=0, y_offset=0, height=0, width=0,
+                            do_rectify=False)
+    raw, rectified = (np.array([[f, 0, 8], [0, f, 6], [0, 0, 1.0]]) for f in (100.0, 90.0))
+    return {'header': writer.header(1, 'cam'), 'height': 12, 'width': 16, 'distortion_model': 'plumb_bob',
+            'd': np.array([-0.3, 0.1, 0, 0, 0]), 'k': raw.ravel(), 'r': np.eye(3).ravel(),
+            'p': np.column_stack([rectified, np.zeros(3)]).ravel(), 'binning_x': 0, 'binning_y': 0, 'roi': region}
+
+
 @pytest.mark.parametrize('topic', ['/rear/image_raw', '/elsewhere/image_raw'])
 def test_no_calibration_is_invented(bag, topic):
     assert intrinsics(bag, topic) is None

@@ -84,6 +84,15 @@ def test_lens():
         conversions.lens_from_message(CameraInfo())
 
 
+def test_rectified_images_have_the_lens_that_p_says():
+    raw = Lens(64, 48, (50.0, 0, 32, 0, 50.0, 24, 0, 0, 1), (0.1, 0, 0, 0), 'plumb_bob')
+    message = conversions.lens_to_message(raw, 1, 'optical')
+    message.p = np.array([40.0, 0, 32, -8, 0, 40, 24, 0, 0, 0, 1, 0])
+    assert conversions.lens_from_message(message, '/right/image_rect') == Lens(
+        64, 48, (40.0, 0, 32, 0, 40.0, 24, 0, 0, 1), (), '')
+    assert conversions.lens_from_message(message, '/right/image_raw').K[0] == 50
+
+
 def test_numpy_scalars_are_taken():
     hypothesis = Hypothesis(np.int64(1), 's', 'c', np.float32(0.5), np.float64(0.5), np.int64(3), POSE, COVARIANCE)
     message = sent(conversions.estimate_to_message(Estimate(0, np.bool_(True), '', [hypothesis], 1.0), 'map'))

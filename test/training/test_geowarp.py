@@ -20,7 +20,7 @@ class Colours(torch.nn.Module):
         small = torch.nn.functional.avg_pool2d(images, 2) - 0.5
         return torch.cat([small, small[:, :1] * small[:, 1:2], small[:, 1:2] * small[:, 2:]], 1)
 '''
-SMALL = ['--backbone', 'fast_nets:Colours', '--input-width', '32', '--input-height', '24', '--columns', '8', '--rows',
+SMALL = ['--backbone', 'warp_nets:Colours', '--input-width', '32', '--input-height', '24', '--columns', '8', '--rows',
          '6', '--width', '8', '--workers', '0', '--no-tensorboard', '--no-bfloat16', '--threads', '1', '--places', '6']
 
 
@@ -41,7 +41,7 @@ def dataset(tmp_path, monkeypatch):
                 path = tmp_path / 'city' / part / folder / f'@{5e5 + 50 * place + 2 * role:.2f}@4477123.12@x@.jpg'
                 path.write_bytes(encode_jpeg(picture(100 * number + place, role)))
         (tmp_path / 'city' / part / 'gallery/@500015.00@4477123.12@x@.jpg').write_bytes(encode_jpeg(picture(77, 0)))
-    (tmp_path / 'fast_nets.py').write_text(NETS)
+    (tmp_path / 'warp_nets.py').write_text(NETS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path / 'city'
@@ -66,7 +66,7 @@ def test_a_run_leaves_a_dated_folder_and_tells_recall_before_and_after(tmp_path,
     assert 'test   before' in told and 'test   after' in told
     result, = json.loads((folder / 'results.json').read_text())
     assert {*result['before']} == {'1', '5', '10'} and result['n_images'] == 25, 'nothing is left out'
-    file = load_geowarp(f'{folder}/geowarp.pt@fast_nets:Colours')
+    file = load_geowarp(f'{folder}/geowarp.pt@warp_nets:Colours')
     assert file.card['results'] == [result] and file.card['recipe']['warping']['k'] == 0.6
     assert any('validation' in entry for entry in log(folder))
 
@@ -82,7 +82,7 @@ def test_it_goes_on_where_it_was_interrupted(tmp_path, dataset, monkeypatch):
         assert train('-o', 'parts') == 130
     parts, = (tmp_path / 'parts').iterdir()
     assert train('--resume', str(parts)) == 0
-    first, second = (load_geowarp(f'{folder}/geowarp.pt@fast_nets:Colours').identity for folder in (whole, parts))
+    first, second = (load_geowarp(f'{folder}/geowarp.pt@warp_nets:Colours').identity for folder in (whole, parts))
     assert first == second
 
 

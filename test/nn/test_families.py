@@ -15,7 +15,7 @@ from dejavu_ros.ops.contextual import ContextualSettings
 SHIPPED = Path(__file__).parents[2] / 'ckpts'
 
 
-@pytest.mark.parametrize('name, identity', [('dejavu', '08d16074825c'), ('rendered', 'cc7fcb18895b')])
+@pytest.mark.parametrize('name, identity', [('alpha_0', '376854d3c948'), ('rendered', 'cc7fcb18895b')])
 def test_files_from_before_there_were_families_keep_their_identity(name, identity):
     checkpoint = load_checkpoint(SHIPPED / f'{name}.pt')
     assert checkpoint.identity == identity

@@ -11,7 +11,7 @@ from dejavu_ros.keyframes import MapWriter
 from dejavu_ros.nn.features import FeatureExtractor
 
 PATTERNS = 8
-NOISE = 0.3  # standard deviation in each channel of a unit vector
+NOISE = 0.15  # standard deviation in each channel of a unit vector
 SPACING = 2.0  # metres between keyframes
 
 

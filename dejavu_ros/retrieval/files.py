@@ -67,6 +67,11 @@ def save_network(path: str | Path, kind: Kind, network: nn.Module, card: dict[st
         file.write(buffer.getvalue())
 
 
+def trusted(path: str | Path, backbone: str) -> str:
+    """The name of a file over a ``backbone`` whose code the caller runs already."""
+    return f'{path}@{backbone}' if ':' in backbone else str(path)
+
+
 def load_network(name: str | Path, kind: Kind, make: Callable[[Any], nn.Module]) -> NetworkFile:
     """Load ``FILE``; an empty name is the shipped one, where one is. ``make`` gives the network of its settings.
 

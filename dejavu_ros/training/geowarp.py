@@ -20,7 +20,7 @@ from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.geowarp.warping import frame_corners, homography, moved, warp
 from dejavu_ros.images import load_image
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
-from dejavu_ros.retrieval.files import NetworkFile
+from dejavu_ros.retrieval.files import NetworkFile, trusted
 from dejavu_ros.retrieval.network import scaled, to_input
 from dejavu_ros.retrieval.pooling import NetVLAD
 from dejavu_ros.retrieval.statistics import clusters
@@ -62,14 +62,10 @@ class GeoWarpTrainer(Trainer):
         self.test = [ValidationSet(path) for path in recipe.test]
         super().__init__(recipe, folder, processes)
 
-    def run(self) -> None:
-        super().run()
-        if self.processes.first:
-            self.finish()
-
     def finish(self) -> None:
         """Write ``geowarp.pt``, the best weights, else the last ones, and ``results.json``."""
-        file = load_geowarp(self.trusted(self.folder / ('best.pt' if self.validation else 'last.pt')))
+        file = load_geowarp(trusted(self.folder / ('best.pt' if self.validation else 'last.pt'),
+                                    self.recipe.geowarp.backbone))
         self.network.regression.load_state_dict(file.network.regression.state_dict())
         results = [self.measure(part) for part in self.test] or file.card['validation']
         save_geowarp(self.folder / FINAL, self.network, {**file.card, 'results': results})
@@ -91,14 +87,9 @@ class GeoWarpTrainer(Trainer):
             torch.manual_seed(recipe.train.seed)
             network = new_network(recipe.geowarp, recipe.warping.weights)
         if recipe.train.start_from:
-            start = load_geowarp(self.trusted(recipe.train.start_from)).network
+            start = load_geowarp(trusted(recipe.train.start_from, recipe.geowarp.backbone)).network
             network.regression.load_state_dict(start.regression.state_dict())
         return network
-
-    def trusted(self, path: str | Path) -> str:
-        """The name of a file over the recipe's backbone, whose code is already running."""
-        backbone = self.recipe.geowarp.backbone
-        return f'{path}@{backbone}' if ':' in backbone else str(path)
 
     def prepare(self) -> None:
         """Place NetVLAD's centroids where k-means finds the backbone's vectors; nothing else learns without steps."""

@@ -101,6 +101,7 @@ class Trainer:
                     self.save()
                 started = time.monotonic()
         self.export('last.pt')
+        self.finish()
 
     def learn(self) -> Iterator[StepResult]:
         """Take the remaining steps; gives what each came to."""
@@ -187,6 +188,9 @@ class Trainer:
 
     def prepare(self) -> None:
         """What a fresh network, already on its device, needs before the first step."""
+
+    def finish(self) -> None:
+        """What the first process does after the last step."""
 
     def cost(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss of a batch with gradients, and the share of places told apart right."""

@@ -14,7 +14,7 @@ from dejavu_ros.errors import CheckpointError
 from dejavu_ros.images import load_image
 from dejavu_ros.losses.ranking import ranking_loss
 from dejavu_ros.retrieval.backbones import open_backbone
-from dejavu_ros.retrieval.files import load_describer, save_describer
+from dejavu_ros.retrieval.files import load_describer, save_describer, trusted
 from dejavu_ros.retrieval.network import DescriberNet, scaled, to_input
 from dejavu_ros.retrieval.pooling import NetVLAD
 from dejavu_ros.retrieval.statistics import clusters, whitening
@@ -37,15 +37,11 @@ class RankingTrainer(Trainer):
         self.kept: dict[int, torch.Tensor] = {}  # maps of a batch by its draw
         super().__init__(recipe, folder, processes)
 
-    def run(self) -> None:
-        super().run()
-        if self.processes.first:
-            self.finish()
-
     def finish(self) -> None:
         """Write ``netvlad.pt``: the best weights, else the last ones, with whitening learnt from other draws."""
         length = self.recipe.describer.whitening
-        file = load_describer(self.trusted(self.folder / ('best.pt' if self.validation else 'last.pt')))
+        file = load_describer(trusted(self.folder / ('best.pt' if self.validation else 'last.pt'),
+                                      self.recipe.describer.backbone))
         self.network, card = file.network.to(self.processes.device), file.card
         if length:
             samples = self.samples(self.recipe.ranking.whitening_samples, 'whitening')
@@ -76,18 +72,13 @@ class RankingTrainer(Trainer):
             network = DescriberNet(settings, open_backbone(settings.backbone, recipe.ranking.weights),
                                    recipe.ranking.frozen)
         if recipe.train.start_from:
-            start = load_describer(self.trusted(recipe.train.start_from)).network
+            start = load_describer(trusted(recipe.train.start_from, recipe.describer.backbone)).network
             theirs = dataclasses.replace(start.settings, whitening=0)
             if theirs != settings:
                 raise CheckpointError(f'{recipe.train.start_from} is {theirs}, the recipe asks for {settings}')
             start.whitening = None
             network.load_state_dict(start.state_dict())
         return network
-
-    def trusted(self, path: str | Path) -> str:
-        """The name of a describer over the recipe's backbone, whose code is already running."""
-        backbone = self.recipe.describer.backbone
-        return f'{path}@{backbone}' if ':' in backbone else str(path)
 
     def prepare(self) -> None:
         """Place the centroids where k-means finds the backbone's vectors; the same in every process."""

@@ -80,6 +80,8 @@ class Pose:
 # camera axes (x right, y down, z ahead) in base axes (x ahead, y left, z up): REP-103
 BASE_R_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
+IDENTITY = Pose.make((0.0, 0.0, 0.0))
+
 
 class Trajectory:
     """Poses over time: ``stamps_ns`` (T,) int64, sorted here; of equal stamps the last one counts."""

@@ -7,7 +7,7 @@ import pymap3d
 
 from dejavu_ros.data.poses import PoseTrack
 from dejavu_ros.errors import ConfigError, DataError
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import IDENTITY, Pose
 
 WINDOW_NS = 500_000_000  # the heading is that of the chord from half a second before to half a second after
 NO_FIX = -1
@@ -56,7 +56,7 @@ def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_si
     Below ``min_speed`` (m/s) the last heading holds; fixes before the first heading are skipped. ``heading_sigma`` is
     radians. Driving backwards cannot be told from driving ahead. Raises DataError if no heading is ever known.
     """
-    track = PoseTrack(source, child_T_base or Pose.make((0, 0, 0)))
+    track = PoseTrack(source, child_T_base or IDENTITY)
     for _ in range(skipped):
         track.skip('no position')
     fixes = sorted(fixes, key=lambda fix: fix.stamp_ns)

@@ -8,9 +8,9 @@ import numpy as np
 from dejavu_ros.data.bags import Bag, Topic, frame_of, stamp_of
 from dejavu_ros.data.fixes import Origin, fix_from_message, track_from_fixes
 from dejavu_ros.data.poses import PoseSource, PoseTrack, TransformPoses
-from dejavu_ros.data.transforms import IDENTITY, TransformBuffer
+from dejavu_ros.data.transforms import TransformBuffer
 from dejavu_ros.errors import DataError
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import IDENTITY, Pose
 
 ODOMETRY = 'nav_msgs/msg/Odometry'
 POSE = 'geometry_msgs/msg/PoseStamped'

@@ -4,9 +4,9 @@ from typing import Protocol
 
 import numpy as np
 
-from dejavu_ros.data.transforms import IDENTITY, TransformBuffer
+from dejavu_ros.data.transforms import TransformBuffer
 from dejavu_ros.errors import DataError
-from dejavu_ros.geometry import Pose, Trajectory
+from dejavu_ros.geometry import IDENTITY, Pose, Trajectory
 
 
 class PoseSource(Protocol):

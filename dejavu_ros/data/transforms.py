@@ -6,9 +6,7 @@ from collections import defaultdict
 import numpy as np
 
 from dejavu_ros.errors import DataError
-from dejavu_ros.geometry import Pose, Trajectory
-
-IDENTITY = Pose.make((0.0, 0.0, 0.0))
+from dejavu_ros.geometry import IDENTITY, Pose, Trajectory
 
 
 class TransformBuffer:

@@ -8,7 +8,7 @@ import numpy as np
 
 from dejavu_ros.data.folders import list_images
 from dejavu_ros.errors import DataError
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import IDENTITY, Pose
 from dejavu_ros.images import load_image
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.sixdof.stereo import depth_from_stereo
@@ -93,7 +93,7 @@ def kitti_drives(folder: str | Path) -> tuple[PosedDrive, PosedDrive]:
         frames = (PosedFrame(load_image(images[index]), Pose.from_matrix(poses[index]))
                   for index in range(first, len(images), 2))
         return PosedDrive(folder.resolve().name, 'odd frames' if first else 'even frames', lens,
-                          Pose.make((0.0, 0.0, 0.0)), frames)
+                          IDENTITY, frames)
 
     return half(0), half(1)
 

@@ -15,7 +15,7 @@ from dejavu_ros.localization.places import Place
 from dejavu_ros.matching.neighbours import mutual_matches
 
 # fitted on drives through validation towns 101 and 102 (docs/pose.md)
-PLACE_ERROR = 0.6                # metres: of a place's pose, beside what the belief and the keyframes say
+PLACE_ERROR = 0.45               # metres: of a place's pose, beside what the belief and the keyframes say
 TURN_ERROR = np.radians(2.0)     # of a measured heading
 UNSEEN_TURN = np.radians(4.0)    # between a robot and those who mapped, where it is not measured
 FARTHEST = 4, 2                  # columns and rows that a match may be displaced

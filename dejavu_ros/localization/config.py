@@ -33,7 +33,7 @@ class LocalizerConfig:
                                          'larger map is brought to it in chunks for every frame',
                                    unit='MB', low=1, high=1000000)
     use_filter: bool = option(True, 'let earlier frames speak (off: every frame on its own)')
-    frame_weight: float = option(1.0, 'how much what is new in a frame adds to what the frames before it said',
+    frame_weight: float = option(0.9, 'how much what is new in a frame adds to what the frames before it said',
                                  low=0.01, high=1.0)
     six_dof: bool = option(False, 'refine the pose of an accepted frame from points in 3-D, which the map must hold '
                                   '(build-map with depth, with a right camera, or --triangulate)')

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from dejavu_ros.errors import ConfigError, ImageError, MapError
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import IDENTITY, Pose
 from dejavu_ros.geowarp.files import load_geowarp
 from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.images import check_informative
@@ -169,7 +169,8 @@ class Localizer:
         beyond = self.usual.beyond(query)
         agreeing = functools.cache(lambda row: agreement(beyond, self.usual.beyond(self.scorer.stored.view(row))))
         alone, belief = self.beliefs(scores, agreeing, stamp_ns, odometry, camera)
-        places = self.places.rank(belief)
+        ahead = self.filter.ahead(odometry) if self.config.use_filter else IDENTITY
+        places = [place.moved(ahead) for place in self.places.rank(belief)]
         hypotheses = [self.hypothesis(place, scores, query, agreeing, camera) for place in places]
         reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map=float(belief[:-1].sum()))
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)

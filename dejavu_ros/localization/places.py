@@ -28,6 +28,10 @@ class Place:
     map_T_base: Pose
     covariance: np.ndarray
 
+    def moved(self, step: Pose) -> 'Place':
+        """The same for a robot that has gone on by ``step``, in its own frame."""
+        return dataclasses.replace(self, map_T_base=self.map_T_base @ step)
+
 
 class Neighbourhoods:
     """What is near what: within a distance and an angle."""

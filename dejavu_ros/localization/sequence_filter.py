@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.errors import DataError
-from dejavu_ros.geometry import FARTHEST, Pose
+from dejavu_ros.geometry import FARTHEST, IDENTITY, Pose
 from dejavu_ros.localization.config import LocalizerConfig
 
 SURPRISE = 12.0  # log of how unlikely a frame can make a place: it may be hidden, blurred or deceived
@@ -45,7 +45,7 @@ class SequenceFilter:
     def forget_views(self) -> None:
         self.stamp_ns: int | None = None       # of the last frame, and of the last one that counted
         self.counted_ns: int | None = None
-        self.odometry: Pose | None = None      # of the last frame that counted
+        self.odometry: Pose | None = None      # where the belief was moved to last
         self.views: dict[str, np.ndarray] = {}  # what each camera's last one said
 
     def expect(self, position: np.ndarray, covariance: np.ndarray) -> None:
@@ -86,8 +86,14 @@ class SequenceFilter:
         weight = self.config.frame_weight * news * (UNKNOWN_WAY if step is None else 1.0) if self.views else 1.0
         self.belief = posterior(self.predict(stamp_ns, odometry, news), np.append(log_odds, 0.0), weight)
         self.counted_ns = self.stamp_ns = max(stamp_ns, self.stamp_ns or stamp_ns)
-        self.odometry, self.views[camera] = odometry, log_odds
+        self.views[camera] = log_odds
+        if step is None or moves(step):
+            self.odometry = odometry
         return self.belief
+
+    def ahead(self, odometry: Pose | None) -> Pose:
+        """The way, too short for keyframes to tell it apart, that a robot at ``odometry`` is ahead of the belief."""
+        return IDENTITY if odometry is None or self.odometry is None else self.odometry.inverse @ odometry
 
     def is_contradicted(self, log_odds: np.ndarray) -> bool:
         """Whether the robot is held to be somewhere, and a frame shows another place: it may have been carried."""
@@ -107,12 +113,11 @@ class SequenceFilter:
         return elapsed < -LATE or (elapsed > self.config.max_gap and not bridged)
 
     def step(self, stamp_ns: int, odometry: Pose | None) -> Pose | None:
-        """The motion since the last frame that counted, in its base frame; None where odometry does not say, or jumps.
-        """
+        """The motion since the belief was moved last, in that base; None where odometry does not say, or jumps."""
         if odometry is None or self.odometry is None:
             return None
         step = self.odometry.inverse @ odometry
-        return step if np.linalg.norm(step.position) <= self.reach(stamp_ns) else None
+        return step if np.linalg.norm(step.position) <= self.reach(stamp_ns) + MIN_STEP else None
 
     def reach(self, stamp_ns: int) -> float:
         """Metres that the robot can have moved since the last frame that counted."""

@@ -12,12 +12,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import IDENTITY, Pose
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.optics.camera import Sight, is_known
 
-STILL = Pose.make((0.0, 0.0, 0.0))
 SAME_PLACE, SAME_ANGLE = 0.1, np.radians(2.0)  # metres, between mountings that count as one
 
 
@@ -36,7 +35,7 @@ class States:
             self.blocks[name] = next(same, len(self.mountings))
             if self.blocks[name] == len(self.mountings):
                 self.mountings.append(own)
-        self.mountings = self.mountings or [[STILL] * len(keyframes.cameras)]
+        self.mountings = self.mountings or [[IDENTITY] * len(keyframes.cameras)]
         parts = [self._block(mounting) for mounting in self.mountings]
         self.positions, self.quaternions, self.covariances = map(np.concatenate, zip(*parts))
         self._nearest: dict[int, np.ndarray] = {}
@@ -84,7 +83,7 @@ class States:
         cameras = self.keyframes.cameras
         known = (row.base_T_camera for row in cameras if row.name == sight.camera.name)
         ours = sight.base_T_camera or next(filter(is_known, known), None)
-        return [mapped.base_T_camera @ ours.inverse if ours and is_known(mapped.base_T_camera) else STILL
+        return [mapped.base_T_camera @ ours.inverse if ours and is_known(mapped.base_T_camera) else IDENTITY
                 for mapped in cameras]
 
     def _block(self, mounting: list[Pose]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -201,6 +201,16 @@ def test_a_place_out_of_reach_is_inconsistent_until_it_persists(extractor, road)
     assert reasons[-1] == '', 'a carried robot has to find itself again'
 
 
+def test_the_pose_follows_odometry_between_keyframes(extractor, road):
+    localizer = Localizer(extractor, road)
+    for place in (4, 5):
+        first = localizer.process(image_of(place), place * SECOND, odometry=Pose.planar(SPACING * place, 0, 0))
+    later = localizer.process(image_of(5), 5 * SECOND + SECOND // 15, odometry=Pose.planar(SPACING * 5 + 0.6, 0, 0))
+    assert later.accepted
+    way = later.hypotheses[0].map_T_base.position - first.hypotheses[0].map_T_base.position
+    assert way == pytest.approx([0.6, 0.0, 0.0], abs=0.05)
+
+
 def test_odometry_bounds_the_motion(extractor, road):
     localizer = Localizer(extractor, road)
     still = Pose.planar(0, 0, 0)

@@ -77,6 +77,30 @@ def test_driving_on_driving_backwards_and_creeping_add_up(road, with_odometry, s
     assert shares[-1] > 0.8 and shares[-1] > shares[0] + 0.1
 
 
+@pytest.mark.parametrize('step', [0.4, 0.9])
+def test_short_steps_add_up_while_frames_speak_of_elsewhere(road, step):
+    """Such a frame counts before the robot has gone far enough to be moved; the way there must not be forgotten."""
+    filter = road.filter()
+    for tick in range(4):
+        filter.update(road.frame(100 + 3 * tick), tick * SECOND // 2, odometry_of(100 + 3 * tick))
+    for tick in range(25):
+        s, frame = 109 + step * tick, np.zeros(LENGTH)
+        frame[37 * tick % LENGTH] = 3.5
+        belief = filter.update(frame, (20 + tick) * SECOND // 10, odometry_of(s))
+    assert road.poses[int(belief[:-1].argmax())].position[0] == pytest.approx(s, abs=3.0)
+
+
+def test_between_keyframes_the_robot_is_ahead_of_the_belief(road):
+    filter, off = road.filter(), []
+    for tick in range(40):
+        s = 100 + 0.3 * tick
+        belief = filter.update(road.frame(s, noise=0.1), tick * SECOND // 15, odometry_of(s))
+        on_map = belief[:-1] / belief[:-1].sum()
+        off.append(on_map @ road.way + filter.ahead(odometry_of(s)).position[0] - s)
+    assert np.abs(off[5:]).max() < 0.3
+    assert np.allclose(filter.ahead(None).matrix, np.eye(4))
+
+
 @pytest.mark.parametrize('with_odometry', [True, False])
 def test_standing_still_the_same_view_again_proves_nothing_new(road, with_odometry):
     filter = road.filter()

@@ -1,11 +1,12 @@
 """Pose, covariance and filter over time, measured on drives through towns, each on the map of its own and of another.
 
     python benchmarks/town_drives.py -o drives --towns 101 102
+    python benchmarks/town_drives.py -o dense --towns 101 102 --step 0.9 --frames 360    # as a camera sees it
 
 Each town is mapped in overcast-summer, a frame a metre; a drive of each condition, the mapped one too, comes back every
-3 m. It leaves its lane by up to 1.5 m and turns its nose by up to 8 degrees, slowly, as a car does that evades and
-overtakes; its odometry drifts. ``drives/town101/snow`` holds images, ``poses.txt`` and ``odometry.txt`` (TUM). What is
-there already is not rendered again. ``drives/results.json`` holds the figures of
+3 m (``--step``). It leaves its lane by up to 1.5 m and turns its nose by up to 8 degrees, slowly, as a car does that
+evades and overtakes; its odometry drifts. ``drives/town101/snow`` holds images, ``poses.txt`` and ``odometry.txt``
+(TUM). What is there already is not rendered again. ``drives/results.json`` holds the figures of
 :mod:`dejavu_ros.evaluation.consistency` by condition for the filter with odometry, the filter without, and single
 frames; ``first_pose`` is the mean number of frames until one is accepted, from every tenth frame on.
 """
@@ -36,7 +37,7 @@ from dejavu_ros.town.camera import intrinsics
 from dejavu_ros.town.conditions import CONDITIONS
 
 MAPPED, MAP = 'overcast-summer', 'map'
-MAP_STEP, STEP, SPEED = 1.0, 3.0, 6.0       # metres, metres, metres a second
+MAP_STEP, SPEED = 1.0, 6.0                  # metres, metres a second
 ASIDE, TURN = 1.5, np.radians(8.0)          # at most
 MAP_SEED, QUERY_SEED = 1, 2
 START = 1_700_000_000 * 10**9            # nanoseconds
@@ -60,12 +61,11 @@ def tum(stamps_ns: list[int], poses: list[Pose]) -> str:
                    for stamp, pose in zip(stamps_ns, poses))
 
 
-def render(folder: Path, renderer: Renderer, name: str) -> None:
-    """The drive ``name``: one of CONDITIONS, or the one that is mapped."""
+def render(folder: Path, renderer: Renderer, name: str, step: float, frames: int | None = None) -> None:
+    """The drive ``name``, a frame every ``step`` metres, ``frames`` at most: one of CONDITIONS, or the mapped one."""
     is_map = name == MAP
     traversal = Traversal(renderer.town, MAPPED if is_map else name, MAP_SEED if is_map else QUERY_SEED)
-    step = MAP_STEP if is_map else STEP
-    poses = poses_of(traversal, step, strays=not is_map)
+    poses = poses_of(traversal, step, strays=not is_map)[:frames]
     stamps = [START + round(index * step / SPEED * 1e9) for index in range(len(poses))]
     with new_folder(folder) as new:
         (new / 'images').mkdir()
@@ -166,6 +166,8 @@ def main() -> int:
     parser.add_argument('-o', '--output', required=True, type=Path)
     parser.add_argument('--towns', nargs='+', type=int, default=[101, 102])
     parser.add_argument('--conditions', nargs='+', default=list(CONDITIONS), choices=CONDITIONS)
+    parser.add_argument('--step', type=float, default=3.0, help='metres from frame to frame (default: %(default)s)')
+    parser.add_argument('--frames', type=int, help='the first so many frames of each drive (default: all)')
     arguments = parser.parse_args()
 
     def work() -> int:
@@ -175,7 +177,8 @@ def main() -> int:
             if names:
                 with Renderer(Town(seed), *SIZE, HFOV) as renderer:
                     for name in names:
-                        render(arguments.output / f'town{seed}' / name, renderer, name)
+                        extent = (MAP_STEP,) if name == MAP else (arguments.step, arguments.frames)
+                        render(arguments.output / f'town{seed}' / name, renderer, name, *extent)
         result = measure(arguments.output, arguments.towns, arguments.conditions)
         for way, part in result.items():
             first = ', '.join(f'{name} {row["first_pose"]:.1f}' for name, row in part.items() if name != 'all')

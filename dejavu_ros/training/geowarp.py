@@ -25,8 +25,8 @@ from dejavu_ros.retrieval.network import scaled, to_input
 from dejavu_ros.retrieval.pooling import NetVLAD
 from dejavu_ros.retrieval.statistics import clusters
 from dejavu_ros.training.geowarp_config import UNUSED, GeoWarpRecipe
+from dejavu_ros.training.frozen import FrozenTrainer
 from dejavu_ros.training.loading import load
-from dejavu_ros.training.loop import Trainer
 from dejavu_ros.training.photometric import disturb
 from dejavu_ros.training.processes import Processes
 from dejavu_ros.training.validation import BATCH, ValidationSet
@@ -50,17 +50,16 @@ class Pairs:
     positive: torch.Tensor
 
 
-class GeoWarpTrainer(Trainer):
-    """A :class:`Trainer` of a GeoWarpRecipe; at the end ``geowarp.pt`` has the best weights, ``results.json`` what
-    they do to the test sets.
+class GeoWarpTrainer(FrozenTrainer):
+    """A Trainer of a GeoWarpRecipe; at the end ``geowarp.pt`` has the best weights, ``results.json`` what they do to
+    the test sets.
     """
 
     def __init__(self, recipe: GeoWarpRecipe, folder: str | Path, processes: Processes = Processes()):
         """As :class:`Trainer`."""
         recipe = dataclasses.replace(recipe, geowarp=as_stored(recipe.geowarp, recipe.warping.weights))
-        self.kept: dict[int, torch.Tensor] = {}  # maps of a batch by its draw
         self.test = [ValidationSet(path) for path in recipe.test]
-        super().__init__(recipe, folder, processes)
+        super().__init__(recipe, folder, processes, recipe.warping.cache)
 
     def finish(self) -> None:
         """Write ``geowarp.pt``, the best weights, else the last ones, and ``results.json``."""
@@ -103,10 +102,6 @@ class GeoWarpTrainer(Trainer):
         self.network.pooling.place(*clusters(vectors[chosen], len(self.network.pooling.centroids),
                                              self.recipe.train.seed))
 
-    def draws(self) -> list[int]:
-        cache = self.recipe.warping.cache
-        return [draw % cache for draw in super().draws()] if cache else super().draws()
-
     def cost(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
         weights, network = self.recipe.warping, self.network
         pairs = self.pairs(batch)
@@ -141,19 +136,12 @@ class GeoWarpTrainer(Trainer):
             anchor, positive = self.mapped(pictures), self.mapped(scaled(batch['images'][:, 1]))
         return Pairs(one, other, truth, network.grids(anchor), network.grids(positive))
 
-    def maps(self, batch: dict) -> torch.Tensor:
-        """(3, B, n, h, w) of one view of each place, of the same in other light, and of one of another session; kept
-        where there is a cache.
-        """
-        kept = self.kept.get(batch['draw'])
-        if kept is None:
-            anchor, positive = (scaled(batch['images'][:, side]) for side in range(2))
-            rng = np.random.default_rng((self.recipe.train.seed, batch['draw'], 9))
-            changed = in_other_light(anchor, self.recipe.warping.changed_light, rng)
-            kept = torch.stack([self.mapped(part) for part in (anchor, changed, positive)]).half()
-            if self.recipe.warping.cache:
-                self.kept[batch['draw']] = kept
-        return kept.float()
+    def make_maps(self, batch: dict) -> torch.Tensor:
+        """(3, B, n, h, w) of one view of each place, of the same in other light, and of one of another session."""
+        anchor, positive = (scaled(batch['images'][:, side]) for side in range(2))
+        rng = np.random.default_rng((self.recipe.train.seed, batch['draw'], 9))
+        changed = in_other_light(anchor, self.recipe.warping.changed_light, rng)
+        return torch.stack([self.mapped(part) for part in (anchor, changed, positive)])
 
     def mapped(self, pictures: torch.Tensor) -> torch.Tensor:
         """Pictures (B, 3, H, W) in [0, 1] through the backbone, in mixed precision where that is asked for."""

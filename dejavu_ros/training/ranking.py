@@ -18,8 +18,8 @@ from dejavu_ros.retrieval.files import load_describer, save_describer, trusted
 from dejavu_ros.retrieval.network import DescriberNet, scaled, to_input
 from dejavu_ros.retrieval.pooling import NetVLAD
 from dejavu_ros.retrieval.statistics import clusters, whitening
+from dejavu_ros.training.frozen import FrozenTrainer
 from dejavu_ros.training.loading import load
-from dejavu_ros.training.loop import Trainer
 from dejavu_ros.training.processes import Processes
 from dejavu_ros.training.ranking_config import UNUSED, RankingRecipe
 from dejavu_ros.training.validation import BATCH, ValidationSet
@@ -29,13 +29,12 @@ FINAL = 'netvlad.pt'
 VECTORS = 64  # of one image's map, from which k-means learns
 
 
-class RankingTrainer(Trainer):
-    """A :class:`Trainer` of a RankingRecipe; at the end ``netvlad.pt`` has the best weights, whitened if asked for."""
+class RankingTrainer(FrozenTrainer):
+    """A Trainer of a RankingRecipe; at the end ``netvlad.pt`` has the best weights, whitened if asked for."""
 
     def __init__(self, recipe: RankingRecipe, folder: str | Path, processes: Processes = Processes()):
         """As :class:`Trainer`."""
-        self.kept: dict[int, torch.Tensor] = {}  # maps of a batch by its draw
-        super().__init__(recipe, folder, processes)
+        super().__init__(recipe, folder, processes, recipe.ranking.cache)
 
     def finish(self) -> None:
         """Write ``netvlad.pt``: the best weights, else the last ones, with whitening learnt from other draws."""
@@ -102,24 +101,15 @@ class RankingTrainer(Trainer):
         for batch in tqdm(batches, purpose, len(draws), leave=False, unit='batch', disable=None):
             yield from batch['images'].flatten(0, 1).split(BATCH)
 
-    def draws(self) -> list[int]:
-        cache = self.recipe.ranking.cache
-        return [draw % cache for draw in super().draws()] if cache else super().draws()
-
     def cost(self, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
-        descriptors = self.network.pooling(self.maps(batch).float()).unflatten(0, batch['images'].shape[:2])
+        descriptors = self.network.pooling(self.maps(batch)).unflatten(0, batch['images'].shape[:2])
         return ranking_loss(descriptors, self.recipe.train.margin, self.recipe.ranking.negatives)
 
-    def maps(self, batch: dict) -> torch.Tensor:
-        """(B, n, h, w) of all the views of a batch, kept where there is a cache."""
-        kept = self.kept.get(batch['draw'])
-        if kept is None:
-            images = scaled(batch['images'].flatten(0, 1)).contiguous(memory_format=torch.channels_last)
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=self.recipe.train.bfloat16):
-                kept = self.network.maps(images)
-            if self.recipe.ranking.cache:
-                kept = self.kept[batch['draw']] = kept.half()
-        return kept
+    def make_maps(self, batch: dict) -> torch.Tensor:
+        """(B, n, h, w) of all the views of a batch."""
+        images = scaled(batch['images'].flatten(0, 1)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.recipe.train.bfloat16):
+            return self.network.maps(images)
 
     @torch.inference_mode()
     def describe(self, images: torch.Tensor) -> torch.Tensor:

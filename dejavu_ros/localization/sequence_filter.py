@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import FARTHEST, IDENTITY, Pose
 from dejavu_ros.localization.config import LocalizerConfig
+from dejavu_ros.localization.pace import Pace
 
 SURPRISE = 12.0  # log of how unlikely a frame can make a place: it may be hidden, blurred or deceived
 MIN_STEP = 1.0   # metres of spread between two frames, however short the time: keyframes are that far apart
@@ -17,6 +18,9 @@ LATE = 0.5       # seconds: a frame that comes so much out of order is late, wit
 SAME_VIEW, OTHER_VIEW = 0.1, 0.85  # novelty up to which a camera has not moved, and from which it shows another place
 CONTRADICTION = 3.0  # log of how much likelier than the robot's place another one must be to speak against it,
 CONTRADICTED = 0.5   # and how new the frame is then at least, though the robot may stand
+SURE = 0.5         # belief in one place from which the robot's pace is taken there
+PACE_ERROR = 0.5   # of the way that a robot without odometry goes at its pace
+STEADY = 0.8       # share of the belief that such a robot does so
 UNKNOWN_WAY = 0.7  # of its weight has a frame without odometry, whose errors pass for motion (docs/pose.md)
 FEW = 10         # keyframes below which a correlation over them says nothing
 MOVED = 1000     # keyframes that are moved one by one; what is left of the belief is spread over the map
@@ -34,6 +38,7 @@ class SequenceFilter:
         self.config, self.positions, self.quaternions = config, positions, quaternions
         self.rotations = Rotation.from_quat(quaternions)
         self.tree = cKDTree(positions)
+        self.pace = Pace(config.max_speed, MIN_STEP)
         self.reset()
 
     def reset(self) -> None:
@@ -47,6 +52,7 @@ class SequenceFilter:
         self.counted_ns: int | None = None
         self.odometry: Pose | None = None      # where the belief was moved to last
         self.views: dict[str, np.ndarray] = {}  # what each camera's last one said
+        self.pace.forget()
 
     def expect(self, position: np.ndarray, covariance: np.ndarray) -> None:
         """Begin anew from a prior: ``position`` (3,) m in the map, ``covariance`` (3, 3) m^2.
@@ -89,7 +95,18 @@ class SequenceFilter:
         self.views[camera] = log_odds
         if step is None or moves(step):
             self.odometry = odometry
+        self.take_pace()
         return self.belief
+
+    def take_pace(self) -> None:
+        """Where the robot is now, if that is known, is where its pace counts from."""
+        best = int(self.belief[:-1].argmax())
+        around = self.tree.query_ball_point(self.positions[best], self.config.place_radius)
+        belief = self.belief[around]
+        if belief.sum() < SURE:
+            self.pace.forget()
+        else:
+            self.pace.add(self.counted_ns, belief @ self.positions[around] / belief.sum(), self.rotations[best])
 
     def ahead(self, odometry: Pose | None) -> Pose:
         """The way, too short for keyframes to tell it apart, that a robot at ``odometry`` is ahead of the belief."""
@@ -126,7 +143,7 @@ class SequenceFilter:
     def predict(self, stamp_ns: int, odometry: Pose | None = None, news: float = 1.0) -> np.ndarray:
         """The belief (K + 1,) before the frame's own evidence; ``news`` in [0, 1] is how much the view has changed.
 
-        Without odometry a view that has not changed was not left either.
+        Without odometry the robot goes on as it did, or anywhere; but a view that has not changed was not left either.
         """
         if self.counted_ns is None:
             return self.belief
@@ -136,12 +153,16 @@ class SequenceFilter:
             moved = self.spread(on_map, step=step) if moves(step) else on_map
         else:
             moved = (1 - news) * on_map + news * self.spread(on_map, reach=self.reach(stamp_ns))
+            if pace := self.pace.step(stamp_ns):
+                moved = STEADY * self.spread(on_map, step=pace, error=PACE_ERROR) + (1 - STEADY) * moved
         prior = np.append(moved, 1 - moved.sum())  # who drove off the mapped road is nowhere
         kidnapped = self.config.kidnap_rate * news
         return (1 - kidnapped) * prior.clip(min=0) + kidnapped * self.start
 
-    def spread(self, on_map: np.ndarray, *, step: Pose | None = None, reach: float = 0.0) -> np.ndarray:
-        """(K,) belief after a known ``step``, or a move of up to ``reach`` metres any way.
+    def spread(self, on_map: np.ndarray, *, step: Pose | None = None, error: float | None = None,
+               reach: float = 0.0) -> np.ndarray:
+        """(K,) belief after a ``step`` known up to a share ``error`` of it (odometry's), or a move of up to ``reach``
+        metres any way.
 
         What a step leads to where no keyframe is gets lost.
         """
@@ -151,7 +172,8 @@ class SequenceFilter:
             pairs = self.tree.sparse_distance_matrix(cKDTree(self.positions[sources]), reach, output_type='coo_matrix')
             weights = np.ones(pairs.nnz)
         else:
-            sigma = self.config.odometry_error * float(np.linalg.norm(step.position)) + MIN_STEP
+            error = self.config.odometry_error if error is None else error
+            sigma = error * float(np.linalg.norm(step.position)) + MIN_STEP
             targets = self.positions[sources] + self.rotations[sources].apply(step.position)
             pairs = self.tree.sparse_distance_matrix(cKDTree(targets), 3 * sigma, output_type='coo_matrix')
             headings = (self.rotations[sources] * step.rotation).as_quat()

@@ -156,6 +156,29 @@ def test_going_round_a_loop_never_loses_the_robot(with_odometry):
         assert belief[:-1][off <= 5].sum() > 0.9
 
 
+def behind(road, filter, start, speed, ticks):
+    """Metres that the belief's mean lies behind a robot without odometry that is seen seven times a second, in the end.
+    """
+    for tick in range(ticks):
+        s = start + speed * tick / 7
+        belief = filter.update(road.frame(s, 6.0), tick * SECOND // 7)
+    return (s - belief[:-1] @ road.way / belief[:-1].sum()) * np.sign(speed)
+
+
+@pytest.mark.parametrize('speed', [6.0, -4.0])
+def test_without_odometry_the_belief_keeps_up_with_a_steady_robot(speed):
+    assert abs(np.mean([behind(Road(), Road().filter(), 150.0, speed, ticks) for ticks in range(60, 90, 3)])) < 0.5
+
+
+def test_without_odometry_a_robot_that_stops_is_not_carried_on(road):
+    filter = road.filter()
+    behind(road, filter, 100.0, 6.0, 50)
+    stopped = road.frame(142)
+    for tick in range(50, 100):
+        belief = filter.update(stopped + 0.02 * road.rng.normal(size=LENGTH), tick * SECOND // 7)
+    assert share(belief, 142, 3) > 0.95
+
+
 def test_two_places_alike_are_told_apart_by_the_way_there():
     """Street 150 to 200 looks like 50 to 100; only the robot that came from 30 knows which one it is in."""
     road = Road()

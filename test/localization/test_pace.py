@@ -34,6 +34,15 @@ def test_it_is_the_pace_of_the_last_seconds():
     assert pace.step(now + SECOND // 2).position == pytest.approx([0.0, 0.0, 0.0], abs=1e-9)
 
 
+def test_several_cameras_that_see_at_once_are_one_place():
+    twice = Pace(max_speed=15.0, jump=1.0)
+    for number, pose in enumerate(around(6.0, 15.0, 30)):
+        for error in (0.8, 0.0):
+            twice.add(number * SECOND // 5, pose.position + error, pose.rotation)
+    once, now = driven(around(6.0, 15.0, 30))
+    assert twice.step(now + SECOND // 5).position == pytest.approx(once.step(now + SECOND // 5).position)
+
+
 def test_what_is_not_known_is_not_said():
     pace, now = driven(around(6.0, 1e6, 4))
     assert pace.step(now + SECOND // 5) is None, 'half a second is too little'

@@ -27,9 +27,8 @@ class Pace:
         self.past.clear()
 
     def add(self, stamp_ns: int, position: np.ndarray, rotation: Rotation) -> None:
-        """The robot was at ``position`` (3,) m, with ``rotation`` of its base in the map; said twice, the second counts.
-        """
-        if self.past and self.past[-1][0] == stamp_ns:
+        """The robot was at ``position`` (3,) m, with ``rotation`` of its base in the map."""
+        if self.past and self.past[-1][0] == stamp_ns:  # another camera knows more
             self.past.pop()
         if self.past:
             before_ns, before, _ = self.past[-1]

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import runpy
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -135,3 +136,11 @@ def test_messages_survive_serialisation():
     back = deserialize_message(serialize_message(array), messages.HypothesisArray)
     assert back == array
     assert back.reject_reason == 'ambiguous'
+
+
+@needs_build
+@pytest.mark.parametrize('program', [*sorted(PROGRAMS.glob('*')), ROOT / 'dejavu_ros/cli/__main__.py'],
+                         ids=lambda path: path.name)
+def test_programs_may_spawn_processes(program):
+    """A spawned process imports the program that spawned it; one that then begins anew never ends."""
+    runpy.run_path(str(program), run_name='__mp_main__')

@@ -2,4 +2,5 @@
 
 from dejavu_ros.cli import entry_point
 
-entry_point()
+if __name__ == '__main__':  # processes that are spawned import it
+    entry_point()

@@ -61,7 +61,7 @@ def tum(stamps_ns: list[int], poses: list[Pose]) -> str:
                    for stamp, pose in zip(stamps_ns, poses))
 
 
-def render(folder: Path, renderer: Renderer, name: str, step: float, frames: int | None = None) -> None:
+def render(folder: Path, renderer: Renderer, name: str, step: float, frames: int | None) -> None:
     """The drive ``name``, a frame every ``step`` metres, ``frames`` at most: one of CONDITIONS, or the mapped one."""
     is_map = name == MAP
     traversal = Traversal(renderer.town, MAPPED if is_map else name, MAP_SEED if is_map else QUERY_SEED)
@@ -177,8 +177,8 @@ def main() -> int:
             if names:
                 with Renderer(Town(seed), *SIZE, HFOV) as renderer:
                     for name in names:
-                        extent = (MAP_STEP,) if name == MAP else (arguments.step, arguments.frames)
-                        render(arguments.output / f'town{seed}' / name, renderer, name, *extent)
+                        step, frames = (MAP_STEP, None) if name == MAP else (arguments.step, arguments.frames)
+                        render(arguments.output / f'town{seed}' / name, renderer, name, step, frames)
         result = measure(arguments.output, arguments.towns, arguments.conditions)
         for way, part in result.items():
             first = ', '.join(f'{name} {row["first_pose"]:.1f}' for name, row in part.items() if name != 'all')

@@ -92,8 +92,7 @@ def kitti_drives(folder: str | Path) -> tuple[PosedDrive, PosedDrive]:
     def half(first: int) -> PosedDrive:
         frames = (PosedFrame(load_image(images[index]), Pose.from_matrix(poses[index]))
                   for index in range(first, len(images), 2))
-        return PosedDrive(folder.resolve().name, 'odd frames' if first else 'even frames', lens,
-                          IDENTITY, frames)
+        return PosedDrive(folder.resolve().name, 'odd frames' if first else 'even frames', lens, IDENTITY, frames)
 
     return half(0), half(1)
 

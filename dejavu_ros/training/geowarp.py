@@ -24,8 +24,8 @@ from dejavu_ros.retrieval.files import NetworkFile, trusted
 from dejavu_ros.retrieval.network import scaled, to_input
 from dejavu_ros.retrieval.pooling import NetVLAD
 from dejavu_ros.retrieval.statistics import clusters
-from dejavu_ros.training.geowarp_config import UNUSED, GeoWarpRecipe
 from dejavu_ros.training.frozen import FrozenTrainer
+from dejavu_ros.training.geowarp_config import UNUSED, GeoWarpRecipe
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.photometric import disturb
 from dejavu_ros.training.processes import Processes

@@ -29,7 +29,6 @@ class EvaluationSettings:
     max_width: int = option(512, 'all but dvf: wider images are reduced to this', unit='px', low=16)
     max_grid: int = option(32, 'netvlad, MODULE:CALLABLE: maps with more rows or columns are averaged to this many',
                            low=1)
-
     rerank: str = option('', 'compare the most similar images of each other session again: warped to what they share '
                              'with the query', choices=('', 'geowarp'))
     rerank_checkpoint: str = option('', 'file of dejavu train-geowarp')

@@ -99,6 +99,26 @@ def new_folder(path: str | Path, error: type[DejavuError] | None = DataError) ->
         raise
 
 
+def around(document: str | Path, begin: str, end: str) -> tuple[str, str]:
+    """A text up to its line ``begin`` and from ``end`` on, both with these. Raises DataError where it has none."""
+    try:
+        content = Path(document).read_text()
+    except OSError as error:
+        raise DataError(f'no document {document}: {error.strerror}') from None
+    before, found, rest = content.partition(f'{begin}\n')
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise DataError(f'{document} has no lines {begin} and {end}, between which the figures would go')
+    return before + found, end + after
+
+
+def put_between(document: str | Path, begin: str, end: str, text: str) -> None:
+    """Replace what stands between two lines of a text. Raises DataError as :func:`around` does."""
+    before, after = around(document, begin, end)
+    with new_file(document, 'w') as file:
+        file.write(f'{before}{text}{after}')
+
+
 def _hidden(path: Path) -> Path:
     return path.with_name(f'.{path.name}.{secrets.token_hex(4)}.part')
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from dejavu_ros.errors import DataError, MapError
-from dejavu_ros.files import leftovers, new_file, new_folder, new_path
+from dejavu_ros.files import leftovers, new_file, new_folder, new_path, put_between
 
 
 def names(folder):
@@ -74,6 +74,18 @@ def test_a_new_folder_comes_whole_or_not(tmp_path):
         with new_folder(tmp_path / 'out'):
             pass
     assert names(tmp_path) == ['out']
+
+
+def test_figures_go_between_two_lines_of_a_document(tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text('# Before\n<!-- a -->\nold\n<!-- b -->\nAfter\n')
+    for _ in range(2):
+        put_between(page, '<!-- a -->', '<!-- b -->', 'new\n')
+        assert page.read_text() == '# Before\n<!-- a -->\nnew\n<!-- b -->\nAfter\n'
+    for name in ('page.md', 'absent.md'):
+        page.write_text('<!-- b -->\n<!-- a -->\n')  # the wrong way round
+        with pytest.raises(DataError, match='page.md has no lines|no document .*absent.md'):
+            put_between(tmp_path / name, '<!-- a -->', '<!-- b -->', 'new\n')
 
 
 def test_standard_output_is_written_straight():

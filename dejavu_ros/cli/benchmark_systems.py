@@ -32,19 +32,22 @@ def run(arguments) -> int:
     from dejavu_ros.evaluation.measure import check_writable
     from dejavu_ros.evaluation.pose_benchmark import town_rows
     from dejavu_ros.evaluation.system_benchmark import measure_systems
-    from dejavu_ros.evaluation.system_table import put_into, write_systems
+    from dejavu_ros.evaluation.system_table import BEGIN, END, write_systems
     from dejavu_ros.evaluation.systems import chosen_systems
+    from dejavu_ros.files import around, put_between
 
     systems = chosen_systems(arguments.system, arguments.caps, arguments.geowarp)
     folder = Path(arguments.output)
     sets = [read_places(manifest) for manifest in arguments.manifest]
     check_writable(folder)
+    if arguments.document:  # said before the long work
+        around(arguments.document, BEGIN, END)
     rows = measure_systems(sets, systems, folder, arguments.radius)
     for seed in arguments.town:
         rows += town_rows(seed, folder)
     table = write_systems(rows, folder)
     if arguments.document:
-        put_into(Path(arguments.document), table)
+        put_between(arguments.document, BEGIN, END, f'\n{table}\n\n')
     print(table)
     print(f'written: {folder}/systems.json{f", {arguments.document}" if arguments.document else ""}')
     return 0

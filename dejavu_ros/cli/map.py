@@ -76,13 +76,14 @@ def summary(content) -> list[str]:
     rows = (content.path / 'map.sqlite').stat().st_size
     low, high = content.positions.min(axis=0), content.positions.max(axis=0)
     spans = ', '.join(f'{axis} from {a:,.1f} to {b:,.1f} m' for axis, a, b in zip('xyz', low, high))
+    stored = 'pose, thumbnail and points in 3-D' if content.has_points else 'pose and thumbnail'
     total = rows + sum(shard.bytes for shard in content.shard_table)
     return [f'{content.path}: {count(keyframes, "keyframe")} in {count(len(content.sessions), "session")}, '
             f'revision {content.revision}, made with checkpoint {content.checkpoint_id}.',
             f'A keyframe is {vectors:,} vectors of {channels} numbers (grid {content.settings["grid"][0]} x '
             f'{content.settings["grid"][1]} of an image of {content.settings["input_size"][0]} x '
             f'{content.settings["input_size"][1]}): {2 * channels * vectors:,} bytes of descriptors and '
-            f'{rows // keyframes:,} bytes of pose and thumbnail; {total / 1e6:,.1f} MB in all.',
+            f'{rows // keyframes:,} bytes of {stored}; {total / 1e6:,.1f} MB in all.',
             f'Positions: {spans}.']
 
 

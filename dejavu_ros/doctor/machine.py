@@ -11,10 +11,11 @@ from pathlib import Path
 from dejavu_ros import __version__
 from dejavu_ros.doctor.finding import Finding, bad, good, note
 
-NEEDED = ('numpy', 'scipy', 'cv2', 'torch', 'safetensors', 'rosbags', 'yaml', 'filelock', 'tqdm', 'tabulate')
-FOR_SOME = {'sklearn': ('evaluate', 'scikit-learn'), 'matplotlib': ('reports and pictures', 'matplotlib'),
-            'tensorboard': ('curves while training', 'tensorboard'), 'moderngl': ('the town', 'moderngl'),
-            'pymap3d': ('NavSatFix', 'pymap3d')}
+NEEDED = ('numpy', 'scipy', 'cv2', 'PIL', 'torch', 'safetensors', 'rosbags', 'pymap3d', 'yaml', 'filelock', 'tqdm',
+          'tabulate')
+FOR_SOME = {'sklearn': ('evaluation and training', 'scikit-learn'),
+            'matplotlib': ('reports and pictures', 'matplotlib'),
+            'tensorboard': ('curves while training', 'tensorboard'), 'moderngl': ('the town', 'moderngl')}
 LEAST_MEMORY = 1.0  # GiB
 
 
@@ -47,7 +48,7 @@ def memory() -> float | None:
 def packages() -> Iterator[Finding]:
     missing = [name for name in NEEDED if not importable(name)]
     if missing:
-        yield bad('packages', f'missing: {", ".join(missing)}', 'run make setup, or pip install dejavu_ros')
+        yield bad('packages', f'missing: {", ".join(missing)}', 'run make setup, or pip install -e . in the sources')
     else:
         yield good('packages', 'all that are needed')
     for name, (purpose, package) in FOR_SOME.items():

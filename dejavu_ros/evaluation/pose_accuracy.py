@@ -11,6 +11,7 @@ import torch
 from tabulate import tabulate
 
 from dejavu_ros.errors import DataError
+from dejavu_ros.evaluation.consistency import pose_error
 from dejavu_ros.evaluation.pose_drives import PosedDrive, PosedFrame
 from dejavu_ros.files import new_file
 from dejavu_ros.geometry import Pose
@@ -118,8 +119,7 @@ def judge(mapped: MappedDrive, drive: PosedDrive, frame: PosedFrame, features: P
     nearest = errors(mapped.poses[alike[0]], frame.map_T_base)
     if fit is None:
         return Row(drive.world, drive.condition, nearest, (np.inf, np.inf), 0, None)
-    off = np.concatenate([fit.map_T_base.position - frame.map_T_base.position,
-                          (fit.map_T_base.rotation * frame.map_T_base.rotation.inv()).as_rotvec()])
+    off = pose_error(fit.map_T_base, frame.map_T_base)
     return Row(drive.world, drive.condition, nearest, errors(fit.map_T_base, frame.map_T_base),
                fit.inliers, float(off @ np.linalg.solve(fit.covariance, off)))
 

@@ -16,10 +16,9 @@ def looked_again(rows: Sequence[ManifestRow], similarity: np.ndarray, described:
                  judge_in: Callable[[Sequence[Any]], Judge], top: int) -> np.ndarray:
     """``similarity`` (B, B) with the ``top`` best of each other session in the order that the second look gives.
 
-    ``described`` are the images as ``judge_in`` a map, the descriptions of all that lie there, compares them.
-
-    Their scores are dealt out anew among them, so that they stay ahead of all others; where the look cannot tell, the
-    order stays.
+    ``described`` are the images as ``judge_in`` compares them, which is given those of a whole session: the map. The
+    scores of the best are dealt out anew among them, so that they stay ahead of all others; where the look cannot tell,
+    the order stays.
     """
     result, sessions = similarity.copy(), by_session(rows)
     with tqdm(total=len(sessions) * (len(sessions) - 1), desc='second look', unit='map', disable=None) as progress:

@@ -26,10 +26,9 @@ class EvaluationSettings:
                                 '0 is by place only', unit='m', low=0.0)
     map: str = option('', 'session that is the map: recall of the others against it, condition by condition')
     keypoints: int = option(500, 'orb, sift, rootsift, caps: strongest keypoints kept of an image', low=1)
-    max_width: int = option(512, 'all but dvf: wider images are reduced to this', unit='px', low=16)
+    max_width: int = option(512, 'all but dvf and caps: wider images are reduced to this', unit='px', low=16)
     max_grid: int = option(32, 'netvlad, MODULE:CALLABLE: maps with more rows or columns are averaged to this many',
                            low=1)
-
     rerank: str = option('', 'compare the most similar images of each other session again: warped to what they share '
                              'with the query', choices=('', 'geowarp'))
     rerank_checkpoint: str = option('', 'file of dejavu train-geowarp')

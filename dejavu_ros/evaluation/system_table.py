@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from dejavu_ros.errors import DataError
 from dejavu_ros.files import new_file
 
 BEGIN, END = '<!-- systems.json -->', '<!-- end -->'  # around the table in a document
@@ -46,17 +45,3 @@ def quality(row: dict) -> str:
 def cost(rows: Iterable[dict], key: str, form: str) -> str:
     known = [row[key] for row in rows if row[key] is not None]
     return format(float(np.median(known)), form) if known else '-'
-
-
-def put_into(document: Path, text: str) -> None:
-    """Replace what lies between BEGIN and END in a document by the table. Raises DataError where they are not there."""
-    try:
-        content = document.read_text()
-    except OSError as error:
-        raise DataError(f'no document {document}: {error.strerror}') from None
-    before, begin, rest = content.partition(BEGIN + '\n')
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise DataError(f'{document} has no lines {BEGIN} and {END}, between which the table would go')
-    with new_file(document, 'w') as file:
-        file.write(f'{before}{begin}\n{text}\n\n{end}{after}')

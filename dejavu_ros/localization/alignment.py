@@ -70,5 +70,4 @@ def displacement(query: np.ndarray, view: np.ndarray, grid: tuple[int, int]) -> 
     pairs = mutual_matches(query, view)
     rows, columns = (pairs // grid[1]).T, (pairs % grid[1]).T
     near = (np.abs(columns[0] - columns[1]) <= FARTHEST[0]) & (np.abs(rows[0] - rows[1]) <= FARTHEST[1])
-    near &= query[:, pairs[:, 0]].any(0) & view[:, pairs[:, 1]].any(0)
     return float((columns[0] - columns[1])[near].mean()) if near.sum() >= MIN_MATCHES else None

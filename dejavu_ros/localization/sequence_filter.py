@@ -90,7 +90,7 @@ class SequenceFilter:
                 self.odometry = odometry  # which has jumped or begun while the robot stood
             return self.belief
         weight = self.config.frame_weight * news * (UNKNOWN_WAY if step is None else 1.0) if self.views else 1.0
-        self.belief = posterior(self.predict(stamp_ns, odometry, news), np.append(log_odds, 0.0), weight)
+        self.belief = posterior(self.prior(stamp_ns, step, news), np.append(log_odds, 0.0), weight)
         self.counted_ns = self.stamp_ns = max(stamp_ns, self.stamp_ns or stamp_ns)
         self.views[camera] = log_odds
         if step is None or moves(step):
@@ -140,14 +140,17 @@ class SequenceFilter:
         """Metres that the robot can have moved since the last frame that counted."""
         return self.config.max_speed * abs(stamp_ns - self.counted_ns) * 1e-9 + MIN_STEP
 
-    def predict(self, stamp_ns: int, odometry: Pose | None = None, news: float = 1.0) -> np.ndarray:
-        """The belief (K + 1,) before the frame's own evidence; ``news`` in [0, 1] is how much the view has changed.
+    def predict(self, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
+        """The belief (K + 1,) about where the robot is at ``stamp_ns``, before any frame is seen there."""
+        return self.prior(stamp_ns, self.step(stamp_ns, odometry), news=1.0)
 
-        Without odometry the robot goes on as it did, or anywhere; but a view that has not changed was not left either.
+    def prior(self, stamp_ns: int, step: Pose | None, news: float) -> np.ndarray:
+        """The belief (K + 1,) before a frame's own evidence; ``news`` in [0, 1] is how much the view has changed.
+
+        Without a ``step`` the robot goes on as it did, or anywhere; a view that has not changed was not left either.
         """
         if self.counted_ns is None:
             return self.belief
-        step = self.step(stamp_ns, odometry)
         on_map = self.belief[:-1]
         if step is not None:
             moved = self.spread(on_map, step=step) if moves(step) else on_map

@@ -36,7 +36,6 @@ class Recording:
     poses: PoseSource
     intrinsics: dict | None = None
     base_T_camera: Pose | None = None
-    base_frame: str = ''
     depth: Callable[[int, np.ndarray], np.ndarray | None] | None = None
 
 
@@ -58,7 +57,7 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
         path = path.parent if path.name == 'metadata.yaml' else path
         yield Recording(path.name if path.is_dir() else path.stem, f'{images.name} of {bag.path}',
                         bag_frames(bag, images.name), images.count, poses, intrinsics(bag, images.name),
-                        mounting(bag, base_frame, camera_frame), base_frame,
+                        mounting(bag, base_frame, camera_frame),
                         recorded(bag_depth(bag, depth_topic)) if depth_topic else
                         bag_stereo(bag, images.name, right_topic) if right_topic else None)
 

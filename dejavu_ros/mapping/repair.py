@@ -21,7 +21,7 @@ from dejavu_ros.keyframes.shards import Shard, before_cut, checksum, open_shard
 from dejavu_ros.keyframes.verify import wrong_covariances
 from dejavu_ros.mapping.maintenance import keep, session_rows
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.optics.mask import blank, fitting, visible_cells
+from dejavu_ros.optics.mask import blank, fitting, seen_in, visible_cells
 
 
 @dataclasses.dataclass
@@ -127,7 +127,7 @@ class Salvage(KeyframeMap):
         image, mask = self._picture(row), self.cameras[self.camera_index[row]].mask
         if mask is None:
             return self.extractor.extract([image])
-        seen = decode_image(mask).max(2) > 127
+        seen = seen_in(decode_image(mask))
         descriptors = self.extractor.extract([blank(image, fitting(seen, image.shape[1], image.shape[0]))])
         descriptors[..., ~visible_cells(seen, self.extractor.grid)] = 0
         return descriptors

@@ -1,4 +1,4 @@
-"""Mean matching accuracy (Mikolajczyk and Schmid 2005; Dusmanu et al. 2019) where the truth is a shift."""
+"""Mean matching accuracy (Mikolajczyk and Schmid 2005; Dusmanu et al. 2019), of the errors of matches in px."""
 
 from collections.abc import Sequence
 

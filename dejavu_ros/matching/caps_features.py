@@ -5,7 +5,7 @@ import torch
 
 from dejavu_ros.images import resize
 from dejavu_ros.matching.features import LocalDescriptors
-from dejavu_ros.matching.keypoints import corners, grid
+from dejavu_ros.matching.keypoints import keypoints
 from dejavu_ros.matching.settings import FeatureChoice
 from dejavu_ros.nn.caps import centres, describe, load_caps
 from dejavu_ros.nn.device import usable_device
@@ -37,7 +37,6 @@ class CapsFeatures:
     @torch.inference_mode()
     def __call__(self, image: np.ndarray) -> LocalDescriptors:
         """Keypoints of (H, W, 3) uint8 RGB, at most ``count`` and perhaps 0, and the descriptors there."""
-        find, size = self.choice.keypoints, image.shape[:2]
-        points = grid(size, self.choice.count) if find == 'grid' else corners(image, self.choice.count)
-        shares = (torch.from_numpy(points) + 0.5) / torch.tensor(size[::-1])
+        points = keypoints(image, self.choice.keypoints, self.choice.count)
+        shares = (torch.from_numpy(points) + 0.5) / torch.tensor(image.shape[1::-1])
         return LocalDescriptors(points, describe(*self.maps(image), shares[None].to(self.device))[0].cpu().numpy())

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from dejavu_ros.matching.features import LocalDescriptors
-from dejavu_ros.matching.keypoints import corners, grid
+from dejavu_ros.matching.keypoints import keypoints
 from dejavu_ros.matching.settings import FeatureChoice
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
@@ -32,9 +32,8 @@ class DenseFeatures:
 
     def __call__(self, image: np.ndarray) -> LocalDescriptors:
         """Keypoints of (H, W, 3) uint8 RGB, at most ``count`` and perhaps 0, and the map's vectors there."""
-        find, size = self.choice.keypoints, image.shape[:2]
-        points = grid(size, self.choice.count) if find == 'grid' else corners(image, self.choice.count)
-        return LocalDescriptors(points, sample(self.dense(image), points, size))
+        points = keypoints(image, self.choice.keypoints, self.choice.count)
+        return LocalDescriptors(points, sample(self.dense(image), points, image.shape[:2]))
 
 
 def sample(dense: np.ndarray, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -7,6 +7,11 @@ QUALITY = 1e-3  # of the strongest corner: a street lamp at night must not hide 
 APART = 3.0     # px between corners
 
 
+def keypoints(image: np.ndarray, kind: str, count: int) -> np.ndarray:
+    """Those of (H, W, 3) uint8 RGB that a ``kind`` means, ``corners`` or ``grid``: (N, 2), N at most ``count``."""
+    return grid(image.shape[:2], count) if kind == 'grid' else corners(image, count)
+
+
 def corners(image: np.ndarray, count: int) -> np.ndarray:
     """Shi-Tomasi corners (1994) of (H, W, 3) uint8 RGB, strongest first: (N, 2), N at most ``count`` and perhaps 0."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

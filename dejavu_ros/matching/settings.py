@@ -46,8 +46,10 @@ class MatchSettings(FeatureChoice):
     intrinsics: str = option('', 'for essential: FX,FY,CX,CY of the camera of both images in their pixels')
 
     def __post_init__(self) -> None:
-        if self.features != 'dvf' and self.checkpoint or self.features not in DENSE and self.keypoints == 'grid':
-            raise ConfigError(f'--checkpoint and --keypoints grid are for dvf features, not for {self.features}')
+        if self.checkpoint and self.features != 'dvf':
+            raise ConfigError(f'--checkpoint is for dvf features, not for {self.features}')
+        if self.keypoints == 'grid' and self.features not in DENSE:
+            raise ConfigError(f'--keypoints grid is for {" and ".join(DENSE)} features, not for {self.features}')
         check_caps(self.caps, [self.features])
         if bool(self.intrinsics) != (self.model == 'essential'):
             raise ConfigError('--intrinsics FX,FY,CX,CY and --model essential belong together, one is missing')

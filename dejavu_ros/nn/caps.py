@@ -15,7 +15,7 @@ from torch import nn
 
 from dejavu_ros.errors import CheckpointError
 from dejavu_ros.files import new_file
-from dejavu_ros.nn.checkpoint import default_checkpoint_path
+from dejavu_ros.nn.checkpoint import check_archive, check_tensors, default_checkpoint_path
 from dejavu_ros.nn.dejavu import ConvNorm, DejavuNet
 
 HIDDEN = 64  # channels within a head
@@ -92,9 +92,10 @@ def identity_of(path: str | Path) -> str:
 def load_caps(path: str | Path = '') -> CapsNet:
     """Load a file without running anything in it; an empty name is the shipped one.
 
-    Raises CheckpointError for one that is missing, damaged or no CAPS.
+    Raises CheckpointError for one that is missing, damaged, unsafe or no CAPS.
     """
     path = file_of(path)
+    check_archive(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except OSError as error:
@@ -103,6 +104,7 @@ def load_caps(path: str | Path = '') -> CapsNet:
         raise CheckpointError(f'checkpoint {path} is damaged or no plain file of weights') from None
     if not isinstance(content, dict) or not isinstance(content.get('caps'), dict):
         raise CheckpointError(f'checkpoint {path} has no CAPS heads: dejavu train-caps makes such files')
+    check_tensors(content.get('model'), path)
     try:
         network = CapsNet(DejavuNet(content['caps']['channels']), content['caps']['length'])
         network.load_state_dict({name: value.float() if value.is_floating_point() else value

@@ -85,9 +85,13 @@ def check_archive(path: Path) -> None:
                               'save it again as a state dict')
 
 
-def is_inflated(value: object) -> bool:
-    """Whether a tensor claims more numbers than were stored for it."""
-    return isinstance(value, torch.Tensor) and value.numel() * value.element_size() > value.untyped_storage().nbytes()
+def check_tensors(state: Any, name: str | Path) -> None:
+    """Raise CheckpointError for what is no state dict, or has a tensor of more numbers than are stored of it."""
+    if not isinstance(state, dict):
+        raise CheckpointError(f'checkpoint {name} has no state dict in it, but {type(state).__name__}')
+    tensors = [value for value in state.values() if isinstance(value, torch.Tensor)]
+    if any(value.numel() * value.element_size() > value.untyped_storage().nbytes() for value in tensors):
+        raise CheckpointError(f'checkpoint {name} is refused: it has tensors larger than what is stored of them')
 
 
 def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str) -> Checkpoint:
@@ -95,8 +99,7 @@ def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str
     head = state.get('final.weight')
     if not isinstance(head, torch.Tensor) or head.ndim != 4:
         raise CheckpointError(f'checkpoint {name} is of another network: it has no final.weight')
-    if any(map(is_inflated, state.values())):
-        raise CheckpointError(f'checkpoint {name} is refused: it has tensors larger than what is stored of them')
+    check_tensors(state, name)
     try:
         settings = build(FeatureSettings, record.get('features', {}))
         contextual = build(ContextualSettings, record.get('contextual', {}))

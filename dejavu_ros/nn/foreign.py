@@ -23,7 +23,8 @@ def load_extractor(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
     """
     module, _, attribute = name.partition(':')
     if not module or not attribute:
-        raise ConfigError(f'features {name!r}: give dvf, netvlad, orb, sift, rootsift, or MODULE:CALLABLE of your own')
+        raise ConfigError(f'features {name!r}: give dvf, netvlad, caps, orb, sift, rootsift, or MODULE:CALLABLE of '
+                          'your own')
     sys.path.insert(0, os.getcwd())
     try:
         found = getattr(importlib.import_module(module), attribute, None)

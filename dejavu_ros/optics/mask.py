@@ -14,12 +14,17 @@ LEAST = 0.05  # share of the cells that must be left
 def load_mask(path: str | Path) -> np.ndarray:
     """(H, W) bool from an image file, black: hidden. Raises ConfigError where there is none, or it hides too much."""
     try:
-        seen = load_image(path).max(2) > 127
+        seen = seen_in(load_image(path))
     except ImageError as error:
         raise ConfigError(f'mask: {error}') from None
     if seen.mean() < LEAST:
         raise ConfigError(f'mask {path} leaves {seen.mean():.1%} of the picture: hidden is black, seen is white')
     return seen
+
+
+def seen_in(picture: np.ndarray) -> np.ndarray:
+    """(H, W) bool of a mask's picture (H, W, 3) uint8, black: hidden."""
+    return picture.max(2) > 127
 
 
 def mask_of(option: str, camera: str) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dejavu_ros.errors import CheckpointError, ConfigError
-from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.checkpoint import check_archive, check_tensors, load_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.foreign import failure, load_extractor
 from dejavu_ros.retrieval.classic import ResNet50, alexnet, vgg16
@@ -87,14 +87,16 @@ def open_backbone(name: str, weights: str) -> nn.Module:
 def load_weights(module: nn.Module, path: str | Path) -> None:
     """Fill ``module`` from a state dict as torchvision saves it; entries beyond it are left aside.
 
-    Raises CheckpointError where an entry is missing or of another shape, or the file is no state dict.
+    Raises CheckpointError where an entry is missing or of another shape, or the file is unsafe or no state dict.
     """
+    check_archive(Path(path))
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except OSError as error:
         raise CheckpointError(f'no weights {path}: {error.strerror}') from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError):
         raise CheckpointError(f'weights {path} are no plain state dict: save model.state_dict() again') from None
+    check_tensors(state, path)
     if not isinstance(module, nn.Module):
         raise CheckpointError(f'weights {path} have no place: the backbone is a function, not a torch module')
     wanted = module.state_dict()

@@ -14,7 +14,7 @@ from torch import nn
 from dejavu_ros.config import build
 from dejavu_ros.errors import CheckpointError, ConfigError
 from dejavu_ros.files import new_file
-from dejavu_ros.nn.checkpoint import default_checkpoint_path
+from dejavu_ros.nn.checkpoint import check_archive, check_tensors, default_checkpoint_path
 from dejavu_ros.retrieval.backbones import empty_backbone
 from dejavu_ros.retrieval.network import DescriberNet
 from dejavu_ros.retrieval.settings import DescriberSettings
@@ -81,6 +81,7 @@ def load_network(name: str | Path, kind: Kind, make: Callable[[Any], nn.Module])
     before, at, after = str(name).rpartition('@')
     file, trusted = (before, after) if at and ':' in after else (str(name), '')
     path = Path(file) if file else default_checkpoint_path().with_name(kind.shipped)
+    check_archive(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
         record, state = content[kind.name], content['model']
@@ -94,6 +95,7 @@ def load_network(name: str | Path, kind: Kind, make: Callable[[Any], nn.Module])
     if ':' in settings.backbone and settings.backbone != trusted:
         raise CheckpointError(f'{kind.name} {path} runs code of {settings.backbone}: give {path}@{settings.backbone} '
                               'to say that it is trusted')
+    check_tensors(state, path)
     network = make(settings)
     try:
         network.load_state_dict({name: value.float() if value.is_floating_point() else value

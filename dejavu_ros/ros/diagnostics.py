@@ -12,6 +12,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from dejavu_ros.localization import Estimate, Localizer
+from dejavu_ros.localization.estimate import BAD_IMAGE
 from dejavu_ros.ros.cameras import CameraInput, Cameras
 from dejavu_ros.ros.config import NodeConfig
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch, rate
@@ -53,7 +54,7 @@ class Statistics:
         with self._lock:
             now = self._clock()
             self.processed += 1
-            self.bad += estimate.reject_reason == 'bad_image'
+            self.bad += estimate.reject_reason == BAD_IMAGE
             self.last = estimate
             self._answers.append(now)
             self._latencies.append(estimate.latency_ms)

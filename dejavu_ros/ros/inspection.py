@@ -18,13 +18,12 @@ DISCOVERY = 2.0  # seconds until others are known
 
 @dataclasses.dataclass(frozen=True)
 class Topic:
-    """``types`` of its publishers, whether one of them is ``reliable``, who listens."""
+    """``types`` of its publishers, how many there are, whether one of them is ``reliable``."""
 
     name: str
     types: list[str]
     publishers: int
     reliable: bool
-    subscribers: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +50,8 @@ class Inspector(Bystander):
 
     def topic(self, name: str) -> Topic:
         publishers = self.node.get_publishers_info_by_topic(name)
-        subscribers = [info for info in self.node.get_subscriptions_info_by_topic(name)
-                       if info.node_name != self.node.get_name()]
         return Topic(name, sorted({info.topic_type for info in publishers}), len(publishers),
-                     any(info.qos_profile.reliability == ReliabilityPolicy.RELIABLE for info in publishers),
-                     [f'{info.node_namespace.rstrip("/")}/{info.node_name}' for info in subscribers])
+                     any(info.qos_profile.reliability == ReliabilityPolicy.RELIABLE for info in publishers))
 
     def image_topics(self) -> list[str]:
         """Topics on which somebody publishes images."""

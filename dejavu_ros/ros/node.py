@@ -16,6 +16,7 @@ from std_srvs.srv import Trigger
 from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError, in_words
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import Estimate, Localizer
+from dejavu_ros.localization.estimate import BAD_IMAGE
 from dejavu_ros.localization.frame_ring import FrameRing
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
@@ -233,7 +234,7 @@ class RelocalizeNode(LifecycleNode):
                 image = image_from_message(arrival.message)
                 estimate = localizer.process(image, stamp_ns, camera, odom_T_base)
             except ImageError as error:
-                estimate = Estimate(stamp_ns, False, 'bad_image', [], 0.0, str(error))
+                estimate = Estimate(stamp_ns, False, BAD_IMAGE, [], 0.0, str(error))
             estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrival.moment) * 1e3)
             if estimate.accepted:
                 self.frames.correct(estimate.hypotheses[0].map_T_base, odom_T_base)

@@ -16,8 +16,7 @@ def run(args: list[str] | None) -> int:
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
-    from dejavu_ros.errors import DejavuError
-    from dejavu_ros.errors import in_words
+    from dejavu_ros.errors import DejavuError, in_words
     from dejavu_ros.ros.node import RelocalizeNode
 
     node, started = None, False

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from dejavu_ros import __version__
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.files import new_file
+from dejavu_ros.files import around, put_between
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.soak.config import SoakConfig
 from dejavu_ros.soak.drives import Studio
 from dejavu_ros.soak.parts import Folder, write
 from dejavu_ros.soak.summary import summarise, table
 
-BEGIN, END = '<!-- soak -->\n', '<!-- end of soak -->'
+BEGIN, END = '<!-- soak -->', '<!-- end of soak -->'  # around the figures in a document
 
 
 def soak(path: Path, config: SoakConfig, only: Sequence[str] = (), document: Path | None = None) -> dict | None:
@@ -29,6 +29,8 @@ def soak(path: Path, config: SoakConfig, only: Sequence[str] = (), document: Pat
         import hypothesis  # noqa: F401  (of the programs that are started; better missed now than in an hour)
     except ImportError as error:
         raise ConfigError(f'the soak needs ROS, the town and hypothesis ({error}): run `make soak`') from None
+    if document:  # said before the long work
+        around(document, BEGIN, END)
     checkpoint = load_checkpoint(config.checkpoint).identity
     folder = Folder(path, {'scale': config.scale, 'checkpoint': checkpoint, 'version': __version__})
     with Studio() as studio:
@@ -49,7 +51,7 @@ def soak(path: Path, config: SoakConfig, only: Sequence[str] = (), document: Pat
     for reason in [reason for part in found['fuzz'] for reason in part['reasons']]:
         print(f'crash: {reason}')
     if document:
-        fill(document, figures)
+        put_between(document, BEGIN, END, f'{figures}\n')
     return summary
 
 
@@ -63,14 +65,3 @@ def report(summary: dict, conditions: str, memory: dict, config: SoakConfig) -> 
     lines += ['', f'Memory: {memory["sent"]:,} frames sent in {memory["seconds"]:,} s, {memory["answered"]:,} answered '
               f'(the newest wins), {memory["resident_mb"][-1]:,.0f} MB resident at the end.']
     return '\n'.join(lines)
-
-
-def fill(document: Path, figures: str) -> None:
-    """Replace what stands between the marks. Raises ConfigError where there are none."""
-    text = document.read_text()
-    if BEGIN not in text or END not in text:
-        raise ConfigError(f'{document} has no lines {BEGIN.strip()} and {END} between which the figures belong')
-    before, rest = text.split(BEGIN, 1)
-    with new_file(document, 'w') as file:
-        file.write(f'{before}{BEGIN}{figures}\n{END}{rest.split(END, 1)[1]}')
-

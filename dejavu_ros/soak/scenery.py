@@ -7,8 +7,8 @@ import numpy as np
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import MapWriter
-from dejavu_ros.mapping.builder import LOOKING_AHEAD
 from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.optics.camera import LOOKING_AHEAD
 
 
 def write_map(path: Path, extractor: FeatureExtractor, images: list[np.ndarray]) -> None:

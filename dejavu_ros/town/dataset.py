@@ -20,7 +20,7 @@ from dejavu_ros.town.render import Renderer
 from dejavu_ros.town.scene import Town
 from dejavu_ros.town.traversal import Traversal
 
-TRAINING_SEEDS, VALIDATION_SEEDS, TEST_SEEDS = range(1, 100), range(101, 200), range(201, 300)
+TRAINING_SEEDS, TEST_SEEDS = range(1, 100), range(201, 300)
 TOWN_APART = 10_000.0  # metres added to x from town to town, so that no two towns share coordinates
 STRAY = (1.0, 0.5, np.radians(4.0))  # how far a traversal is from a place at most: metres along, aside, radians
 MAPPED = 'overcast-summer'  # the condition of the drive that maps

@@ -10,6 +10,7 @@ from dejavu_ros.training.recipe import make_recipe
 
 DATASET = {'sources': 'train', 'validation': 'val', 'test': 'test'}  # folders of a data set
 
+
 def load_geowarp_recipe(path: str, dataset: str, **overrides: Any) -> GeoWarpRecipe:
     """A YAML recipe, or one of defaults for an empty ``path``; a ``dataset`` folder stands for its sets.
 

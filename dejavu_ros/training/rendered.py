@@ -57,7 +57,9 @@ class RenderedSource:
     _process = 0
 
     def __init__(self, config: SourceConfig):
-        """Raises ConfigError for seeds that are none or not for training, and for fewer than two conditions."""
+        """Raises ConfigError for seeds that are none or not for training, and for fewer than two conditions; DataError
+        where ``min_gap`` and ``span`` may leave a batch with one place.
+        """
         self.config, self.name, self.notes = config, f'town {config.town}', []
         self.seeds = parse_seeds(config.town)
         self.n_places = len(self.seeds) * PLACES

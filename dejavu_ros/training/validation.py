@@ -1,6 +1,5 @@
 """Figures that training may choose by: contextual similarity on validation manifests."""
 
-
 import numpy as np
 import torch
 from tqdm import tqdm

@@ -226,7 +226,8 @@ def test_fine_maps_are_averaged(manifest, foreign, tmp_path):
 
 
 @pytest.mark.parametrize('name, message', [
-    ('surf', 'give dvf, netvlad, orb, sift, rootsift, or MODULE:CALLABLE'), ('no_such_module:net', 'No module named'),
+    ('surf', 'give dvf, netvlad, caps, orb, sift, rootsift, or MODULE:CALLABLE'),
+    ('no_such_module:net', 'No module named'),
     ('{}:none', 'has no none that can be called'), ('{}:torch', 'has no torch that can be called'),
     ('{}:Unfinished', "no attribute 'layers'"), ('{}:Unfinished', '{}.py line 24)'),
     ('{}:fickle', 'n = 2 for one image and 1'), ('{}:flat', 'must return a dense map'),

@@ -85,7 +85,7 @@ def test_other_models(pictures, tmp_path, capsys, more):
     (['a.jpg', 'flat.jpg'], ['--features', 'sift'], 'flat.jpg: 0 matches are too few: a homography needs 12'),
     (['a.jpg', 'flat.jpg'], ['--checkpoint', 'small.pt'], 'flat.jpg: 0 matches are too few'),
     (['a.jpg', 'b.jpg'], ['--checkpoint', 'none.pt'], 'no checkpoint'),
-    (['a.jpg', 'b.jpg'], ['--features', 'orb', '--keypoints', 'grid'], 'for dvf features, not for orb'),
+    (['a.jpg', 'b.jpg'], ['--features', 'orb', '--keypoints', 'grid'], 'for dvf and caps features, not for orb'),
     (['a.jpg', 'b.jpg'], ['--features', 'orb', '--checkpoint', 'small.pt'], 'for dvf features, not for orb'),
     (['a.jpg', 'b.jpg'], ['--model', 'essential'], 'belong together'),
     (['a.jpg', 'b.jpg'], ['--intrinsics', '1,2,3,4'], 'belong together'),

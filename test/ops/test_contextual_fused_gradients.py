@@ -1,5 +1,6 @@
 """Gradients of the compiled kernel against autograd of the formulas in float64 on the same stored values."""
 
+import functools
 import itertools
 
 import pytest
@@ -20,9 +21,10 @@ TOLERANCE = 5e-6  # of the largest gradient of a side
 HALF = 2.0 ** -11  # what rounding to float16 adds
 
 
-def maps(count, n, cells, seed=0, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.nn.functional.normalize(torch.randn(count, n, cells, generator=generator), dim=1).to(dtype)
+@pytest.fixture(scope='session')
+def maps(maps):
+    """As those of every test here, in single precision: gradients of float16 are rounded."""
+    return functools.partial(maps, dtype=torch.float32)
 
 
 def weights(queries, keyframes):
@@ -59,7 +61,7 @@ def assert_equal_to_the_formulas(queries, keyframes, settings, kernel):
 @every_form
 @pytest.mark.parametrize('types', [(torch.float32, torch.float32), (torch.float16, torch.float32)], ids=str)
 @pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (7, 301, 130), (10, 129, 513), (3, 1, 77), (16, 67, 1)])
-def test_equal_the_formulas(kernel, settings, types, n, n1, n2):
+def test_equal_the_formulas(maps, kernel, settings, types, n, n1, n2):
     assert_equal_to_the_formulas(maps(2, n, n1, dtype=types[0]), maps(3, n, n2, seed=1, dtype=types[1]), settings,
                                  kernel)
 
@@ -67,7 +69,7 @@ def test_equal_the_formulas(kernel, settings, types, n, n1, n2):
 @every_kernel
 @hypothesis_settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_equal_the_formulas_at_any_size_and_bandwidth(kernel, data):
+def test_equal_the_formulas_at_any_size_and_bandwidth(maps, kernel, data):
     whole = st.integers
     settings = ContextualSettings(data.draw(st.sampled_from(['authors', 'paper'])), data.draw(st.booleans()),
                                   data.draw(st.booleans()), data.draw(st.floats(0.2, 100.0)))
@@ -79,7 +81,7 @@ def test_equal_the_formulas_at_any_size_and_bandwidth(kernel, data):
 
 @every_kernel
 @every_form
-def test_maps_that_are_alike_equal_the_formulas(kernel, settings):
+def test_maps_that_are_alike_equal_the_formulas(maps, kernel, settings):
     """Twins have distance 0, near twins distances far smaller than their norms."""
     same = maps(2, 10, 100)
     near = same + 1e-2 * maps(2, 10, 100, seed=1)
@@ -90,7 +92,7 @@ def test_maps_that_are_alike_equal_the_formulas(kernel, settings):
 
 @every_kernel
 @every_form
-def test_constant_maps_have_finite_gradients(kernel, settings):
+def test_constant_maps_have_finite_gradients(maps, kernel, settings):
     flat, other = torch.full((1, 10, 40), 0.1), maps(1, 10, 30)
     for a, b in ((flat, flat), (flat, other), (other, flat)):
         assert all(part.isfinite().all() for part in gradients(a, b, settings, kernel))
@@ -98,7 +100,7 @@ def test_constant_maps_have_finite_gradients(kernel, settings):
 
 @every_kernel
 @every_form
-def test_any_number_of_threads_gives_the_same_bits(kernel, settings):
+def test_any_number_of_threads_gives_the_same_bits(maps, kernel, settings):
     queries, keyframes = maps(3, 10, 300), maps(5, 10, 530, seed=1)
     threads, found = torch.get_num_threads(), []
     try:
@@ -112,7 +114,7 @@ def test_any_number_of_threads_gives_the_same_bits(kernel, settings):
 
 @every_kernel
 @every_form
-def test_a_nan_spoils_the_gradients_of_the_pairs_that_count_only(kernel, settings):
+def test_a_nan_spoils_the_gradients_of_the_pairs_that_count_only(maps, kernel, settings):
     queries, keyframes = maps(2, 10, 20), maps(3, 10, 30, seed=1)
     keyframes[1, 0, 5] = float('nan')
     _, by_queries, by_keyframes = gradients(queries, keyframes, settings, kernel)
@@ -125,7 +127,7 @@ def test_a_nan_spoils_the_gradients_of_the_pairs_that_count_only(kernel, setting
 
 @every_kernel
 @pytest.mark.parametrize('value', [float('inf'), float('-inf'), 1e30])
-def test_what_overflows_stays_within_its_pairs(kernel, value):
+def test_what_overflows_stays_within_its_pairs(maps, kernel, value):
     queries, keyframes = maps(2, 10, 20), maps(3, 10, 30, seed=1)
     keyframes[1, 0] = value
     for settings in FORMS:
@@ -134,14 +136,14 @@ def test_what_overflows_stays_within_its_pairs(kernel, value):
 
 @every_kernel
 @every_form
-def test_similarities_with_and_without_gradients_are_the_same_bits(kernel, settings):
+def test_similarities_with_and_without_gradients_are_the_same_bits(maps, kernel, settings):
     queries, keyframes = maps(2, 10, 130), maps(3, 10, 67, seed=1)
     assert torch.equal(gradients(queries, keyframes, settings, kernel)[0],
                        fused.contextual_matrix(queries, keyframes, settings, kernel))
 
 
 @every_kernel
-def test_parts_of_larger_tensors_and_one_side_alone(kernel):
+def test_parts_of_larger_tensors_and_one_side_alone(maps, kernel):
     stored, other, settings = maps(5, 10, 50).requires_grad_(), maps(2, 10, 40, seed=1), ContextualSettings()
     part = stored[::2, :, 3:40]
     found, = torch.autograd.grad(fused.contextual_matrix(part, other, settings, kernel), stored, weights(part, other))
@@ -151,7 +153,7 @@ def test_parts_of_larger_tensors_and_one_side_alone(kernel):
 
 
 @every_form
-def test_without_the_kernel_gradients_are_the_same(settings, tmp_path, monkeypatch):
+def test_without_the_kernel_gradients_are_the_same(maps, settings, tmp_path, monkeypatch):
     sides = [maps(2, 10, 63).requires_grad_(), maps(3, 10, 50, seed=1).requires_grad_()]
     factors = weights(*sides)
     usual = torch.autograd.grad(contextual_similarity(*sides, settings), sides, factors)
@@ -166,7 +168,7 @@ def test_without_the_kernel_gradients_are_the_same(settings, tmp_path, monkeypat
 
 
 @pytest.mark.skipif(not fused.kernels(), reason='the kernel was not built: pip install -e . with a C++ compiler')
-def test_training_maps_go_to_the_kernel_and_have_no_second_derivatives():
+def test_training_maps_go_to_the_kernel_and_have_no_second_derivatives(maps):
     map_ = maps(1, 10, 20).requires_grad_()
     assert fused.fits(map_, map_)
     loss = contextual_similarity(map_, maps(1, 10, 30)).square().sum()

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from dejavu_ros.errors import ConfigError
 from dejavu_ros.soak.config import SoakConfig
-from dejavu_ros.soak.run import BEGIN, END, fill, report
+from dejavu_ros.soak.run import report
 from dejavu_ros.soak.summary import summarise, table
 
 NOT_FOUND = {'accepted': False, 'right': False, 'reason': 'unknown_place'}
@@ -50,18 +49,8 @@ def test_the_table_says_both_ways_and_the_first_accepted_pose():
     assert everything.split('|')[2].strip() == '8'
 
 
-def test_figures_go_between_the_marks(tmp_path):
-    page = tmp_path / 'page.md'
-    page.write_text(f'# Before\n{BEGIN}old\n{END}\nAfter\n')
+def test_the_report_has_every_figure_and_the_memory():
     memory = {'sent': 5400, 'answered': 1300, 'seconds': 90, 'resident_mb': [400.0, 512.3]}
-    figures = report(summarise(DRIVES, *OTHERS), table(DRIVES), memory, SoakConfig(scale=0.05))
-    fill(page, figures)
-    text = page.read_text()
-    assert text.startswith('# Before\n') and text.endswith('\nAfter\n') and 'old' not in text
+    text = report(summarise(DRIVES, *OTHERS), table(DRIVES), memory, SoakConfig(scale=0.05))
     assert 'SOAK_SCALE=0.05' in text and '| `lost_keyframes` | 3 |' in text
     assert '5,400 frames sent in 90 s, 1,300 answered' in text and '512 MB' in text
-    fill(page, figures)
-    assert page.read_text() == text
-    page.write_text('nothing')
-    with pytest.raises(ConfigError, match='page.md has no lines'):
-        fill(page, figures)

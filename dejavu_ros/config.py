@@ -6,6 +6,7 @@ person can set is read off its fields, so that a name, default, unit or range is
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,7 +57,7 @@ class Option:
         if self.type in (int, float):
             low = -float('inf') if self.low is None else self.low
             high = float('inf') if self.high is None else self.high
-            if not low <= value <= high:  # also refuses NaN
+            if not low <= value <= high or not math.isfinite(value):
                 raise ConfigError(f'{self.name} must be in {self.range or "the finite numbers"}, got {value!r}')
         return value
 

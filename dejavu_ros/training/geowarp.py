@@ -194,7 +194,7 @@ class GeoWarpTrainer(FrozenTrainer):
         network.eval()
         grids, similarity = self.first_ranking(part)
         reranker = Reranker(NetworkFile(network, {}, ''), self.contextual, str(self.processes.device))
-        after = looked_again(part.rows, similarity, grids, lambda _: reranker.similarity, options.top)
+        after = looked_again(part.rows, similarity, grids, reranker.judge_in, options.top)
         network.train(training)
         metrics = retrieval_metrics(part.rows, after, options.radius)
         return {'name': part.name, **metrics, 'recall_at': recalls(part, after, options.radius),

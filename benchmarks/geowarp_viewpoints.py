@@ -127,18 +127,19 @@ def measure(folder: Path, files: list[str], top: int) -> list[dict]:
 def turned(reranker: TrueTurn, rows: list[ManifestRow], is_map: np.ndarray, grids: np.ndarray) -> np.ndarray:
     """(Q, K) similarity, each query's turn being that against the nearest keyframe."""
     keyframes = [row for row, mapped in zip(rows, is_map) if mapped]
-    scores = []
+    scores, usual = [], grids[is_map].mean(0, np.float32)
     for row, query in zip(rows, tqdm(grids, 'TrueTurn')):
         if row.session != MAP:
             nearest = min(keyframes, key=lambda other: (other.x - row.x)**2 + (other.y - row.y)**2)
             reranker.turn = row.yaw - nearest.yaw
-            scores.append(reranker.similarity(query, grids[is_map]))
+            scores.append(reranker.similarity(query, grids[is_map], usual))
     return np.stack(scores)
 
 
 def again(reranker: Reranker, scores: np.ndarray, queries: np.ndarray, keyframes: np.ndarray, top: int) -> np.ndarray:
     """(Q, K) scores with the ``top`` of each query in another order."""
-    return np.stack([reranker.rerank(row, top, query, lambda chosen: keyframes[chosen])
+    usual = keyframes.mean(0, np.float32)
+    return np.stack([reranker.rerank(row, top, query, lambda chosen: keyframes[chosen], usual)
                      for row, query in zip(scores, tqdm(queries, type(reranker).__name__))])
 
 

@@ -101,7 +101,7 @@ class Method:
         else:
             grids = np.concatenate([self.reranker.grids([load_image(row.image)])
                                     for row in tqdm(rows, desc='maps', unit='image', disable=None)])
-        return looked_again(rows, similarity, grids, lambda _: self.reranker.similarity, self.settings.rerank_top)
+        return looked_again(rows, similarity, grids, self.reranker.judge_in, self.settings.rerank_top)
 
     def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
         """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""

@@ -60,7 +60,7 @@ def by_geowarp(weights: str = '') -> SecondLook:
     Raises CheckpointError, ConfigError.
     """
     method = Method(EvaluationSettings(rerank='geowarp', rerank_checkpoint=weights))
-    return SecondLook(method.descriptors, lambda keyframes: method.reranker.similarity, lambda grid: grid.nbytes)
+    return SecondLook(method.descriptors, method.reranker.judge_in, lambda grid: grid.nbytes)
 
 
 def by_inliers() -> SecondLook:

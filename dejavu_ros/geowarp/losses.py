@@ -5,12 +5,15 @@ import torch.nn.functional as F
 
 from dejavu_ros.geowarp.network import GeoWarpNet
 
+ROUGH = 0.1  # of half an image's side
 MIRRORED = [1, 0, 3, 2]  # where the corners of FRAME come to lie when left and right change places
 
 
 def self_supervised(found: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
-    """Mean squared error of the coordinates, where both images were cut from one and the truth is known."""
-    return F.mse_loss(found, true)
+    """Of the coordinates, where both images were cut from one and the truth is known: half the mean squared error over
+    ROUGH, and of those that are further off than that the distance itself.
+    """
+    return F.smooth_l1_loss(found, true, beta=ROUGH)
 
 
 def featurewise(network: GeoWarpNet, first: torch.Tensor, second: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:

@@ -21,12 +21,18 @@ def draw_pair(rng: np.random.Generator, k: float) -> tuple[np.ndarray, np.ndarra
     """
     for _ in range(TRIES):
         first, second = (FRAME * (1 - k * rng.random((4, 2))) for _ in range(2))
-        if not is_convex(first) or not is_convex(second):
-            continue
-        shared = intersection(first, second)
-        if shared is not None and area(shared) >= SMALLEST * max(area(first), area(second)):
+        shared = shared_area(first, second)
+        if shared is not None:
             return first, second, shared
     raise AssertionError(f'no pair of quadrilaterals with k = {k} in {TRIES} tries')
+
+
+def shared_area(first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
+    """The quadrilateral (4, 2) that two contain; None where they are not convex, or share less than SMALLEST."""
+    if not is_convex(first) or not is_convex(second):
+        return None
+    shared = intersection(first, second)
+    return shared if shared is not None and area(shared) >= SMALLEST * max(area(first), area(second)) else None
 
 
 def intersection(first: np.ndarray, second: np.ndarray) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """A few candidates compared again, each warped with the query to what both show."""
 
 import copy
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -45,26 +46,39 @@ class Reranker:
         return self.network.grids(maps).flatten(2).half().cpu().numpy()
 
     @torch.inference_mode()
-    def similarity(self, query: np.ndarray, candidates: Sequence[np.ndarray]) -> np.ndarray:
-        """Of a query (n, N) with K candidates (n, N), zeros where they are masked: (K,)."""
+    def similarity(self, query: np.ndarray, candidates: Sequence[np.ndarray], usual: np.ndarray) -> np.ndarray:
+        """Of a query (n, N) with K candidates (n, N), zeros where they are masked: (K,).
+
+        ``usual`` (n, N) is the mean of a map's views, cell by cell.
+        """
         size = self.settings.rows, self.settings.columns
         second = torch.from_numpy(np.stack(candidates)).to(self.device).float().unflatten(2, size)
         first = torch.from_numpy(query).to(self.device).float().unflatten(1, size).expand_as(second)
-        warped = self.network.warped(first, second, self.common_area(first, second))
-        return compare(*warped, self.settings.similarity, self.contextual).cpu().numpy()
+        corners = self.common_area(first, second)
+        if self.settings.similarity != 'beyond':
+            warped = self.network.warped(first, second, corners)
+            return compare(*warped, self.settings.similarity, self.contextual).cpu().numpy()
+        mean = torch.from_numpy(usual).to(self.device).float().unflatten(1, size)
+        beyond = [(views - mean) * (views.norm(dim=1, keepdim=True) > MASKED) for views in (first, second)]
+        return (compare(first, second, 'cx', self.contextual)
+                + compare(*self.network.warped(*beyond, corners), 'cosine', self.contextual)).cpu().numpy()
+
+    def judge_in(self, keyframes: Sequence[np.ndarray]) -> Callable[[np.ndarray, Sequence[np.ndarray]], np.ndarray]:
+        """:meth:`similarity` in a map of these grids (n, N)."""
+        return functools.partial(self.similarity, usual=np.mean(keyframes, 0, np.float32))
 
     def common_area(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         """Of grids (K, n, rows, columns) in pairs: (K, 2, 4, 2)."""
         return self.network.common_area(first, second)
 
     def rerank(self, scores: np.ndarray, top: int, query: np.ndarray,
-               views: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+               views: Callable[[np.ndarray], np.ndarray], usual: np.ndarray) -> np.ndarray:
         """(K,) ``scores`` of candidates of a query (n, N), the ``top`` best of them put in another order.
 
-        ``views`` gives the grids (R, n, N) of rows (R,). See :func:`dealt_anew`.
+        ``views`` gives the grids (R, n, N) of rows (R,), ``usual`` (n, N) is their map's mean. See :func:`dealt_anew`.
         """
         rows = np.argsort(-scores, kind='stable')[:top]
-        return dealt_anew(scores, rows, self.similarity(query, views(rows)))
+        return dealt_anew(scores, rows, self.similarity(query, views(rows), usual))
 
 
 def compare(first: torch.Tensor, second: torch.Tensor, similarity: str, contextual: ContextualSettings

@@ -23,5 +23,7 @@ class GeoWarpSettings:
                           high=128)
     rows: int = option(12, 'maps are averaged to so many; of grid, the checkpoint must have as many', low=2, high=128)
     width: int = option(64, 'channels of the regression\'s layers', low=4, high=1024)
-    similarity: str = option('cosine', 'of the warped maps: the mean cosine of the cells that lie on each other, or '
-                                       'contextual similarity', choices=('cosine', 'cx'))
+    similarity: str = option('beyond', 'contextual similarity as it is, plus the mean cosine of the warped cells that '
+                                       'lie on each other, of what is in them beyond what all views of the map show; '
+                                       'or, of the warped maps, the mean cosine or contextual similarity alone',
+                             choices=('beyond', 'cosine', 'cx'))

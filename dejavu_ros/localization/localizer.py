@@ -165,7 +165,7 @@ class Localizer:
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
         if self.reranker is not None:
             scores = self.hubs + self.reranker.rerank(scores - self.hubs, self.config.rerank, query,
-                                                      lambda rows: self.scorer.stored[rows].numpy())
+                                                      lambda rows: self.scorer.stored[rows].numpy(), self.usual.mean)
         beyond = self.usual.beyond(query)
         agreeing = functools.cache(lambda row: agreement(beyond, self.usual.beyond(self.scorer.stored.view(row))))
         alone, belief = self.beliefs(scores, agreeing, stamp_ns, odometry, camera)

@@ -14,7 +14,7 @@ from dejavu_ros.evaluation.metrics import recall_by_condition, recall_of, retrie
 from dejavu_ros.evaluation.reranking import looked_again
 from dejavu_ros.files import new_file
 from dejavu_ros.geowarp.files import as_stored, load_geowarp, new_network, save_geowarp
-from dejavu_ros.geowarp.losses import consistency, featurewise, self_supervised
+from dejavu_ros.geowarp.losses import consistency, featurewise, self_supervised, unmirrored
 from dejavu_ros.geowarp.quadrilaterals import draw_pair
 from dejavu_ros.geowarp.reranker import Reranker
 from dejavu_ros.geowarp.warping import frame_corners, homography, moved, warp
@@ -29,6 +29,7 @@ from dejavu_ros.training.geowarp_config import UNUSED, GeoWarpRecipe
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.photometric import disturb
 from dejavu_ros.training.processes import Processes
+from dejavu_ros.training.turned_views import LARGER, draw_two, draw_views
 from dejavu_ros.training.validation import BATCH, ValidationSet
 from dejavu_ros.training.views import Views
 
@@ -74,7 +75,9 @@ class GeoWarpTrainer(FrozenTrainer):
         self.results = results
 
     def views(self) -> Views:
-        return Views((self.recipe.geowarp.input_width, self.recipe.geowarp.input_height))
+        size = self.recipe.geowarp.input_width, self.recipe.geowarp.input_height
+        turns = self.recipe.warping.cut == 'turns'
+        return Views((LARGER * size[0], LARGER * size[1]) if turns else size, still=turns)
 
     def places_needed(self) -> int:
         return 1
@@ -119,10 +122,11 @@ class GeoWarpTrainer(FrozenTrainer):
         """What a batch teaches; a function of the seed, the step and the draw alone."""
         options, network, device = self.recipe.warping, self.network, self.processes.device
         rng = np.random.default_rng((self.recipe.train.seed, self.step, batch['draw'], 8))
+        if options.cut == 'turns':
+            return self.turned_pairs(batch, rng)
         drawn = [draw_pair(rng, options.k) for _ in batch['images']]
         first, second, shared = (torch.from_numpy(np.array(part)).float().to(device) for part in zip(*drawn))
-        frame = frame_corners(shared).expand_as(shared)
-        truth = torch.stack([moved(homography(own, frame), shared) for own in (first, second)], 1)
+        truth = seen_in(first, second, shared)
         if options.cut == 'maps':
             anchor, changed, positive = self.maps(batch)
             finer = 2 * network.settings.rows, 2 * network.settings.columns
@@ -136,8 +140,43 @@ class GeoWarpTrainer(FrozenTrainer):
             anchor, positive = self.mapped(pictures), self.mapped(scaled(batch['images'][:, 1]))
         return Pairs(one, other, truth, network.grids(anchor), network.grids(positive))
 
+    def turned_pairs(self, batch: dict, rng: np.random.Generator) -> Pairs:
+        """Two of the turned views of each place, half of the times mirrored."""
+        grids, turned = self.maps(batch), self.turned_views(batch)
+        first, second, shared = zip(*(draw_two(rng, views) for views in turned))
+        place = range(len(turned))
+        truth = seen_in(*(torch.from_numpy(np.array(part)).float().to(grids.device)
+                          for part in (turned[place, first], turned[place, second], shared)))
+        one, other = grids[list(first), place], grids[list(second), place]
+        if rng.random() < 0.5:
+            one, other, truth = one.flip(3), other.flip(3), unmirrored(truth)
+        return Pairs(one, other, truth, one, other)
+
+    def turned_views(self, batch: dict) -> np.ndarray:
+        """(B, V, 4, 2): what is cut of the pictures of each place, the first half from the first of its sessions."""
+        rng = np.random.default_rng((self.recipe.train.seed, batch['draw'], 10))
+        settings, options = self.recipe.geowarp, self.recipe.warping
+        return np.stack([draw_views(rng, 2 * options.turned_views, options.hfov,
+                                    settings.input_height / settings.input_width) for _ in batch['images']])
+
+    def turned_grids(self, batch: dict) -> torch.Tensor:
+        """(V, B, n, rows, columns) of those views, each in a light of its own."""
+        settings, options = self.recipe.geowarp, self.recipe.warping
+        rng = np.random.default_rng((self.recipe.train.seed, batch['draw'], 9))
+        grids = []
+        for index, corners in enumerate(self.turned_views(batch).swapaxes(0, 1)):
+            pictures = scaled(batch['images'][:, index // options.turned_views])
+            corners = torch.from_numpy(corners).float().to(pictures.device)
+            views = warp(pictures, corners, (settings.input_height, settings.input_width))
+            grids.append(self.network.grids(self.mapped(in_other_light(views, options.changed_light, rng))))
+        return torch.stack(grids)
+
     def make_maps(self, batch: dict) -> torch.Tensor:
-        """(3, B, n, h, w) of one view of each place, of the same in other light, and of one of another session."""
+        """(3, B, n, h, w) of one view of each place, of the same in other light, and of one of another session; of
+        turned views their grids.
+        """
+        if self.recipe.warping.cut == 'turns':
+            return self.turned_grids(batch)
         anchor, positive = (scaled(batch['images'][:, side]) for side in range(2))
         rng = np.random.default_rng((self.recipe.train.seed, batch['draw'], 9))
         changed = in_other_light(anchor, self.recipe.warping.changed_light, rng)
@@ -155,7 +194,7 @@ class GeoWarpTrainer(FrozenTrainer):
         network.eval()
         grids, similarity = self.first_ranking(part)
         reranker = Reranker(NetworkFile(network, {}, ''), self.contextual, str(self.processes.device))
-        after = looked_again(part.rows, similarity, grids, lambda _: reranker.similarity, options.top)
+        after = looked_again(part.rows, similarity, grids, reranker.judge_in, options.top)
         network.train(training)
         metrics = retrieval_metrics(part.rows, after, options.radius)
         return {'name': part.name, **metrics, 'recall_at': recalls(part, after, options.radius),
@@ -189,6 +228,12 @@ class GeoWarpTrainer(FrozenTrainer):
         train = {name: value for name, value in card['recipe']['train'].items() if name not in UNUSED}
         recipe = {**card['recipe'], 'train': train, 'warping': dataclasses.asdict(self.recipe.warping)}
         save_geowarp(self.folder / name, self.network, {**card, 'recipe': recipe})
+
+
+def seen_in(first: torch.Tensor, second: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
+    """(B, 2, 4, 2): where what two quadrilaterals (B, 4, 2) share lies in each, once it is warped to a picture."""
+    frame = frame_corners(shared).expand_as(shared)
+    return torch.stack([moved(homography(own, frame), shared) for own in (first, second)], 1)
 
 
 def in_other_light(pictures: torch.Tensor, strength: float, rng: np.random.Generator) -> torch.Tensor:

@@ -24,9 +24,13 @@ class WarpingConfig:
     featurewise: float = option(0.1, 'weight of what differs in warped views of one place', low=0.0, high=1000.0)
     consistency: float = option(0.1, 'weight of what changes with swapped and with mirrored views of one place',
                                 low=0.0, high=1000.0)
-    cut: str = option('maps', 'quadrilaterals are cut from the maps of pictures, which are made once, or from the '
-                              'pictures themselves (the paper), which all go through the backbone',
-                      choices=('maps', 'pictures'))
+    cut: str = option('maps', 'quadrilaterals are cut from the maps of pictures, which are made once; from the '
+                              'pictures (the paper), which all go through the backbone; or they are what a camera sees '
+                              'that turns, from pictures that show twice as much of a place, from one spot in each of '
+                              'its sessions', choices=('maps', 'pictures', 'turns'))
+    hfov: float = option(118.4, 'field of view of such pictures, twice as wide on their plane as that of 80 degrees',
+                         unit='deg', low=20.0, high=160.0)
+    turned_views: int = option(2, 'what a camera sees that turns, from each picture', low=1, high=64)
     changed_light: float = option(0.5, 'how much light and weather are changed in the second quadrilateral (of '
                                        'pictures: in each)', low=0.0, high=1.0)
     cache: int = option(32, 'if not 0: the training goes round among so many batches, whose maps are made once and '

@@ -83,7 +83,7 @@ class RecordedSource:
             if pair[0].place in used:
                 continue
             try:
-                sample, windows = zip(*(self.picture(rng, path, window, views.size)
+                sample, windows = zip(*(self.picture(rng, path, window, views)
                                         for path, window in self.complete(rng, pair, views.frames)))
             except ImageError as error:
                 skipped.append(f'{self.name}: {error}')
@@ -157,8 +157,8 @@ class RecordedSource:
         return by_fixed_camera(first, second, grid) if self.config.fixed_camera else unknown(grid)
 
     def picture(self, rng: np.random.Generator, path: Path, window: np.ndarray,
-                size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """(height, width, 3) uint8 RGB, and the window that it shows, moved a little.
+                views: Views) -> tuple[np.ndarray, np.ndarray]:
+        """(height, width, 3) uint8 RGB, and the window that it shows, moved a little unless it is to be still.
 
         Raises ImageError with the path where the file is damaged or shows nothing.
         """
@@ -167,8 +167,8 @@ class RecordedSource:
             check_informative(image)
         except ImageError as error:
             raise ImageError(f'{path}: {error}') from None
-        window = jittered(rng, window)
-        view = cut(image, window, size)
+        window = window if views.still else jittered(rng, window)
+        view = cut(image, window, views.size)
         return disturb(view, self.config.photometric, rng) if self.config.photometric else view, window
 
 

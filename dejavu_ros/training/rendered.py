@@ -89,7 +89,7 @@ class RenderedSource:
         if len(samples) < min(2, count):
             raise DataError(f'source {self.name}: a batch found {len(samples)} places of town {renderer.town.seed} '
                             'that traffic does not hide')
-        windows = [[jittered(rng, WHOLE) for _ in sample] for sample in samples]
+        windows = [[WHOLE if views.still else jittered(rng, WHOLE) for _ in sample] for sample in samples]
         images = np.stack([[self._view(rng, taken.picture, window, views.size) for taken, window in zip(*pair)]
                            for pair in zip(samples, windows)])
         matches = [] if views.grid is None else [

@@ -12,11 +12,15 @@ FRAMES = (2, 4, 6)  # A0 P0; A0 A1 P0 P1; A0 A1 P0 P1 N0 N1
 
 @dataclasses.dataclass(frozen=True)
 class Views:
-    """Pictures of a ``size`` (w, h), ``frames`` of them a place; with a ``grid`` (w, h), matches for its cells too."""
+    """Pictures of a ``size`` (w, h), ``frames`` of them a place; with a ``grid`` (w, h), matches for its cells too.
+
+    Pictures are not shifted and zoomed against each other where they are to be ``still``.
+    """
 
     size: tuple[int, int]
     frames: int = 2
     grid: tuple[int, int] | None = None
+    still: bool = False
 
     def __post_init__(self) -> None:
         if self.frames not in FRAMES:

@@ -21,7 +21,7 @@ def grids(count: int, seed: int = 0) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
 
 
-@pytest.fixture(params=['cosine', 'cx'])
+@pytest.fixture(params=['beyond', 'cosine', 'cx'])
 def file(tmp_path, request):
     """A fresh network, to which all views show the same."""
     settings = GeoWarpSettings(rows=ROWS, columns=COLUMNS, width=4, similarity=request.param)
@@ -40,7 +40,7 @@ def test_scores_are_dealt_out_among_the_shortlist_alone():
 def test_the_candidate_that_shows_the_same_comes_first(file):
     candidates = grids(6)
     scores = np.array([0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
-    found = Reranker(file).rerank(scores, 4, candidates[3], lambda rows: candidates[rows])
+    found = Reranker(file).rerank(scores, 4, candidates[3], lambda rows: candidates[rows], candidates.mean(0))
     assert found.argmax() == 3 and sorted(found) == sorted(scores)
     np.testing.assert_array_equal(found[4:], scores[4:])
 
@@ -49,9 +49,9 @@ def test_hidden_cells_count_for_nothing(file):
     candidates = grids(3)
     hidden = candidates[1].copy()
     hidden[:, :COLUMNS] = 0
-    similarity = Reranker(file).similarity(hidden, candidates)
+    similarity = Reranker(file).judge_in(candidates)(hidden, candidates)
     assert similarity.argmax() == 1 and np.isfinite(similarity).all()
-    assert similarity[1] > 0.95 or file.settings.similarity == 'cx'
+    assert similarity[1] > 0.95 or file.settings.similarity != 'cosine'
 
 
 def test_a_grid_of_another_size_is_refused(file, tmp_path):
@@ -73,6 +73,23 @@ def test_a_mirror_takes_corners_to_each_other():
 
 def test_cx_is_the_form_that_it_is_given(file):
     candidates = grids(3)
-    by = [Reranker(file, ContextualSettings(form)).similarity(candidates[0], candidates) for form in
+    by = [Reranker(file, ContextualSettings(form)).judge_in(candidates)(candidates[0], candidates) for form in
           ('authors', 'paper')]
     assert np.allclose(*by) == (file.settings.similarity == 'cosine')
+
+
+@pytest.mark.parametrize('file', ['beyond'], indirect=True)
+def test_what_all_views_of_a_map_show_decides_nothing(file):
+    """A sky that every view shows hides what tells them apart; beyond it, the right one is far ahead."""
+    sky = np.zeros((5, 1), np.float32)
+    sky[0] = 4.0
+    views = (grids(8) + sky).astype(np.float32)
+    views /= np.linalg.norm(views, axis=1, keepdims=True)
+    query = grids(8)[2] + 0.5 * grids(1, 9)[0] + sky
+    query /= np.linalg.norm(query, axis=0)
+    reranker = Reranker(file)
+    gaps = []
+    for usual in (views.mean(0), np.zeros_like(views[0])):
+        similarity = reranker.similarity(query, views, usual)
+        gaps.append(similarity[2] - np.delete(similarity, 2).max())
+    assert gaps[0] > 3 * gaps[1]

@@ -91,10 +91,11 @@ def test_geowarp_puts_the_best_keyframes_in_another_order(tmp_path, extractor, r
     localizer = Localizer(extractor, road, LocalizerConfig(geowarp=str(tmp_path / 'geowarp.pt'), rerank=3))
     asked = []
     same = localizer.reranker.similarity
-    localizer.reranker.similarity = lambda query, candidates: asked.append(len(candidates)) or same(query, candidates)
+    localizer.reranker.similarity = lambda query, candidates, usual: asked.append(len(candidates)) or same(
+        query, candidates, usual)
     estimate = localizer.process(image_of(20), 0)
     assert estimate.accepted and abs(estimate.hypotheses[0].map_T_base.position[0] - SPACING * 20) < 2
-    localizer.reranker.similarity = lambda query, candidates: np.arange(len(candidates))  # the third best is best
+    localizer.reranker.similarity = lambda query, candidates, usual: np.arange(len(candidates))  # the third is best
     localizer.reset()
     other = localizer.process(image_of(20), 0).hypotheses[0]
     assert asked == [3] and other.keyframe != estimate.hypotheses[0].keyframe

@@ -57,7 +57,7 @@ def log(folder) -> list[dict]:
 
 
 @pytest.mark.parametrize('flags', [(), ('--cut', 'pictures', '--cache', '0', '--pooling', 'netvlad', '--clusters', '4'),
-                                   ('--pooling', 'gem', '--similarity', 'cx')])
+                                   ('--cut', 'turns', '--cache', '2'), ('--pooling', 'gem', '--similarity', 'cx')])
 def test_a_run_leaves_a_dated_folder_and_tells_recall_before_and_after(tmp_path, dataset, capsys, flags):
     assert train(*flags) == 0
     told = capsys.readouterr().out

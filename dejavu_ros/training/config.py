@@ -1,8 +1,9 @@
 """What a person sets to train."""
 
 import dataclasses
+from collections.abc import Collection
 
-from dejavu_ros.config import option
+from dejavu_ros.config import option, options
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.nn.families import NAMES
 
@@ -102,3 +103,11 @@ class SourceConfig:
             raise ConfigError(f'manifest {self.manifest!r} has its pictures: stray goes with a town')
         if self.town and self.fixed_camera:
             raise ConfigError(f'town {self.town!r} is driven through: fixed_camera goes with a manifest')
+
+
+def refuse_unused(train: TrainConfig, unused: Collection[str], whom: str) -> None:
+    """Raise ConfigError where an option that has no meaning for ``whom`` is not left as it is."""
+    changed = [row.name for row in options(TrainConfig)
+               if row.name in unused and getattr(train, row.name) != row.default]
+    if changed:
+        raise ConfigError(f'train: {", ".join(changed)} mean nothing to {whom}: leave them out')

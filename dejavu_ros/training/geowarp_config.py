@@ -5,7 +5,7 @@ import dataclasses
 from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.geowarp.settings import GeoWarpSettings
-from dejavu_ros.training.config import SourceConfig, TrainConfig
+from dejavu_ros.training.config import SourceConfig, TrainConfig, refuse_unused
 from dejavu_ros.training.ranking_config import UNUSED as MEANINGLESS
 
 UNUSED = *MEANINGLESS, 'margin', 'frozen_norm'  # of every training, but without a meaning for this one
@@ -55,3 +55,6 @@ class GeoWarpRecipe:
     sources: tuple[SourceConfig, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        refuse_unused(self.train, UNUSED, 'GeoWarp')

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from dejavu_ros.config import option, options
+from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.retrieval.settings import DescriberSettings
-from dejavu_ros.training.config import SourceConfig, TrainConfig
+from dejavu_ros.training.config import SourceConfig, TrainConfig, refuse_unused
 
 # of every training, but without a meaning for this one
 UNUSED = 'loss', 'alpha', 'temperature', 'vectors', 'spatial', 'pixel', 'teacher', 'imitation', 'relations', \
@@ -45,8 +45,4 @@ class RankingRecipe:
     validation: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        set_though = [row.name for row in options(TrainConfig)
-                      if row.name in UNUSED and getattr(self.train, row.name) != row.default]
-        if set_though:
-            raise ConfigError(f'train: {", ".join(set_though)} mean nothing to a describer: '
-                              'leave them out')
+        refuse_unused(self.train, UNUSED, 'a describer')

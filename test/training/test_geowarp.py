@@ -97,3 +97,7 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path, dataset, capsys):
     (tmp_path / 'recipe.yaml').write_text(yaml.safe_dump(recipe))
     assert main(['train-geowarp', '--config', 'recipe.yaml', *SMALL]) == 1
     assert 'test must be a list of manifests' in capsys.readouterr().err
+    recipe |= {'train': {'alpha': 0.2, 'margin': 0.3}, 'test': ['city/test']}
+    (tmp_path / 'recipe.yaml').write_text(yaml.safe_dump(recipe))
+    assert main(['train-geowarp', '--config', 'recipe.yaml', *SMALL]) == 1
+    assert 'alpha, margin mean nothing to GeoWarp' in capsys.readouterr().err

@@ -55,7 +55,8 @@ def by_cells() -> SecondLook:
 
 
 def by_geowarp(weights: str = '') -> SecondLook:
-    """GeoWarp over the same features, with ``weights`` of a file for stored grids: warped to what both show.
+    """GeoWarp over the same features, with ``weights`` of a file for stored grids, if not the shipped one: warped to
+    what both show.
 
     Raises CheckpointError, ConfigError.
     """

@@ -31,14 +31,12 @@ class EvaluationSettings:
                            low=1)
     rerank: str = option('', 'compare the most similar images of each other session again: warped to what they share '
                              'with the query', choices=('', 'geowarp'))
-    rerank_checkpoint: str = option('', 'file of dejavu train-geowarp')
+    rerank_checkpoint: str = option('', 'file of dejavu train-geowarp; empty: the shipped one, for stored grids')
     rerank_top: int = option(5, 'images of each other session that are compared again', low=2)
 
     def __post_init__(self) -> None:
         if not self.rerank and (self.rerank_checkpoint or self.rerank_top != type(self).rerank_top):
             raise ConfigError('--rerank-checkpoint and --rerank-top go with --rerank geowarp')
-        if self.rerank and not self.rerank_checkpoint:
-            raise ConfigError('--rerank geowarp needs --rerank-checkpoint, a file of dejavu train-geowarp')
         if self.checkpoint and self.features not in ('dvf', 'netvlad', 'caps'):
             raise ConfigError(f'--checkpoint {self.checkpoint} is for dvf, netvlad or caps features, not for '
                               f'{self.features}')

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT
 from dejavu_ros.evaluation.settings import EvaluationSettings
-from dejavu_ros.geowarp.files import GEOWARP, load_geowarp
+from dejavu_ros.geowarp.files import load_geowarp
 from dejavu_ros.nn.caps import identity_of
 from dejavu_ros.nn.checkpoint import default_checkpoint_path, load_checkpoint
 from dejavu_ros.retrieval.files import load_describer
@@ -46,7 +46,7 @@ def weights_of(settings: EvaluationSettings) -> str:
 
 def known_systems(caps: str = '', geowarp: str = '') -> dict[str, System]:
     """By name; ``dvf`` is the shipped checkpoint, others lie beside it. ``caps`` and ``geowarp`` are files of weights,
-    if not the shipped ones; without any there is no GeoWarp.
+    if not the shipped ones.
     """
     folder = default_checkpoint_path().parent
     files = {REFERENCE: '', 'dvf rendered': folder / 'rendered.pt', 'dvf student': folder / 'student.pt',
@@ -55,8 +55,7 @@ def known_systems(caps: str = '', geowarp: str = '') -> dict[str, System]:
     systems['dvf, random weights'] = System(EvaluationSettings(checkpoint='random'))
     systems['dvf, plain matching'] = System(EvaluationSettings(similarity='matches'))
     systems['dvf, then agreeing cells'] = System(EvaluationSettings(), 'cells')
-    if geowarp or (folder / GEOWARP.shipped).is_file():
-        systems['dvf, then geowarp'] = System(EvaluationSettings(), 'geowarp', geowarp)
+    systems['dvf, then geowarp'] = System(EvaluationSettings(), 'geowarp', geowarp)
     systems['dvf, then inliers'] = System(EvaluationSettings(), 'inliers')
     netvlad = EvaluationSettings('netvlad', 'descriptor')
     systems['netvlad'] = System(netvlad)

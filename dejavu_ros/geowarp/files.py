@@ -10,7 +10,7 @@ from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.retrieval.backbones import empty_backbone, open_backbone
 from dejavu_ros.retrieval.files import Kind, NetworkFile, load_network, save_network
 
-GEOWARP = Kind('geowarp', GeoWarpSettings, 'dejavu train-geowarp')
+GEOWARP = Kind('geowarp', GeoWarpSettings, 'dejavu train-geowarp', 'geowarp.pt')
 STORED = 'grid'  # the backbone whose maps are those of a checkpoint, which is no part of the file
 
 

@@ -27,7 +27,7 @@ class Kind:
     name: str
     settings: type
     command: str
-    shipped: str = ''
+    shipped: str
 
 
 DESCRIBER = Kind('describer', DescriberSettings, 'dejavu train-netvlad', 'netvlad.pt')
@@ -73,7 +73,7 @@ def trusted(path: str | Path, backbone: str) -> str:
 
 
 def load_network(name: str | Path, kind: Kind, make: Callable[[Any], nn.Module]) -> NetworkFile:
-    """Load ``FILE``; an empty name is the shipped one, where one is. ``make`` gives the network of its settings.
+    """Load ``FILE``; an empty name is the shipped one. ``make`` gives the network of its settings.
 
     A file made over a stranger's code names it, and importing it runs that code: it is loaded only as
     ``FILE@MODULE:CALLABLE``, by who trusts it. Raises CheckpointError for a missing, damaged or unsafe file.

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dejavu_ros.cli import main
-from dejavu_ros.geowarp.files import save_geowarp
+from dejavu_ros.geowarp.files import load_geowarp, save_geowarp
 from dejavu_ros.geowarp.network import GeoWarpNet
 from dejavu_ros.geowarp.settings import GeoWarpSettings
 from dejavu_ros.images import encode_jpeg
@@ -97,6 +97,13 @@ def test_what_cannot_be_reranked_is_refused(manifest, checkpoint, geowarp, tmp_p
     assert 'stored grids is for --features dvf, not for orb' in error
     error = failure(capsys, '--manifest', manifest, '-o', tmp_path, '--rerank-checkpoint', geowarp)
     assert 'go with --rerank geowarp' in error
+
+
+def test_the_shipped_reranking_is_for_the_shipped_grid(manifest, checkpoint, tmp_path, capsys):
+    error = failure(capsys, '--manifest', manifest, '--checkpoint', checkpoint, '-o', tmp_path, '--rerank', 'geowarp')
+    assert 'for grid maps of 12x16 cells, the checkpoint has grids of 6x8' in error
+    metrics = evaluated(tmp_path, '--manifest', manifest, '--rerank', 'geowarp')
+    assert metrics['rerank_checkpoint'] == load_geowarp('').identity
 
 
 @pytest.mark.parametrize('similarity', ['cx', 'matches'])

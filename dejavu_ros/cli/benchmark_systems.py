@@ -13,7 +13,7 @@ def configure(parser) -> None:
                         help='measure this one alone, or several (default: all; docs/systems.md names them)')
     parser.add_argument('--caps', default='', metavar='FILE', help='weights of CAPS (default: the shipped ones)')
     parser.add_argument('--geowarp', default='', metavar='FILE',
-                        help='weights of GeoWarp for stored grids (default: the shipped ones)')
+                        help='weights of GeoWarp (default: the shipped ones)')
     parser.add_argument('--radius', type=float, default=0.0, metavar='M',
                         help='images this near count as a right answer for recall, beside those of the same place '
                              '(default: by place only)')

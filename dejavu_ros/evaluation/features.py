@@ -96,12 +96,15 @@ class Method:
         """
         if self.reranker is None:
             return similarity
-        if self.reranker.settings.backbone == STORED:
-            grids = np.stack(descriptors)
-        else:
-            grids = np.concatenate([self.reranker.grids([load_image(row.image)])
-                                    for row in tqdm(rows, desc='maps', unit='image', disable=None)])
+        stored = self.reranker.settings.backbone == STORED
+        grids = descriptors if stored else self.own_grids([row.image for row in rows])
         return looked_again(rows, similarity, grids, self.reranker.judge_in, self.settings.rerank_top)
+
+    def own_grids(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
+        """Grids (n, N) of image files by the reranker's own backbone. Raises ImageError."""
+        hidden = True if len(images) == 1 else None
+        return [self.reranker.grids([load_image(image)])[0]
+                for image in tqdm(images, desc='maps', unit='image', disable=hidden)]
 
     def descriptors(self, images: Sequence[str | Path]) -> Sequence[np.ndarray]:
         """Descriptors (n, N_i) of image files, a batch of images in memory at a time. Raises ImageError."""

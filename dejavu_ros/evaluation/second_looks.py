@@ -12,6 +12,7 @@ from dejavu_ros.errors import ImageError
 from dejavu_ros.evaluation.features import Method
 from dejavu_ros.evaluation.reranking import Judge
 from dejavu_ros.evaluation.settings import EvaluationSettings
+from dejavu_ros.geowarp.files import STORED
 from dejavu_ros.images import load_image
 from dejavu_ros.localization.verification import UsualView
 from dejavu_ros.matching.local_features import LocalFeatures
@@ -25,12 +26,13 @@ TOLERANCE = 3.0  # px that an inlier may be off its epipolar line
 class SecondLook:
     """``describe`` makes of image files what is compared; ``judge_in`` a map of all that lie there is how.
 
-    ``size`` of a description in bytes.
+    ``size`` of a description in bytes; ``by_checkpoint`` where it is the features of the shipped checkpoint.
     """
 
     describe: Callable[[Sequence[Path]], Sequence[Any]]
     judge_in: Callable[[Sequence[Any]], Judge]
     size: Callable[[Any], int]
+    by_checkpoint: bool
 
 
 def by_cx() -> SecondLook:
@@ -40,7 +42,7 @@ def by_cx() -> SecondLook:
     def judge(query: np.ndarray, candidates: Sequence[np.ndarray]) -> np.ndarray:
         return method.score(torch.from_numpy(query), torch.from_numpy(np.stack(candidates))).numpy()
 
-    return SecondLook(method.descriptors, lambda keyframes: judge, lambda grid: grid.nbytes)
+    return SecondLook(method.descriptors, lambda keyframes: judge, lambda grid: grid.nbytes, by_checkpoint=True)
 
 
 def by_cells() -> SecondLook:
@@ -51,17 +53,18 @@ def by_cells() -> SecondLook:
         usual = UsualView(np.stack(keyframes), method.extractor.grid)
         return lambda query, candidates: np.array([usual.agreement(query, view) for view in candidates])
 
-    return SecondLook(method.descriptors, judge_in, lambda grid: grid.nbytes)
+    return SecondLook(method.descriptors, judge_in, lambda grid: grid.nbytes, by_checkpoint=True)
 
 
 def by_geowarp(weights: str = '') -> SecondLook:
-    """GeoWarp over the same features, with ``weights`` of a file for stored grids, if not the shipped one: warped to
-    what both show.
+    """GeoWarp, the shipped one or the ``weights`` of a file: warped to what both show.
 
     Raises CheckpointError, ConfigError.
     """
     method = Method(EvaluationSettings(rerank='geowarp', rerank_checkpoint=weights))
-    return SecondLook(method.descriptors, method.reranker.judge_in, lambda grid: grid.nbytes)
+    stored = method.reranker.settings.backbone == STORED
+    return SecondLook(method.descriptors if stored else method.own_grids, method.reranker.judge_in,
+                      lambda grid: grid.nbytes, by_checkpoint=stored)
 
 
 def by_inliers() -> SecondLook:
@@ -77,8 +80,7 @@ def by_inliers() -> SecondLook:
 
     return SecondLook(lambda images: [features(load_image(image)) for image in images],
                       lambda keyframes: lambda query, candidates: np.array([inliers(query, one) for one in candidates]),
-                      lambda found: 2 * found.descriptors.size + found.points.nbytes)
+                      lambda found: 2 * found.descriptors.size + found.points.nbytes, by_checkpoint=False)
 
 
 SECOND_LOOKS = {'cx': by_cx, 'cells': by_cells, 'geowarp': by_geowarp, 'inliers': by_inliers}
-BY_CHECKPOINT = 'cx', 'cells', 'geowarp'  # those that look at the features of the shipped checkpoint

@@ -31,7 +31,7 @@ class EvaluationSettings:
                            low=1)
     rerank: str = option('', 'compare the most similar images of each other session again: warped to what they share '
                              'with the query', choices=('', 'geowarp'))
-    rerank_checkpoint: str = option('', 'file of dejavu train-geowarp; empty: the shipped one, for stored grids')
+    rerank_checkpoint: str = option('', 'file of dejavu train-geowarp; empty: the shipped one')
     rerank_top: int = option(5, 'images of each other session that are compared again', low=2)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from dejavu_ros.evaluation.features import Method
 from dejavu_ros.evaluation.measure import identity
 from dejavu_ros.evaluation.metrics import by_session, retrieval_metrics
 from dejavu_ros.evaluation.reranking import looked_again
-from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT, SECOND_LOOKS, SecondLook
+from dejavu_ros.evaluation.second_looks import SECOND_LOOKS, SecondLook
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.evaluation.systems import System
 from dejavu_ros.files import new_file
@@ -59,22 +59,18 @@ def measured(system: System, rows: Sequence[ManifestRow], reference: Method, rad
     similarity = method.all_pairs(descriptors)
     sizes = [stored(descriptor, system.first.features) for descriptor in descriptors]
     look = SECOND_LOOKS[system.second](*filter(None, [system.weights])) if system.second else None
+    shared = bool(look) and look.by_checkpoint and system.first == EvaluationSettings()  # features of both looks
     if look:
         described = look.describe(images)
         similarity = looked_again(rows, similarity, described, look.judge_in, SHORTLIST)
-        if not same_features(system):
+        if not shared:
             sizes = [first + look.size(again) for first, again in zip(sizes, described, strict=True)]
     metrics = retrieval_metrics(rows, similarity, radius)
     return {'cross_session_auc': None if look else metrics['cross_session_auc'],
             'recall_at_1': metrics['recall_at']['1'],
             'median_position_error_m': position_error(rows, similarity),
-            'ms_per_frame_ratio': time_ratio(images[:TIMED], reference, method, look, same_features(system)),
+            'ms_per_frame_ratio': time_ratio(images[:TIMED], reference, method, look, shared),
             'bytes_per_keyframe': int(np.median(sizes))}
-
-
-def same_features(system: System) -> bool:
-    """Whether the second look is at what the first one has computed."""
-    return system.second in BY_CHECKPOINT and system.first == EvaluationSettings()
 
 
 def time_ratio(images: Sequence[Path], reference: Method, method: Method, look: SecondLook | None,

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Sequence
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.evaluation.second_looks import BY_CHECKPOINT
 from dejavu_ros.evaluation.settings import EvaluationSettings
 from dejavu_ros.geowarp.files import load_geowarp
 from dejavu_ros.nn.caps import identity_of
@@ -30,7 +29,7 @@ class System:
     @property
     def identity(self) -> str:
         """12 hex digits that change with anything that a figure depends on. Raises CheckpointError."""
-        weights = [weights_of(self.first), load_checkpoint('').identity if self.second in BY_CHECKPOINT else '',
+        weights = [weights_of(self.first), load_checkpoint('').identity if self.second else '',
                    load_geowarp(self.weights).identity if self.second == 'geowarp' else '']
         return hashlib.sha256(repr((self.first, self.second, weights)).encode()).hexdigest()[:12]
 

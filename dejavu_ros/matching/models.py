@@ -39,12 +39,15 @@ def fit(model: str, a: np.ndarray, b: np.ndarray, tolerance: float, camera: np.n
                          '--count')
     a, b = (np.ascontiguousarray(points, np.float64) for points in (a, b))
     more = {'confidence': CONFIDENCE, 'maxIters': ROUNDS}
-    if model == 'homography':
-        matrix, mask = cv2.findHomography(a, b, cv2.USAC_MAGSAC, tolerance, **more)
-    elif model == 'fundamental':
-        matrix, mask = cv2.findFundamentalMat(a, b, cv2.USAC_MAGSAC, tolerance, CONFIDENCE, ROUNDS)
-    else:
-        matrix, mask = cv2.findEssentialMat(a, b, camera, cv2.USAC_MAGSAC, CONFIDENCE, tolerance, ROUNDS)
+    try:
+        if model == 'homography':
+            matrix, mask = cv2.findHomography(a, b, cv2.USAC_MAGSAC, tolerance, **more)
+        elif model == 'fundamental':
+            matrix, mask = cv2.findFundamentalMat(a, b, cv2.USAC_MAGSAC, tolerance, CONFIDENCE, ROUNDS)
+        else:
+            matrix, mask = cv2.findEssentialMat(a, b, camera, cv2.USAC_MAGSAC, CONFIDENCE, tolerance, ROUNDS)
+    except cv2.error:  # some matches leave its optimisation without any model, which it does not expect
+        matrix = None
     if matrix is None or matrix.shape != (3, 3) or mask.sum() < needed:
         raise ImageError(f'no {model} agrees with {needed} or more of the {len(a)} matches: the images may show '
                          'different places')

@@ -67,3 +67,17 @@ def test_chance_is_no_model(model):
         fit(model, a, b, 1.0, CAMERA)
     with pytest.raises(ImageError, match=f'no {model} agrees'):
         fit(model, np.zeros((40, 2)), np.zeros((40, 2)), 1.0, CAMERA)
+
+
+@pytest.mark.parametrize('model', ['homography', 'fundamental', 'essential'])
+def test_half_of_the_matches_at_one_point_are_no_crash(model):
+    """OpenCV's own refinement loses the model on some of these and says so by an assertion."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        a = rng.uniform(0, 256, (20, 2))
+        b = a + rng.integers(-1, 2, a.shape)
+        a[:10] = a[0]
+        try:
+            assert fit(model, a, b, 3.0, camera_matrix((200, 200, 128, 96))).inliers.shape == (20,)
+        except ImageError as error:
+            assert 'agrees with' in str(error)

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -19,6 +19,7 @@ every_kernel = pytest.mark.parametrize('kernel', list(fused.kernels()) or [
     pytest.param('', marks=pytest.mark.skip('the kernel was not built: pip install -e . with a C++ compiler'))])
 TOLERANCE = 5e-6  # of the largest gradient of a side
 HALF = 2.0 ** -11  # what rounding to float16 adds
+CLEAR = 1e-6  # of distances, and of exponents: more than float32 loses
 
 
 @pytest.fixture(scope='session')
@@ -66,6 +67,22 @@ def test_equal_the_formulas(maps, kernel, settings, types, n, n1, n2):
                                  kernel)
 
 
+def best_are_clear(queries, keyframes, settings):
+    """Whether rounding cannot choose which distance is the least of a row, and which T the best of a column: gradients
+    go through these alone, so between equals either way is right.
+    """
+    between = torch.cdist(queries.double()[:, None].mT, keyframes.double()[None].mT)  # (Q, K, N1, N2)
+    for d in (between, between.mT):
+        d = d**2 if settings.squared else d
+        z = -d / (settings.bandwidth * (d.amin(3, keepdim=True) + 1e-5))
+        at_stake = [(-d, 3, 1.0), (z - z.logsumexp(3, keepdim=True), 2, 1 + z.abs().max())]
+        for values, axis, scale in at_stake:
+            best = values.topk(min(2, values.shape[axis]), axis).values
+            if best.shape[axis] == 2 and (best.diff(dim=axis).abs() <= CLEAR * scale).any():
+                return False
+    return True
+
+
 @every_kernel
 @hypothesis_settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
@@ -76,6 +93,7 @@ def test_equal_the_formulas_at_any_size_and_bandwidth(maps, kernel, data):
     n, seed = data.draw(whole(4, 20)), data.draw(whole(0, 1000))
     queries = maps(data.draw(whole(1, 3)), n, data.draw(whole(1, 100)), seed)
     keyframes = maps(data.draw(whole(1, 3)), n, data.draw(whole(1, 100)), seed + 1)
+    assume(best_are_clear(queries, keyframes, settings))
     assert_equal_to_the_formulas(queries, keyframes, settings, kernel)
 
 

@@ -5,6 +5,7 @@
 
 import argparse
 import csv
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,6 +50,19 @@ def cmu_seasons(folder: Path) -> list[ManifestRow]:
     return rows
 
 
+def neighbours(folder: Path) -> list[ManifestRow]:
+    """Walks that pass every place once, in any layout: two frames in a row, never three, are a place in two sessions.
+
+    ``condition`` is the walk, so that a source can leave some out.
+    """
+    walks: dict[str, list[ManifestRow]] = {}
+    for row in layout(folder):
+        walks.setdefault(row.session, []).append(row)
+    return [dataclasses.replace(row, place=f'{walk}-{index // 2:03d}', session=('first', 'second')[index % 2],
+                                condition=walk)
+            for walk, rows in sorted(walks.items()) for index, row in enumerate(rows[:len(rows) // 2 * 2])]
+
+
 def layout(folder: Path) -> list[ManifestRow]:
     """A folder that training and evaluation also read as it is: see :mod:`dejavu_ros.data.layouts`."""
     found = read_places(folder)
@@ -77,7 +91,7 @@ def files(folder: Path, pattern: str) -> list[Path]:
 
 SETS: dict[str, Callable[[Path], list[ManifestRow]]] = {
     'grief': grief, 'webcams': webcams, 'webcams-by-month': webcams_by_month, 'webcams-by-hour': webcams_by_hour,
-    'cmu-seasons': cmu_seasons, 'layout': layout}
+    'cmu-seasons': cmu_seasons, 'neighbours': neighbours, 'layout': layout}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ import importlib.util
 import io
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -55,6 +56,12 @@ RENAMED = {  # names in the packages' state dicts to ours, in this order
     'xfeat': [(r'^skip1\.1\.', 'skip1.'), (r'^block_fusion\.2\.', 'descriptor.'), (r'^block_fusion\.', 'fusion.'),
               (r'\.layer\.0\.', '.conv.'), (r'\.layer\.1\.', '.bn.')],
 }
+
+
+def origins(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """For a checkpoint's card: where the weights of these encoders were learnt, and their terms."""
+    unknown = {'package': 'timm', 'terms': 'those that timm states of this model'}
+    return {name: dataclasses.asdict(PRETRAINED[name]) if name in PRETRAINED else unknown for name in names}
 
 
 def pretrained_encoder(name: str, folder: str | Path | None = None) -> nn.Module:

@@ -1,7 +1,8 @@
 """How a network of encoders that learnt elsewhere begins: their published weights, and a head by whitened PCA."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 
 from dejavu_ros.errors import DataError
@@ -10,6 +11,7 @@ from dejavu_ros.nn.features import by_own_maximum
 from dejavu_ros.nn.pretrained import pretrained_encoder
 
 PICTURES = 2000  # of which the head's statistics are taken
+FLOOR = 1e-4  # of a component's variance, as a share of the largest: what hardly varies is not blown up
 
 
 def load_pretrained(network: EncoderNet, weights: str) -> None:
@@ -23,10 +25,11 @@ def load_pretrained(network: EncoderNet, weights: str) -> None:
 
 @torch.no_grad()
 def fit_head(network: EncoderNet, batches: Iterable[torch.Tensor], device: torch.device) -> None:
-    """Set the head to the whitened principal components of the encoders' vectors: mean 0, variance 1 each.
+    """Set the head to the whitened principal components of each encoder's vectors: mean 0, variance 1 each.
 
-    ``batches`` are pictures (B, H, W, 3) uint8 RGB; PICTURES of them are used, or as many as there are. Raises
-    DataError where they have fewer vectors than the encoders have channels.
+    The n components are shared among the encoders by their widths, so that the one with the larger numbers does not
+    take them all. ``batches`` are pictures (B, H, W, 3) uint8 RGB; PICTURES of them are used, or as many as there are.
+    Raises DataError where they have fewer vectors than the encoders have channels.
     """
     training = network.training
     network.eval()
@@ -39,12 +42,24 @@ def fit_head(network: EncoderNet, batches: Iterable[torch.Tensor], device: torch
         if pictures >= PICTURES:
             break
     network.train(training)
-    width = network.final.in_channels
-    if count <= width:
-        raise DataError(f'the head needs more than {width} vectors to begin with, the sources gave {count}')
+    if count <= network.final.in_channels:
+        raise DataError(f'the head needs more than {network.final.in_channels} vectors to begin with, the sources gave '
+                        f'{count}')
     mean = total / count
-    values, directions = torch.linalg.eigh(products / count - torch.outer(mean, mean))
-    values, directions = values.flip(0)[:network.channels], directions.flip(1)[:, :network.channels]
-    weight = (directions * values.clamp(min=1e-12).rsqrt()).T
+    covariance = products / count - torch.outer(mean, mean)
+    widths = [encoder.width for encoder in network.encoders]
+    weight, row, column = torch.zeros(network.channels, sum(widths), dtype=torch.float64), 0, 0
+    for width, share in zip(widths, shares(network.channels, widths)):
+        block = slice(column, column + width)
+        values, directions = torch.linalg.eigh(covariance[block, block])
+        values, directions = values.flip(0)[:share], directions.flip(1)[:, :share]
+        weight[row:row + len(values), block] = (directions * values.clamp(min=FLOOR * values[0]).rsqrt()).T
+        row, column = row + share, column + width
     network.final.weight.copy_(weight[..., None, None])
     network.final.bias.copy_(-weight @ mean)
+
+
+def shares(channels: int, widths: Sequence[int]) -> list[int]:
+    """``channels`` whole numbers, shared out in proportion to ``widths``."""
+    edges = np.rint(channels * np.cumsum([0, *widths]) / sum(widths)).astype(int)
+    return [int(share) for share in np.diff(edges)]

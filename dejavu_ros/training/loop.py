@@ -17,6 +17,7 @@ from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.encoder_net import EncoderNet, make_network
 from dejavu_ros.nn.families import architecture_of, family_of
+from dejavu_ros.nn.pretrained import origins
 from dejavu_ros.training.initial_head import fit_head, load_pretrained
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.logs import TrainingLog
@@ -163,7 +164,8 @@ class Trainer:
 
     def export(self, name: str) -> None:
         """The weights as a file, with the latest figures, the step they were measured at, and how it was made."""
-        self.write(name, {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
+        encoders = self.network.architecture.names if isinstance(self.network, EncoderNet) else ()
+        self.write(name, {**({'pretraining': origins(encoders)} if encoders else {}), 'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
                           'made': provenance(self.processes, self.seconds),
                           **({'teachers': self.teacher.identities} if self.teacher else {}),
                           'recipe': {'train': dataclasses.asdict(self.recipe.train),

@@ -36,6 +36,11 @@ def webcams_by_hour(folder: Path) -> list[ManifestRow]:
     return [ManifestRow(row.image, row.place, row.session[9:11]) for row in webcams(folder)]
 
 
+def camera(folder: Path) -> list[ManifestRow]:
+    """The folder of one fixed camera: place = folder, every image a session of its own."""
+    return [ManifestRow(path, place=folder.resolve().name, session=path.stem) for path in files(folder, '*.jpg')]
+
+
 def cmu_seasons(folder: Path) -> list[ManifestRow]:
     """Extended CMU Seasons stretch with its pseudo ground truth: ``x`` is the position in spring frames, not metres.
 
@@ -51,7 +56,7 @@ def cmu_seasons(folder: Path) -> list[ManifestRow]:
 
 
 def neighbours(folder: Path) -> list[ManifestRow]:
-    """Walks that pass every place once, in any layout: two frames in a row, never three, are a place in two sessions.
+    """Walks that pass every place once, in any layout: every two frames are one place in two sessions.
 
     ``condition`` is the walk, so that a source can leave some out.
     """
@@ -91,7 +96,7 @@ def files(folder: Path, pattern: str) -> list[Path]:
 
 SETS: dict[str, Callable[[Path], list[ManifestRow]]] = {
     'grief': grief, 'webcams': webcams, 'webcams-by-month': webcams_by_month, 'webcams-by-hour': webcams_by_hour,
-    'cmu-seasons': cmu_seasons, 'neighbours': neighbours, 'layout': layout}
+    'camera': camera, 'cmu-seasons': cmu_seasons, 'neighbours': neighbours, 'layout': layout}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

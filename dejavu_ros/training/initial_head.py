@@ -27,8 +27,8 @@ def load_pretrained(network: EncoderNet, weights: str) -> None:
 def fit_head(network: EncoderNet, batches: Iterable[torch.Tensor], device: torch.device) -> None:
     """Set the head to the whitened principal components of each encoder's vectors: mean 0, variance 1 each.
 
-    The n components are shared among the encoders by their widths, so that the one with the larger numbers does not
-    take them all. ``batches`` are pictures (B, H, W, 3) uint8 RGB; PICTURES of them are used, or as many as there are.
+    The n components are shared among the encoders by width times stride: coarse maps, which know more of what a thing
+    is, get more of them, and the encoder with the larger numbers does not take them all. ``batches`` are pictures (B, H, W, 3) uint8 RGB; PICTURES of them are used, or as many as there are.
     Raises DataError where they have fewer vectors than the encoders have channels.
     """
     training = network.training
@@ -48,8 +48,9 @@ def fit_head(network: EncoderNet, batches: Iterable[torch.Tensor], device: torch
     mean = total / count
     covariance = products / count - torch.outer(mean, mean)
     widths = [encoder.width for encoder in network.encoders]
+    weights = [encoder.width * encoder.stride for encoder in network.encoders]
     weight, row, column = torch.zeros(network.channels, sum(widths), dtype=torch.float64), 0, 0
-    for width, share in zip(widths, shares(network.channels, widths)):
+    for width, share in zip(widths, shares(network.channels, weights)):
         block = slice(column, column + width)
         values, directions = torch.linalg.eigh(covariance[block, block])
         values, directions = values.flip(0)[:share], directions.flip(1)[:, :share]
@@ -59,7 +60,7 @@ def fit_head(network: EncoderNet, batches: Iterable[torch.Tensor], device: torch
     network.final.bias.copy_(-weight @ mean)
 
 
-def shares(channels: int, widths: Sequence[int]) -> list[int]:
-    """``channels`` whole numbers, shared out in proportion to ``widths``."""
-    edges = np.rint(channels * np.cumsum([0, *widths]) / sum(widths)).astype(int)
+def shares(channels: int, weights: Sequence[int]) -> list[int]:
+    """Whole numbers whose sum is ``channels``, in proportion to ``weights``."""
+    edges = np.rint(channels * np.cumsum([0, *weights]) / sum(weights)).astype(int)
     return [int(share) for share in np.diff(edges)]

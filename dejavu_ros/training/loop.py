@@ -165,7 +165,8 @@ class Trainer:
     def export(self, name: str) -> None:
         """The weights as a file, with the latest figures, the step they were measured at, and how it was made."""
         encoders = self.network.architecture.names if isinstance(self.network, EncoderNet) else ()
-        self.write(name, {**({'pretraining': origins(encoders)} if encoders else {}), 'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
+        self.write(name, {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
+                          **({'pretraining': origins(encoders)} if encoders else {}),
                           'made': provenance(self.processes, self.seconds),
                           **({'teachers': self.teacher.identities} if self.teacher else {}),
                           'recipe': {'train': dataclasses.asdict(self.recipe.train),

@@ -97,6 +97,6 @@ def test_an_unknown_family_is_refused_with_what_there_is(recipe_file):
         load_recipe(recipe_file, family='resnet')
 
 
-def test_components_are_shared_out_by_width():
-    assert shares(32, [112, 64]) == [20, 12]
+def test_components_are_shared_out_in_proportion():
+    assert shares(32, [112 * 16, 64 * 8]) == [25, 7]
     assert shares(10, [112]) == [10]

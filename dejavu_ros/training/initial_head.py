@@ -28,8 +28,9 @@ def fit_head(network: EncoderNet, batches: Iterable[torch.Tensor], device: torch
     """Set the head to the whitened principal components of each encoder's vectors: mean 0, variance 1 each.
 
     The n components are shared among the encoders by width times stride: coarse maps, which know more of what a thing
-    is, get more of them, and the encoder with the larger numbers does not take them all. ``batches`` are pictures (B, H, W, 3) uint8 RGB; PICTURES of them are used, or as many as there are.
-    Raises DataError where they have fewer vectors than the encoders have channels.
+    is, get more of them, and the encoder with the larger numbers does not take them all. ``batches`` are pictures
+    (B, H, W, 3) uint8 RGB; PICTURES of them are used, or as many as there are. Raises DataError where they have fewer
+    vectors than the encoders have channels.
     """
     training = network.training
     network.eval()

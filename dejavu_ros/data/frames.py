@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -78,9 +77,11 @@ class _Stream:
         if not self.tones.used or self.tones.fixed:
             return image
         self.tones = ToneRange()
-        for other in itertools.chain([item], self.sample()):
+        for other in self.sample():
             with contextlib.suppress(ImageError):
                 self.decode(other, self.tones)
+        if not self.tones.used:
+            self.decode(item, self.tones)
         self.tones.fixed = True
         logging.getLogger(__name__).warning('%s: 16 bits a pixel, of which %.0f is shown as black and %.0f as white',
                                             self.name, self.tones.black, self.tones.white)

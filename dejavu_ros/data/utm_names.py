@@ -8,7 +8,7 @@ were brought into one format for Berton et al., "Deep Visual Geo-localization Be
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,13 +64,23 @@ def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[
     return rows, [f'{count} of {len(images)} images {why} and are left out' for count, why in counted if count]
 
 
+def gallery_and_queries(sessions: Collection[str]) -> tuple[str, str] | None:
+    """Which of two sessions is searched, and which is asked; None where they are not called so."""
+    played = {_role(name.rpartition('/')[2]): name for name in sessions}
+    return (played['database'], played['queries']) if len(sessions) == 2 and set(played) == set(ROLES) else None
+
+
+def _role(name: str) -> str:
+    """Of a folder; empty where it plays none."""
+    return next((role for role, names in ROLES.items() if names.fullmatch(name)), '')
+
+
 def _role_folders(folder: Path, images: Sequence[Path]) -> dict[Path, str]:
     """For each folder of images that within ``folder`` which plays a role; empty unless all do, and both are there."""
     found, played = {}, set()
     for parent in {image.parent for image in images}:
         parts = parent.relative_to(folder).parts
-        at, role = next(((at, role) for at, part in enumerate(parts) for role, names in ROLES.items()
-                         if names.fullmatch(part)), (-1, ''))
+        at, role = next(((at, _role(part)) for at, part in enumerate(parts) if _role(part)), (-1, ''))
         found[parent] = '/'.join(parts[:at + 1])
         played.add(role)
     return found if played == set(ROLES) else {}

@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.data.layouts import read_places
+from dejavu_ros.data.utm_names import gallery_and_queries
 from dejavu_ros.data.manifests import ManifestRow, write_manifest
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import BASE_R_OPTICAL
@@ -91,6 +92,7 @@ def test_queries_of_a_gallery_are_all_kept_and_the_folders_are_the_sessions(tmp_
     assert sorted(row.session for row in found.rows) == sorted([searched] * 3 + [asked]) and not found.notes
     assert len(places(found)) == 3, 'what lies between places is one of its own'
     assert {len(views) for views in places(found).values()} == {1, 2}
+    assert gallery_and_queries({row.session for row in found.rows}) == (searched, asked)
 
 
 def test_a_database_without_queries_is_no_gallery(tmp_path):

@@ -107,6 +107,8 @@ def _open(path: Path, file: Path, head: bytes, stack: contextlib.ExitStack) -> S
             raise DataError(f'bag {path} is cut short, or still being written: {one_line(error)} '
                             f'({path.stat().st_size} bytes are there; to repair it: {REPAIR[kind]})') from None
         except Exception as error:  # the readers meet damaged bytes with errors of many kinds
+            if 'not supported' in str(error):
+                raise DataError(f'bag {path} cannot be read: {one_line(error)}') from None
             raise DataError(f'bag {path} is damaged or of a form that is not known: {one_line(error)} '
                             f'({path.stat().st_size} bytes are there; to repair it: {REPAIR[kind]})') from None
         times = _times(reader)

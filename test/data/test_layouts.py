@@ -7,8 +7,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.data.layouts import read_places
-from dejavu_ros.data.utm_names import gallery_and_queries
 from dejavu_ros.data.manifests import ManifestRow, write_manifest
+from dejavu_ros.data.utm_names import gallery_and_queries
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import BASE_R_OPTICAL
 

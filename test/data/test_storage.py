@@ -111,7 +111,7 @@ def test_another_database_is_named_by_its_tables(tmp_path):
 
 
 @pytest.mark.parametrize('data, said', [
-    (b'', 'is empty'),
+    (b'', 'empty'),
     (bytes(100), 'nothing but zeros'),
     (b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n', 'a Git LFS pointer.* git lfs pull'),
     (b'<!DOCTYPE html><html><title>Sign in</title>', 'a web page'),

@@ -172,8 +172,8 @@ class Bag:
             data = unzstd(data) if data[:4] == ZSTD_MAGIC else data
             return store.deserialize_cdr(data, connection.msgtype)
         except Exception as error:  # as above
-            raise DataError(f'bag {self.path}: message {number} on {connection.topic} is no whole '
-                            f'{connection.msgtype.replace("/msg/", "/")}: {one_line(error)}') from None
+            raise DataError(f'bag {self.path}: {f"message {number}" if number else "a message"} on {connection.topic} '
+                            f'is no whole {connection.msgtype.replace("/msg/", "/")}: {one_line(error)}') from None
 
     def _connections(self) -> list:
         return [connection for storage in self._storages for connection in storage.connections]
@@ -190,7 +190,7 @@ class Bag:
                 # rosbag2 before Iron recorded no definitions; the standard messages have not changed since
                 types.update(get_typestore(Stores.ROS2_JAZZY).fielddefs)
             elif definition.format == MessageDefinitionFormat.IDL:
-                for part in definition.data.split(IDL_PART):
+                for part in filter(str.strip, definition.data.split(IDL_PART)):
                     types.update(get_types_from_idl(part.partition('\n')[2] if part.startswith('IDL: ') else part))
             else:
                 types.update(get_types_from_msg(definition.data, connection.msgtype))

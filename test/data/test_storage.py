@@ -203,6 +203,14 @@ def test_mcap_is_read_whatever_its_profile(tmp_path, indexed, channel, profile, 
         assert bag.topics['/point'].type == 'geometry_msgs/msg/Point'
 
 
+def test_definitions_in_idl_are_read(tmp_path):
+    module = 'module geometry_msgs { module msg { struct Point { double x; double y; double z; }; }; };'
+    parts = f'{"=" * 80}\nIDL: geometry_msgs/msg/Point\n{module}'
+    for text in (module, parts):
+        with open_bag(mcap(tmp_path / 'x.mcap', [(*ROS2[:2], 'ros2idl', text, ROS2[4])])) as bag:
+            assert [message.y for _, _, message in bag.messages(['/point'])] == [2, 2, 2]
+
+
 @indexed
 def test_channels_that_are_not_of_ros_are_named_beside_those_that_are(tmp_path, indexed):
     with open_bag(mcap(tmp_path / 'x.mcap', [JSON, ROS2, PROTOBUF], indexed=indexed)) as bag:

@@ -46,7 +46,7 @@ class Bag:
     """An open bag; a context manager. Messages have the fields of their ROS type; ROS 1 and ROS 2 read alike.
 
     ``notes`` say what is odd about its files, a line each; ``foreign`` topics hold what the words say, and cannot be
-    read.
+    read; ``streams`` are what :mod:`dejavu_ros.data.frames` decodes topics by.
     """
 
     def __init__(self, path: Path):
@@ -54,6 +54,7 @@ class Bag:
         with contextlib.ExitStack() as stack:
             self._storages, self.notes = open_files(path, stack)
             self._stack = stack.pop_all()
+        self.streams: dict[str, Any] = {}
         self._stores: dict[tuple[str, str], Any] = {}
         self.foreign = {topic: words for storage in self._storages for topic, words in storage.foreign.items()}
         for note in self.notes:

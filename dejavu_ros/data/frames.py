@@ -51,10 +51,12 @@ def find_image_topic(bag: Bag, name: str) -> Topic:
 
 def bag_frames(bag: Bag, *topics: str) -> Iterator[Frame]:
     """The images of one or more topics in the order of recording; one is in memory at a time."""
-    decode = {name: _Stream(f'{name} of {bag.path}', image_from_message, functools.partial(bag.sample, name, SAMPLES))
-              for name in topics}
+    for name in topics:
+        if name not in bag.streams:
+            bag.streams[name] = _Stream(f'{name} of {bag.path}', image_from_message,
+                                        functools.partial(bag.sample, name, SAMPLES))
     for number, (name, stamp, message) in enumerate(bag.messages(topics)):
-        yield Frame(f'{name} #{number}', stamp, frame_of(message), functools.partial(decode[name], message), name)
+        yield Frame(f'{name} #{number}', stamp, frame_of(message), functools.partial(bag.streams[name], message), name)
 
 
 def folder_frames(images: Iterable[Path], stamps_ns: Iterable[int]) -> Iterator[Frame]:

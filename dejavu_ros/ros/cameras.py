@@ -40,9 +40,10 @@ class CameraInput:
 
     def __init__(self, node: Node, known: Camera, config: CameraConfig, put: Callable[[str, Arrival], None]):
         """``put(name, arrival)`` is called with every picture."""
+        self.tones = ToneRange()
         self.node, self.known, self.name, self.put = node, known, known.name, put
         self.topic = node.resolve_topic_name(config.image_topic)
-        self.watch, self.warning, self.tones = Watch(), '', ToneRange()
+        self.watch, self.warning = Watch(), ''
         kind = Image if config.transport == 'raw' else CompressedImage
         reliability = getattr(ReliabilityPolicy, config.reliability.upper())
         self._subscriptions = [node.create_subscription(kind, config.image_topic, self.on_image,

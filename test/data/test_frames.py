@@ -94,6 +94,7 @@ def test_sixteen_bits_are_shown_alike_through_a_recording(tmp_path, caplog):
             write_wide(writer, number, np.zeros((12, 16)) if number == 5 else values)  # its shutter closes once
     with open_bag(tmp_path / 'bag') as bag:
         images = [frame.image()[..., 0].astype(int) for frame in bag_frames(bag, '/wide')]
+    with open_bag(tmp_path / 'bag') as bag:
         again = list(bag_frames(bag, '/wide'))
         assert (again[7].image()[..., 0] == images[7]).all(), 'in whatever order they are asked for'
     assert images[0].std() > 20, 'something is seen'

@@ -74,9 +74,9 @@ def open_storage(path: Path, stack: contextlib.ExitStack) -> Storage:
     try:
         with open(path, 'rb') as file:
             head = file.read(HEAD)
+        return _open(path, path, head, stack)
     except OSError as error:
         raise DataError(f'bag {path} cannot be read: {(error.strerror or str(error)).lower()}') from None
-    return _open(path, path, head, stack)
 
 
 def unzstd(data: bytes) -> bytes:
@@ -101,7 +101,7 @@ def _open(path: Path, file: Path, head: bytes, stack: contextlib.ExitStack) -> S
             continue
         try:
             reader, connections, foreign = read(path, file, stack)
-        except (DataError, PermissionError):
+        except (DataError, OSError):
             raise
         except NotWhole as error:
             raise DataError(f'bag {path} is cut short, or still being written: {one_line(error)} '
@@ -244,11 +244,10 @@ def _unpacked(path: Path, stack: contextlib.ExitStack) -> Path:
 @contextlib.contextmanager
 def _temporary(path: Path, stack: contextlib.ExitStack):
     """A folder that goes with ``stack``."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='dejavu-')))
     try:
-        yield folder
+        yield Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='dejavu-')))
     except OSError as error:
-        raise DataError(f'bag {path} needs a temporary copy, which cannot be made in {folder.parent}: '
+        raise DataError(f'bag {path} needs a temporary copy, which cannot be made in {tempfile.gettempdir()}: '
                         f'{error.strerror or error}; TMPDIR names another folder') from None
 
 

@@ -1,8 +1,10 @@
 """A storage file is what it holds: it is read or named, whatever it is called, and nothing is written beside it."""
 
+import errno
 import shutil
 import sqlite3
 import struct
+import tempfile
 
 import pytest
 from rosbags.rosbag1 import Writer as Rosbag1Writer
@@ -89,6 +91,23 @@ def test_what_lies_in_a_write_ahead_log_is_read_and_nothing_is_written(tmp_path,
     assert 'drive.db3-wal' in before
     assert count(left) == count(left / 'drive.db3') == COUNT
     assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in left.iterdir()} == before
+
+
+@pytest.mark.parametrize('hindrance', ['no folder', 'a full disk'])
+def test_no_room_for_a_temporary_copy_is_said(tmp_path, monkeypatch, hindrance):
+    file = record(tmp_path, 'sqlite3')
+    file.with_name('drive.db3-wal').write_bytes(b'some')
+    if hindrance == 'no folder':
+        monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'nowhere'))
+    else:
+        monkeypatch.setattr(shutil, 'copyfile', fail)
+    for path in (file, file.parent):
+        with pytest.raises(DataError, match='needs a temporary copy, which cannot be made in .*; TMPDIR names'):
+            open_bag(path)
+
+
+def fail(*paths):
+    raise OSError(errno.ENOSPC, 'No space left on device')
 
 
 @pytest.mark.parametrize('edit', [

@@ -91,7 +91,7 @@ def _bag(stack, arguments):
         topics.append(found)
         frame_id = next(bag_frames(bag, found.name)).frame_id
         cameras.append(_camera(name, arguments.mask, intrinsics(bag, found.name),
-                               mounting(bag, arguments.base_frame, frame_id)))
+                               mounting(bag, arguments.base_frame, frame_id, found.name)))
     frames = ((f'{frame.topic}@{frame.stamp_ns}', names[frame.topic], frame) for frame in bag_frames(bag, *names))
     return frames, sum(topic.count for topic in topics), cameras
 

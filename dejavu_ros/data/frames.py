@@ -18,13 +18,23 @@ INFO_TYPES = ('sensor_msgs/msg/CameraInfo',)
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """One image to be: ``name`` for people, ``frame_id`` of the camera's optical frame and ``topic``, if known."""
+    """One image to be: ``name`` for people, ``frame_id`` of the camera's optical frame and ``topic``, if known.
+
+    ``pose_stamp_ns`` is the stamp by which its pose is asked for, where that is another: see
+    :mod:`dejavu_ros.data.frames_in_runs`.
+    """
 
     name: str
     stamp_ns: int
     frame_id: str
     decode: Callable[[], np.ndarray]
     topic: str = ''
+    pose_stamp_ns: int | None = None
+
+    @property
+    def asked_ns(self) -> int:
+        """The stamp by which its pose is asked for."""
+        return self.stamp_ns if self.pose_stamp_ns is None else self.pose_stamp_ns
 
     def image(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB. Raises ImageError."""
@@ -39,7 +49,12 @@ def find_image_topic(bag: Bag, name: str) -> Topic:
 def bag_frames(bag: Bag, *topics: str) -> Iterator[Frame]:
     """The images of one or more topics in the order of recording; one is in memory at a time."""
     for number, (name, stamp, message) in enumerate(bag.messages(topics)):
-        yield Frame(f'{name} #{number}', stamp, frame_of(message), functools.partial(image_from_message, message), name)
+        yield frame_of_message(f'{name} #{number}', name, stamp, message)
+
+
+def frame_of_message(name: str, topic: str, stamp_ns: int, message: Any) -> Frame:
+    """The frame that an Image or CompressedImage of a topic holds."""
+    return Frame(name, stamp_ns, frame_of(message), functools.partial(image_from_message, message), topic)
 
 
 def folder_frames(images: Iterable[Path], stamps_ns: Iterable[int]) -> Iterator[Frame]:

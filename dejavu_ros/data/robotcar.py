@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from dejavu_ros.data.folders import parse_stamp
+from dejavu_ros.data.stamps import parse_stamp
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.data.places import NOWHERE, cluster
 from dejavu_ros.errors import DataError

@@ -15,6 +15,7 @@ NO_FIX = -1
 UNKNOWN = 0
 NOWHERE = 1e-3  # degrees: nearer to 0, 0 than that is what receivers without a fix say
 FARTHEST = 5.0  # degrees from the median of a drive: what receivers say that start in another place
+TOO_FAR = 500e3  # metres from an origin that is given
 HOLD_NS = 10 * 10**9  # a heading is held while the fixes go on, over holes no longer than that
 
 Origin = tuple[float, float, float]  # latitude and longitude in degrees, altitude in metres
@@ -46,7 +47,7 @@ class Fix:
 def fix_from_message(stamp_ns: int, message) -> Fix | None:
     """A sensor_msgs/NavSatFix as a Fix; None for one without a position, also where it says 0, 0."""
     latitude, longitude = message.latitude, message.longitude
-    if message.status.status <= NO_FIX or not (abs(latitude) <= 90 and abs(longitude) <= 180) or \
+    if message.status.status == NO_FIX or not (abs(latitude) <= 90 and abs(longitude) <= 180) or \
             max(abs(latitude), abs(longitude)) < NOWHERE:
         return None
     altitude = message.altitude if np.isfinite(message.altitude) else np.nan
@@ -76,6 +77,10 @@ def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_si
     east, north, up = pymap3d.geodetic2enu([fix.latitude for fix in fixes], [fix.longitude for fix in fixes],
                                            altitudes, *track.origin)
     positions = np.column_stack([east, north, up])
+    away = np.median(np.hypot(east, north))
+    if away > TOO_FAR:
+        raise DataError(f'{source} lies {away / 1e3:.0f} km from the origin "{" ".join(map(str, track.origin))}": is '
+                        'that its latitude, longitude and altitude?')
     yaws = _headings(np.array([fix.stamp_ns for fix in fixes], np.int64), positions, min_speed)
     if np.isnan(yaws).all():
         raise DataError(f'{source} never moves at {min_speed:g} m/s or more, so its heading is unknown: '

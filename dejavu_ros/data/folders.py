@@ -77,6 +77,9 @@ def read_tum(path: str | Path) -> PoseTrack:
         if comment or not cells:
             continue
         rows.append((number, *_read_row(cells, columns or pose_columns.TUM, f'{path} line {number}', line)))
+    if columns is None and _looks_w_first(np.array([values[3:] for _, _, values in rows])):
+        raise DataError(f'{path}: every pose turns about x alone, as nothing does that drives: w seems to be the first '
+                        f'of the quaternion; expected {FORMAT}, or a header line that names the columns')
     stamps = _stamps_of([texts for _, texts, _ in rows], columns.unit if columns else '', path)
     track = PoseTrack(str(path))
     for (number, _, values), stamp in zip(rows, stamps):
@@ -149,6 +152,13 @@ def _stamps_beside(images: list[Path]) -> list[int] | None:
         if max(numbers) < len(stamps):
             return [stamps[number] for number in numbers]
     return None
+
+
+def _looks_w_first(quaternions: np.ndarray) -> bool:
+    """Whether quaternions (T, 4) that are read as x y z w turn about x only, by different angles."""
+    quaternions = quaternions[np.isfinite(quaternions).all(-1)] if len(quaternions) else np.zeros((0, 4))
+    angles = 2 * np.arctan2(np.abs(quaternions[:, 0]), np.abs(quaternions[:, 3]))
+    return len(angles) > 1 and np.abs(quaternions[:, 1:3]).max() < 1e-3 and np.ptp(angles) > np.radians(20)
 
 
 def _is_number(text: str) -> bool:

@@ -75,6 +75,8 @@ class Motion:
             return ''
         if not len(self):
             return 'no usable pose'
+        if stamp_ns < self.stamps_ns[0] - RUN_NS // 2:
+            return 'the clock was set back around it'
         if len(self) == 1:
             return f'there is only one, at {seconds(self.clock_ns[0])} s'
         after = int(np.searchsorted(self.stamps_ns, stamp_ns))

@@ -138,3 +138,8 @@ def test_a_heading_is_not_held_over_a_hole():
     later = [Fix(fix.stamp_ns + i * SECOND // 5, fix.latitude, fix.longitude, 60.0) for i, fix in enumerate(later)]
     made = track_from_fixes('/fix', [*drive, *later], 1.0, SIGMA)
     assert made.skipped == 20 and made.at(later[5].stamp_ns, SECOND) is None
+
+
+def test_an_origin_of_another_country_is_refused():
+    with pytest.raises(DataError, match='km from the origin "-0.5886 51.2418 60.0"'):
+        track(np.column_stack([np.arange(60) * 1.0, np.zeros(60)]), origin=(HOME[1], HOME[0], HOME[2]))

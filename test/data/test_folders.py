@@ -187,3 +187,19 @@ def test_the_matrices_of_kitti_are_named_for_what_they_are(tmp_path):
 def test_stamps_beyond_all_time_are_named(tmp_path, stamp):
     with pytest.raises(DataError, match='poses.txt line 2: expected stamp'):
         read_tum(write_tum(tmp_path / 'poses.txt', [LINE.format(stamp, 0)]))
+
+
+def test_a_quaternion_with_w_first_and_no_header(tmp_path):
+    def lines(angles):
+        return [f'{i} {i} 0 0 {np.cos(a / 2):.6f} 0 0 {np.sin(a / 2):.6f}\n' for i, a in enumerate(angles)]
+
+    with pytest.raises(DataError, match='w seems to be the first'):
+        read_tum(write_plain(tmp_path / 'a.txt', lines(np.linspace(0, 1, 9))))
+    with pytest.raises(DataError, match='w seems to be the first'):
+        read_tum(write_plain(tmp_path / 'a.txt', lines([0, np.pi / 2])))
+    read_tum(write_plain(tmp_path / 'b.txt', lines([-np.pi / 2] * 3)))  # a camera that looks north, going straight
+
+
+def write_plain(path, lines):
+    path.write_text(''.join(lines))
+    return path

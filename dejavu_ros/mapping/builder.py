@@ -159,11 +159,14 @@ def _why_empty(report: MappingReport, recording: Recording, span: tuple[int, int
     if span[1] < first or span[0] > last:
         return (f'images and poses do not overlap in time: images from {_seconds(span[0])} to {_seconds(span[1])} s, '
                 f'poses ({poses.source}) from {_seconds(first)} to {_seconds(last)} s')
-    clock = np.unique(poses.stamps_ns)
-    spacing = f'{np.median(np.diff(clock)) / 1e9:.3g} s apart (median)' if len(clock) > 1 else 'one'
     because, count = report.no_pose_because.most_common(1)[0]
-    return (f'none of the {report.frames} images has a pose: those of {poses.source} are {spacing}, and --max-pose-gap '
-            f'is {config.max_pose_gap:g} s; of {count} images, {because}')
+    if because.startswith('between') and len(poses.stamps_ns) > 1:
+        spacing = float(np.median(np.diff(poses.stamps_ns))) / 1e9
+        because = f'they are {spacing:.3g} s apart (median), and --max-pose-gap is {config.max_pose_gap:g} s'
+    else:
+        because += f' ({count} of the images)'
+    choose = '; --map-frame and --base-frame choose others' if because.startswith('the transform') else ''
+    return f'none of the {report.frames} images has a pose in {poses.source}: {because}{choose}'
 
 
 def _seconds(stamp_ns: int) -> str:

@@ -58,10 +58,17 @@ def read_header(line: str) -> Columns | None:
     ``field.pose.orientation.w``.
     """
     line = BRACKETS.sub(lambda part: f'[{re.sub(SEPARATORS, "_", part[1])}]', line.strip().lstrip(COMMENT).lower())
+    line = re.sub(r'\s*([;,\t])\s*', r'\1', line.strip())
+    if re.search(r'[;,\t]', line):
+        line = line.replace(' ', '_')  # within a name
+    cells = split(line)
     found: dict[str, tuple[int, str]] = {}  # what -> number and unit
-    cells = split(re.sub(r'\s*([;,\t])\s*', r'\1', line.strip()))
+    bare = {name: (cells.index(name), '') for name in 'xyzw' if name in cells}
     for number, cell in enumerate(cells):
-        found.setdefault(_meaning(cell.partition('[')[0]), (number, _unit(cell)))
+        if cell not in bare:
+            found.setdefault(_meaning(cell.partition('[')[0]), (number, _unit(cell)))
+    # x, y, z, w without more: the quaternion beside a position that is called tx or px, else the position
+    found = {**({f'q{name}': place for name, place in bare.items()} if 'w' in bare else bare), **found}
     if not found.keys() >= {'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw'}:
         return None
     position, quaternion = (tuple(found[name][0] for name in names) for names in (

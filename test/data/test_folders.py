@@ -127,6 +127,8 @@ POSE = {'x': '1', 'y': '2', 'z': '3', 'qx': '0.6', 'qy': '0', 'qz': '0', 'qw': '
      'field.pose.pose.position.z,field.pose.pose.orientation.x,field.pose.pose.orientation.y,'
      'field.pose.pose.orientation.z,field.pose.pose.orientation.w,field.twist.twist.linear.x',
      '17 map x y z qx qy qz qw 9'),
+    ('#t,px,py,pz,w,x,y,z', 'x y z qw qx qy qz'),
+    ('#time [s],pos x [m],pos y [m],pos z [m],quat w [],quat x [],quat y [],quat z []', 'x y z qw qx qy qz'),
     ('stamp,position_x,position_y,position_z,orientation_w,orientation_x,orientation_y,orientation_z',
      'x y z qw qx qy qz')])
 @pytest.mark.parametrize('separator', [',', ';', '\t', ', '])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,19 @@ def find_image_topic(bag: Bag, name: str) -> Topic:
     return bag.find(IMAGE_TYPES, 'images', name, '--image-topic')
 
 
-def bag_frames(bag: Bag, *topics: str) -> Iterator[Frame]:
-    """The images of one or more topics in the order of recording; one is in memory at a time."""
-    for number, (name, stamp, message) in enumerate(bag.messages(topics)):
-        yield frame_of_message(f'{name} #{number}', name, stamp, message)
+def bag_frames(bag: Bag, *topics: str, beside: str = '',
+               seen: Callable[[int, Any], None] | None = None) -> Iterator[Frame]:
+    """The images of one or more topics in the order of recording; one is in memory at a time.
 
-
-def frame_of_message(name: str, topic: str, stamp_ns: int, message: Any) -> Frame:
-    """The frame that an Image or CompressedImage of a topic holds."""
-    return Frame(name, stamp_ns, frame_of(message), functools.partial(image_from_message, message), topic)
+    ``seen`` is called with stamp (ns) and message of what was recorded between them on the topic ``beside``.
+    """
+    numbers = itertools.count()
+    for name, stamp, message in bag.messages([*topics, beside] if beside else topics):
+        if name == beside:
+            seen(stamp, message)
+            continue
+        decode = functools.partial(image_from_message, message)
+        yield Frame(f'{name} #{next(numbers)}', stamp, frame_of(message), decode, name)
 
 
 def folder_frames(images: Iterable[Path], stamps_ns: Iterable[int]) -> Iterator[Frame]:

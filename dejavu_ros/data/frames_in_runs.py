@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from dejavu_ros.data.bags import Bag
-from dejavu_ros.data.frames import Frame, frame_of_message
+from dejavu_ros.data.bags import Bag, stamp_of
+from dejavu_ros.data.frames import Frame, bag_frames
 from dejavu_ros.data.motion import BACK_NS, RUN_NS
 
 NOWHERE = -1  # the run of an image that may be of either of two
@@ -18,33 +19,33 @@ def frames_in_runs(bag: Bag, images: str, poses: str, starts: Sequence[int]) -> 
     while one topic had the new time and the other not yet get a stamp where there is no pose, and so do all after
     the clock of the images alone was set back.
     """
-    number = -1
-    run, own_run, pose_ns, newest_ns, behind = 0, 0, None, None, 0
-    pose_number = -1
-    for name, stamp, message in bag.messages([images, poses] if starts else [images]):
-        if name == poses:
-            pose_number += 1
-            run = sum(start <= pose_number for start in starts)
-            pose_ns = _stamp_of_pose(stamp, message)
-            continue
-        number += 1
-        frame = frame_of_message(f'{name} #{number}', name, stamp, message)
+    clock = _Clock(starts)
+    own_run, newest_ns, behind = 0, None, 0
+    for frame in bag_frames(bag, images, beside=poses if starts else '', seen=clock.seen):
+        stamp = frame.stamp_ns
         behind = behind + 1 if newest_ns is not None and stamp < newest_ns - BACK_NS else 0
-        if starts:
+        if not starts:
+            own_run = NOWHERE if behind >= MANY else own_run
+            run = NOWHERE if behind else own_run
+        else:
             if behind:
                 own_run, newest_ns = own_run + 1, stamp
-            elif own_run != run and pose_ns is not None and abs(stamp - pose_ns) < BACK_NS / 2:
-                own_run = run
-            found = run if own_run == run else NOWHERE
-        else:
-            own_run = NOWHERE if behind >= MANY else own_run
-            found = NOWHERE if behind else own_run
+            elif own_run != clock.run and clock.now_ns is not None and abs(stamp - clock.now_ns) < BACK_NS / 2:
+                own_run = clock.run
+            run = own_run if own_run == clock.run else NOWHERE
         newest_ns = stamp if newest_ns is None else max(newest_ns, stamp)
-        yield dataclasses.replace(frame, pose_stamp_ns=stamp + RUN_NS * found)
+        yield dataclasses.replace(frame, pose_stamp_ns=stamp + RUN_NS * run)
 
 
-def _stamp_of_pose(stamp_ns: int, message) -> int:
-    """That of a message, or the newest in it."""
-    items = getattr(message, 'transforms', None)
-    return max((item.header.stamp.sec * 10**9 + item.header.stamp.nanosec for item in items), default=stamp_ns) \
-        if items is not None else stamp_ns
+class _Clock:
+    """The time of the poses while a bag is read: ``run`` and stamp (``now_ns``, None before the first)."""
+
+    def __init__(self, starts: Sequence[int]):
+        self.starts, self.number, self.run, self.now_ns = set(starts), 0, 0, None
+
+    def seen(self, stamp_ns: int, message: Any) -> None:
+        """Take the next message of the poses."""
+        self.run += self.number in self.starts
+        self.number += 1
+        # TF has no header of its own
+        self.now_ns = max(map(stamp_of, getattr(message, 'transforms', ())), default=stamp_ns)

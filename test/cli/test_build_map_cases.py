@@ -61,7 +61,7 @@ LINE = [(float(x), 0, 0) for x in range(8)]
     ('pose_jump_interpolated', ('--bag', 'bag'), [(x + 0.1 + 100 * (x > 4), 0, 0) for x in (0, 1, 2, 3, 4, 6, 7)]),
     ('simulation_reset_in_bag', ('--bag', 'bag'), [(x, y, 0) for y in (0, 40) for x in range(3, 11)])])
 def test_the_right_keyframes(build, case, arguments, expected):
-    status, poses, words = build(case, *arguments)
+    status, poses, words = build(case, *arguments, '--keyframe-distance', 0.5)
     assert status == 0, words
     np.testing.assert_allclose(poses, expected, atol=0.05)
 

@@ -18,9 +18,11 @@ TRACK_TYPES = (ODOMETRY, POSE, POSE_WITH_COVARIANCE, TRANSFORM, PATH, FIX)
 
 FLAG = '--pose-topic'
 WHAT = 'poses'
-# words in the names of topics that say where a robot should be, or be taken to be, and of what it should drive along
-WISHES = re.compile(r'(?:^|[/_])(?:goal|goals|initial_?pose|initialpose\w*|clicked|target|setpoint|waypoints?|desired|'
-                    r'command(?:ed)?|cmd|dock|prior|\w*plan|planned|planner\w*|plan_\w+)(?:$|[/_])')
+# words in the names of topics with poses of something else: where a robot should be, or is said to be, what it should
+# drive along, and what it sees
+OTHERS = re.compile(r'(?:^|[/_])(?:goals?|initial_?pose\w*|clicked|target|set_?points?|way_?points?|desired|'
+                    r'command(?:ed)?|cmd|goto|dock|docking|prior|carrot|lookahead|\w*plan|planned|planner\w*|plan_\w+|aruco\w*|'
+                    r'april_?tags?|tags?|markers?|objects?|person|people|detect\w*)(?:$|[/_])')
 TRUTH = re.compile(r'truth|(?:^|[/_])gt(?:$|[/_])|mocap|vicon|optitrack|vrpn|qualisys|motion_capture')
 MAP_FRAMES = ('map', 'world', 'earth', 'utm')
 LOOK = 200  # messages of TF in which a map frame is looked for
@@ -50,9 +52,9 @@ def find_pose_topic(bag: Bag, name: str) -> tuple[Topic, str]:
         topic.type in TRACK_TYPES or topic.type in TF_TYPES and not is_static(topic.name))]
     if not topics:
         return bag.find(TRACK_TYPES, WHAT, '', FLAG), ''  # which raises
-    ranks = {topic: _rank(bag, topic) for topic in topics if not is_wish(topic.name)}
+    ranks = {topic: _rank(bag, topic) for topic in topics if not is_of_another(topic.name)}
     if not ranks:
-        raise DataError(f'bag {bag.path} has no {WHAT} of the robot, only what it was to do: '
+        raise DataError(f'bag {bag.path} has no {WHAT} of the robot, only goals, plans or other things: '
                         f'{", ".join(map(str, topics))}; if one of them does tell where it was, name it by {FLAG}')
     best = min(ranks.values())
     first = [topic for topic, rank in ranks.items() if rank == best]
@@ -64,9 +66,9 @@ def find_pose_topic(bag: Bag, name: str) -> tuple[Topic, str]:
     return first[0], words if others else ''
 
 
-def is_wish(topic: str) -> bool:
-    """Whether the name of a topic says that its poses are where a robot should be, not where it was."""
-    return bool(WISHES.search(topic.lower())) and not TRUTH.search(topic.lower())
+def is_of_another(topic: str) -> bool:
+    """Whether the name of a topic says that its poses are not those of the robot: a goal, a plan, a thing it sees."""
+    return bool(OTHERS.search(topic.lower())) and not TRUTH.search(topic.lower())
 
 
 def is_static(topic: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from dejavu_ros.data.bags import open_bag
 from dejavu_ros.data.motion import RUN_NS
-from dejavu_ros.data.pose_choice import find_pose_topic, is_wish
+from dejavu_ros.data.pose_choice import find_pose_topic, is_of_another
 from dejavu_ros.data.pose_topics import mounting, read_poses
 from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.errors import DataError
@@ -179,19 +179,20 @@ def test_topics_that_are_equally_good_need_a_choice(tmp_path, topics):
 
 
 def test_a_goal_is_no_robot(tmp_path):
-    with pytest.raises(DataError, match='no poses of the robot, only what it was to do: /goal_pose'):
+    with pytest.raises(DataError, match='no poses of the robot, only goals, plans or other things: /goal_pose'):
         poses_of(record(tmp_path / 'drive', '/goal_pose'), '')
     assert poses_of(tmp_path / 'drive', '/goal_pose')[0].at(0, 0)  # who names it will know
 
 
-@pytest.mark.parametrize('name, wish', [
+@pytest.mark.parametrize('name, other', [
     ('/goal_pose', True), ('/move_base_simple/goal', True), ('/move_base/current_goal', True), ('/initialpose', True),
     ('/robot1/initialpose_prior', True), ('/clicked_pose', True), ('/plan', True), ('/received_global_plan', True),
     ('/mavros/setpoint_position/local', True), ('/waypoints', True), ('/target_pose', True), ('/local_plan', True),
+    ('/way_point', True), ('/aruco_single/pose', True), ('/detected_dock_pose', True), ('/object_pose', True),
     ('/odom', False), ('/amcl_pose', False), ('/planar_odometry', False), ('/goalkeeper/odom', False),
     ('/mavros/local_position/pose', False), ('/vicon/target/target', False), ('/slam/path', False)])
-def test_names_of_what_is_no_robot(name, wish):
-    assert is_wish(name) == wish
+def test_names_of_what_is_no_robot(name, other):
+    assert is_of_another(name) == other
 
 
 def test_each_robot_has_its_own_tree(tmp_path):

@@ -63,7 +63,7 @@ def bag_views(bag: str, source: CapsSource, config: CapsConfig) -> list[View]:
             raise DataError(f'{recording.source} has no transform from the base to the camera: record /tf_static')
         views = []
         for frame in recording.frames:
-            pose = recording.poses.at(frame.stamp_ns, MAX_GAP_NS)
+            pose = recording.poses.at(frame.asked_ns, MAX_GAP_NS)
             if pose:
                 whole = View(frame.image, np.array(known['K']).reshape(3, 3), pose[0] @ recording.base_T_camera)
                 picture, camera = whole.at(config.width, config.height)

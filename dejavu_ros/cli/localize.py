@@ -91,7 +91,7 @@ def _bag(stack, arguments):
         topics.append(found)
         frame_id = next(bag_frames(bag, found.name)).frame_id
         cameras.append(_camera(name, arguments.mask, intrinsics(bag, found.name),
-                               mounting(bag, arguments.base_frame, frame_id)))
+                               mounting(bag, arguments.base_frame, frame_id, found.name)))
     frames = ((f'{frame.topic}@{frame.stamp_ns}', names[frame.topic], frame) for frame in bag_frames(bag, *names))
     return frames, sum(topic.count for topic in topics), cameras
 
@@ -106,13 +106,18 @@ def _camera(name, masks, intrinsics=None, base_T_camera=None):
 
 
 def _folder(folder: str, masks):
+    import sys
     from pathlib import Path
 
     from dejavu_ros.data.folders import image_stamps, list_images
     from dejavu_ros.data.frames import folder_frames
 
     images = list_images(folder)
-    stamps = image_stamps(images) or [index * 10**9 for index in range(len(images))]
+    stamps = image_stamps(images)
+    if stamps is None:
+        print(f'{folder}: no times in the names ({images[0].name} to {images[-1].name}): taken in the order of '
+              'counting, one a second', file=sys.stderr)
+        stamps = [index * 10**9 for index in range(len(images))]
     frames = sorted(folder_frames(images, stamps), key=lambda frame: frame.stamp_ns)
     return ((Path(frame.name).name, CAMERA, frame) for frame in frames), len(images), [_camera(CAMERA, masks)]
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,13 +26,23 @@ INFO_TYPES = ('sensor_msgs/msg/CameraInfo',)
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """One image to be: ``name`` for people, ``frame_id`` of the camera's optical frame and ``topic``, if known."""
+    """One image to be: ``name`` for people, ``frame_id`` of the camera's optical frame and ``topic``, if known.
+
+    ``pose_stamp_ns`` is the stamp by which its pose is asked for, where that is another: see
+    :mod:`dejavu_ros.data.frames_in_runs`.
+    """
 
     name: str
     stamp_ns: int
     frame_id: str
     decode: Callable[[], np.ndarray]
     topic: str = ''
+    pose_stamp_ns: int | None = None
+
+    @property
+    def asked_ns(self) -> int:
+        """The stamp by which its pose is asked for."""
+        return self.stamp_ns if self.pose_stamp_ns is None else self.pose_stamp_ns
 
     def image(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB. Raises ImageError."""
@@ -49,14 +60,23 @@ def find_image_topic(bag: Bag, name: str) -> Topic:
     return bag.find(IMAGE_TYPES, 'images', name, '--image-topic')
 
 
-def bag_frames(bag: Bag, *topics: str) -> Iterator[Frame]:
-    """The images of one or more topics in the order of recording; one is in memory at a time."""
+def bag_frames(bag: Bag, *topics: str, beside: str = '',
+               seen: Callable[[int, Any], None] | None = None) -> Iterator[Frame]:
+    """The images of one or more topics in the order of recording; one is in memory at a time.
+
+    ``seen`` is called with stamp (ns) and message of what was recorded between them on the topic ``beside``.
+    """
     for name in topics:
         if name not in bag.streams:
             bag.streams[name] = _Stream(f'{name} of {bag.path}', image_from_message,
                                         functools.partial(bag.sample, name, SAMPLES))
-    for number, (name, stamp, message) in enumerate(bag.messages(topics)):
-        yield Frame(f'{name} #{number}', stamp, frame_of(message), functools.partial(bag.streams[name], message), name)
+    numbers = itertools.count()
+    for name, stamp, message in bag.messages([*topics, beside] if beside else topics):
+        if name == beside:
+            seen(stamp, message)
+            continue
+        decode = functools.partial(bag.streams[name], message)
+        yield Frame(f'{name} #{next(numbers)}', stamp, frame_of(message), decode, name)
 
 
 def folder_frames(images: Iterable[Path], stamps_ns: Iterable[int]) -> Iterator[Frame]:

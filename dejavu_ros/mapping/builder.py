@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -32,6 +33,7 @@ class MappingReport:
     keyframes: int = 0
     near: int = 0
     without_pose: int = 0
+    no_pose_because: Counter = dataclasses.field(default_factory=Counter)  # words of PoseSource.why_not -> frames
     bad_images: int = 0
     with_points: int = 0
     first_bad_image: str = ''
@@ -76,9 +78,10 @@ class MapBuilder:
         for frame in frames:
             report.frames += 1
             span = (min(span[0], frame.stamp_ns), max(span[1], frame.stamp_ns)) if span else (frame.stamp_ns,) * 2
-            found = recording.poses.at(frame.stamp_ns, max_gap_ns)
+            found = recording.poses.at(frame.asked_ns, max_gap_ns)
             if found is None:
                 report.without_pose += 1
+                report.no_pose_because[recording.poses.why_not(frame.asked_ns, max_gap_ns)] += 1
                 continue
             pose, covariance = found
             report.metres += before.distance(pose)[0] if before else 0.0
@@ -152,13 +155,18 @@ def _why_empty(report: MappingReport, recording: Recording, span: tuple[int, int
     if report.bad_images:
         return (f'none of the {report.bad_images} images with a pose in {recording.source} can be used; the first: '
                 f'{report.first_bad_image}')
-    first, last = poses.stamps_ns[0], poses.stamps_ns[-1]
+    first, last = poses.span_ns
     if span[1] < first or span[0] > last:
         return (f'images and poses do not overlap in time: images from {_seconds(span[0])} to {_seconds(span[1])} s, '
                 f'poses ({poses.source}) from {_seconds(first)} to {_seconds(last)} s')
-    spacing = float(np.median(np.diff(poses.stamps_ns))) / 1e9 if len(poses.stamps_ns) > 1 else math.inf
-    return (f'none of the {report.frames} images has a pose: those of {poses.source} are {spacing:.3g} s apart '
-            f'(median), and --max-pose-gap is {config.max_pose_gap:g} s')
+    because, count = report.no_pose_because.most_common(1)[0]
+    if because.startswith('between') and len(poses.stamps_ns) > 1:
+        spacing = float(np.median(np.diff(poses.stamps_ns))) / 1e9
+        because = f'they are {spacing:.3g} s apart (median), and --max-pose-gap is {config.max_pose_gap:g} s'
+    else:
+        because += f' ({count} of the images)'
+    choose = '; --map-frame and --base-frame choose others' if because.startswith('the transform') else ''
+    return f'none of the {report.frames} images has a pose in {poses.source}: {because}{choose}'
 
 
 def _seconds(stamp_ns: int) -> str:

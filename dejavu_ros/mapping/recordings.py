@@ -14,7 +14,9 @@ from dejavu_ros.data.depth import PictureTrack, bag_depth, folder_depth
 from dejavu_ros.data.fixes import parse_origin
 from dejavu_ros.data.folders import folder_stamps, list_images, read_tum
 from dejavu_ros.data.frames import Frame, bag_frames, find_image_topic, folder_frames, intrinsics
-from dejavu_ros.data.pose_topics import find_pose_topic, mounting, read_poses
+from dejavu_ros.data.frames_in_runs import frames_in_runs
+from dejavu_ros.data.pose_choice import find_pose_topic
+from dejavu_ros.data.pose_topics import mounting, read_poses
 from dejavu_ros.data.poses import PoseSource
 from dejavu_ros.geometry import Pose
 from dejavu_ros.mapping.config import MappingConfig
@@ -26,7 +28,7 @@ class Recording:
     """``frames`` (``count`` of them) can be gone through once; what nobody recorded about the camera is None.
 
     ``depth`` of a stamp (ns) and the image (H, W, 3) of then is (h, w) float32 metres, 0 where not known, or None;
-    images must come in their order.
+    images must come in their order. ``notes`` are lines for people about what was taken for what.
     """
 
     name: str
@@ -37,18 +39,20 @@ class Recording:
     intrinsics: dict | None = None
     base_T_camera: Pose | None = None
     depth: Callable[[int, np.ndarray], np.ndarray | None] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
 def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: MappingConfig,
                   depth_topic: str = '', right_topic: str = '') -> Iterator[Recording]:
-    """Open a bag; an empty topic is the only one of its kind. Poses are read at once, images as they are asked for.
+    """Open a bag; an empty topic is the only one of its kind, or for poses the best. Poses are read at once, images as
+    they are asked for.
 
     Depth is that of a topic, of the right camera of a rectified pair, or neither.
     """
     with open_bag(path) as bag:
         images = find_image_topic(bag, image_topic)
-        topic = find_pose_topic(bag, pose_topic)
+        topic, why = find_pose_topic(bag, pose_topic)
         poses, base_frame = read_poses(bag, topic, base_frame=config.base_frame, map_frame=config.map_frame,
                                        min_speed=config.min_speed, heading_sigma=math.radians(config.angle_sigma),
                                        origin=parse_origin(config.gps_origin))
@@ -56,10 +60,11 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
         path = Path(path).resolve()
         path = path.parent if path.name == 'metadata.yaml' else path
         yield Recording(path.name if path.is_dir() else path.stem, f'{images.name} of {bag.path}',
-                        bag_frames(bag, images.name), images.count, poses, intrinsics(bag, images.name),
-                        mounting(bag, base_frame, camera_frame),
+                        frames_in_runs(bag, images.name, topic.name, poses.starts), images.count, poses,
+                        intrinsics(bag, images.name), mounting(bag, base_frame, camera_frame, topic.name),
                         recorded(bag_depth(bag, depth_topic)) if depth_topic else
-                        bag_stereo(bag, images.name, right_topic) if right_topic else None)
+                        bag_stereo(bag, images.name, right_topic) if right_topic else None,
+                        tuple(note for note in (why, _runs(poses)) if note))
 
 
 def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path = '',
@@ -69,13 +74,22 @@ def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path =
     ``right`` are the folder of the right camera's images of a rectified pair and its camera file.
     """
     images, track = list_images(folder), read_tum(poses)
-    stamps = folder_stamps(images, track)
+    # in the order of time, whatever the names
+    stamps, images = zip(*sorted(zip(folder_stamps(images, track), images), key=lambda pair: pair[0]))
     path = Path(folder).resolve()
     # every drive has a folder called images, so that one says nothing
     name = path.parent.name if path.name == 'images' else path.name
     intrinsics, base_T_camera = read_camera(camera) if camera else (None, None)
     return Recording(name, str(folder), folder_frames(images, stamps), len(images), track, intrinsics, base_T_camera,
                      depth=recorded(folder_depth(depth)) if depth else folder_stereo(*right) if right else None)
+
+
+def _runs(poses: PoseSource) -> str:
+    """A note where the clock was set back."""
+    if not poses.starts:
+        return ''
+    return (f'the clock of {poses.source} goes back {len(poses.starts)} times, as when a simulation is reset (first at '
+            f'its message {poses.starts[0] + 1}): mapped as {len(poses.starts) + 1} runs')
 
 
 def recorded(track: PictureTrack) -> Callable[[int, np.ndarray], np.ndarray | None]:

@@ -180,6 +180,31 @@ def test_wrong_arguments(tmp_path, build, arguments, words):
     assert nothing_left(tmp_path, 'drive')
 
 
+def test_ground_truth_beside_odometry_is_taken_and_named(tmp_path, build):
+    """As in the town's own bags."""
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(5):
+            bag.image('/camera/image_raw', i * SECOND // 2, 'camera_optical', picture(i))
+            for topic, frame, y in ('/odom', 'odom', 9.0), ('/ground_truth/odom', 'map', 0.0):
+                bag.odometry(topic, i * SECOND // 2, frame, 'base_link', Pose.planar(i, y, 0))
+    status, out, _ = build('--bag', tmp_path / 'drive')
+    assert status == 0 and out.startswith('poses: /ground_truth/odom (nav_msgs/Odometry, 5), because its name says '
+                                          'ground truth; --pose-topic chooses another: /odom')
+    with KeyframeMap.open(tmp_path / 'm.dvmap') as made:
+        assert [tuple(k.map_T_base.position[:2]) for k in made.keyframes] == [(i, 0) for i in range(5)]
+
+
+def test_frames_at_a_jump_are_left_out_and_told(tmp_path, build):
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(40):
+            bag.odometry('/odom', i * SECOND // 10, 'odom', 'base_link', Pose.planar(0.2 * i + 100 * (i >= 20), 0, 0))
+            if i % 5 == 4:
+                bag.image('/camera/image_raw', i * SECOND // 10 + SECOND // 20, 'camera_optical', picture(i))
+    status, out, _ = build('--bag', tmp_path / 'drive', '--keyframe-distance', 0)
+    assert status == 0 and '6 keyframes of 8 frames' in out
+    assert 'of those without poses, 1: a jump of 100.2 m within 0.1 s, after 1.900 s' in out
+
+
 def test_images_and_poses_that_do_not_overlap(tmp_path, build):
     bag = write_bag(tmp_path / 'drive', [picture(i) for i in range(3)], shift=1000 * SECOND)
     assert_fails(build('--bag', bag), 'do not overlap in time: images from 10.000 to 11.000 s',

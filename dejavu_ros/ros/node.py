@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
@@ -30,6 +31,7 @@ from dejavu_ros.ros.outputs import Outputs
 from dejavu_ros.ros.parameters import Configs, Parameters
 from dejavu_ros.ros.transforms import tf2_ros
 
+RCLError = rclpy_implementation.RCLError
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -146,7 +148,7 @@ class RelocalizeNode(LifecycleNode):
         """A transition that is not possible now is refused; rclpy lets it end the node (7.1.6, 3.3)."""
         try:
             return inherited(request, response)
-        except RuntimeError as error:
+        except RCLError as error:
             self.get_logger().error(f'No such transition now: {str(error).splitlines()[0]}')
             response.success = False
             return response

@@ -9,7 +9,8 @@ from dejavu_ros.errors import ConfigError
 # PyTorch's own classes, the last one since 2.8
 FAILURES = tuple(kind for name in ('OutOfMemoryError', 'AcceleratorError') if (kind := getattr(torch, name, None)))
 # earlier versions, and the libraries below PyTorch, raise a plain RuntimeError that names them
-NAMES = re.compile(r'\b(CUDA|HIP|cuDNN|MIOpen|NCCL|XPU)\b[\w ]*\berror|\bTriton Error|\b\w+ out of memory', re.IGNORECASE)
+NAMES = re.compile(r'\b(CUDA|HIP|cuDNN|MIOpen|NCCL|XPU)\b[\w ]*\berror|\bTriton Error|\b\w+ out of memory',
+                   re.IGNORECASE)
 # what they answer to a call with wrong arguments, such as shapes that do not fit
 MISTAKES = re.compile(r'\w+_STATUS_(INVALID_VALUE|BAD_PARAM\w*|NOT_SUPPORTED\w*|DIMENSION_MISMATCH)|'
                       r'error: invalid (argument|configuration argument|device function)', re.IGNORECASE)

@@ -12,7 +12,7 @@ ERRORS = [torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.0
           RuntimeError('CUDA error: device-side assert triggered\nmore lines'),
           RuntimeError('CUDA error: the launch timed out and was terminated')]
 MISTAKES = [RuntimeError('mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)'),
-            RuntimeError('Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!'),
+            RuntimeError('Expected all tensors to be on the same device, but found at least two devices, cuda:0!'),
             RuntimeError('The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0'),
             RuntimeError('CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasSgemm( handle, ...)`'),
             RuntimeError('cuDNN error: CUDNN_STATUS_BAD_PARAM'),
@@ -87,7 +87,8 @@ def test_a_mistake_on_the_gpu_alone_does_not_become_a_slow_answer_of_the_cpu(che
     assert not extractor.problem
 
 
-@pytest.mark.parametrize('error, its_own', [*((error, True) for error in ERRORS), *((error, False) for error in MISTAKES),
+@pytest.mark.parametrize('error, its_own', [*((error, True) for error in ERRORS),
+                                            *((error, False) for error in MISTAKES),
                                             (RuntimeError('cuDNN error: CUDNN_STATUS_INTERNAL_ERROR'), True),
                                             (RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling'), True),
                                             (RuntimeError('HIP out of memory. Tried to allocate'), True),

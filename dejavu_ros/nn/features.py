@@ -18,6 +18,7 @@ from dejavu_ros.nn.device import is_device_failure, usable_device
 from dejavu_ros.nn.encoder_net import EncoderNet
 from dejavu_ros.nn.folded import InferenceNet, inference_net
 from dejavu_ros.nn.recorded import Recorded
+from dejavu_ros.troubleshooting import NETWORK_ON_CPU
 
 Network = DejavuNet | EncoderNet | InferenceNet
 
@@ -138,7 +139,7 @@ class FeatureExtractor:
             except RuntimeError as error:
                 if not is_device_failure(error):
                     raise
-                self.problem = f'{self.device} failed and the CPU computes instead: {str(error).splitlines()[0]}.'
+                self.problem = NETWORK_ON_CPU(device=self.device, reason=str(error).splitlines()[0])
             self._substitute = self._substitute or inference_net(self.checkpoint.network)
             return work(self._substitute, batch).cpu().numpy()
         return work(self.network, batch).cpu().numpy()

@@ -4,9 +4,11 @@ import contextlib
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TWICE = 1.0  # seconds within which a signal that comes again is the same one
 POLL = 0.25  # seconds within which the executor notices a signal if nothing else wakes it
 
 
@@ -24,9 +26,13 @@ class Ending:
 
     def __init__(self):
         self.asked = self.graceful = False
+        self.asked_at = 0.0
 
     def on_signal(self, number: int, frame) -> None:
-        again, self.asked = self.asked, True
+        now, again = time.monotonic(), self.asked
+        if again and now - self.asked_at < TWICE:
+            return  # of a terminal and a launch file, both
+        self.asked, self.asked_at = True, now
         if again or not self.graceful:
             raise KeyboardInterrupt
 

@@ -117,7 +117,7 @@ def report(statistics: Statistics, config: NodeConfig, localizer: Localizer | No
     problems = {name: camera.problem(localizer) for name, camera in inputs.items()}
     words = [f'camera {name}: {text}' if len(inputs) > 1 else text for name, text in problems.items() if text]
     if localizer is not None and localizer.problem:
-        words.append(localizer.problem)
+        words.insert(0, localizer.problem)
     missing = ' '.join(map(sentence, warnings.values()))
     causes = {camera.topic: camera.cause_of_silence() for camera in inputs.values()
               if camera.watch.silence > RATE_WINDOW}

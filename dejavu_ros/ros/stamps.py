@@ -85,7 +85,7 @@ class Throttle:
 
     def due(self, words: str) -> bool:
         """Whether to say it now."""
-        now, said = self._clock(), re.sub(r'[\d.]+', '#', words)
+        now, said = self._clock(), re.sub(r'(?<![\w/.])\d[\d.]*', '#', words)  # but not in names
         self._said = {other: moment for other, moment in self._said.items() if now - moment < self.seconds}
         if said in self._said:
             return False

@@ -114,8 +114,11 @@ def test_throttle():
     clock = Clock()
     throttle = Throttle(30.0, clock)
     assert throttle.due('tf') and not throttle.due('tf') and throttle.due('clock')
-    clock.now += 31
-    assert throttle.due('tf')
+    assert throttle.due('no image on /camera1 for 6 s') and throttle.due('no image on /camera2 for 6 s')
+    clock.now += 20
+    assert not throttle.due('no image on /camera1 for 26 s') and not throttle.due('no image on /camera2 for 26.5 s')
+    clock.now += 11
+    assert throttle.due('tf') and throttle.due('no image on /camera1 for 37 s')
 
 
 @pytest.mark.parametrize('seconds, words', [(0.5, '0.5 s'), (90, '1.5 minutes'), (7200, '2.0 hours'),

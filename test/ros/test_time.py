@@ -96,7 +96,7 @@ def test_odometry_with_such_stamps_is_said_too(bench):
 
 
 def test_never_ok_while_map_to_odom_is_not_published_though_asked_for(bench, tf):
-    running = bench(publish_tf=True)
+    running = bench(publish_tf=True, namespace='only')  # of that name: 'Localized.' without a but
     running.activate()
     heard = running.hear(DiagnosticArray, '/diagnostics')
     running.show(50, time.time_ns())

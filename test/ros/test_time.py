@@ -99,13 +99,13 @@ def test_never_ok_while_map_to_odom_is_not_published_though_asked_for(bench, tf)
     running = bench(publish_tf=True, namespace='only')  # of that name: 'Localized.' without a but
     running.activate()
     heard = running.hear(DiagnosticArray, '/diagnostics')
-    running.show(50, time.time_ns())
+    running.show(50, time.time_ns(), topic='/only/image')
     running.until(lambda: 'there is no odometry at the time of the image, none has come from TF'
                   in main_status(heard).message)
     assert main_status(heard).level == DiagnosticStatus.WARN and not tf.sent
     now = time.time_ns()
     tf.known.append(odom_T_base(now))
-    running.show(50, now)
+    running.show(50, now, topic='/only/image')
     running.until(lambda: tf.sent and main_status(heard).message == 'Localized.')
 
 

@@ -12,7 +12,7 @@ from dejavu_ros.cli import COMMANDS
 
 PACKAGE = Path(dejavu_ros.__file__).parent
 
-GROUND = {'errors', 'config', 'geometry', 'files', 'file_kinds', 'tones', 'images', 'image_messages'}
+GROUND = {'errors', 'config', 'geometry', 'files', 'file_kinds', 'tones', 'images', 'image_messages', 'troubleshooting'}
 CORE = GROUND | {'optics', 'ops', 'nn', 'keyframes'}
 ALLOWED = {
     'errors': set(),
@@ -23,7 +23,8 @@ ALLOWED = {
     'tones': set(),
     'images': {'errors', 'file_kinds', 'tones'},
     'image_messages': {'errors', 'file_kinds', 'images', 'tones'},
-    'optics': {'errors', 'geometry', 'images'},
+    'troubleshooting': set(),
+    'optics': {'errors', 'geometry', 'images', 'troubleshooting'},
     'ops': {'errors', 'config'},
     'nn': GROUND | {'ops'},
     'matching': GROUND | {'ops', 'nn'},

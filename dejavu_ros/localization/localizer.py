@@ -109,7 +109,8 @@ class Localizer:
         return image, cells
 
     def reset(self) -> None:
-        """Forget what earlier frames said."""
+        """Forget what earlier frames said, and when they were taken."""
+        self.arrivals.newest.clear()
         if self.map is not None and len(self.map):
             self.filter.reset()
 

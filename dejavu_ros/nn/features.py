@@ -14,9 +14,11 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.images import load_image
 from dejavu_ros.images import resize as resize_image
 from dejavu_ros.nn.dejavu import DejavuNet, resize
+from dejavu_ros.nn.device import is_device_failure, usable_device
 from dejavu_ros.nn.encoder_net import EncoderNet
 from dejavu_ros.nn.folded import InferenceNet, inference_net
 from dejavu_ros.nn.recorded import Recorded
+from dejavu_ros.troubleshooting import NETWORK_ON_CPU
 
 Network = DejavuNet | EncoderNet | InferenceNet
 
@@ -87,10 +89,12 @@ class FeatureExtractor:
         self.checkpoint, self.settings, self.batch_size = checkpoint, checkpoint.settings, batch_size
         self.problem, self._substitute = '', None
         self._recorded = Recorded(self._grids)
+        self.device = usable_device(device)
         try:
-            self.device = torch.device(device)
             self.network = inference_net(checkpoint.network, precision).to(self.device)
-        except (RuntimeError, AssertionError) as error:
+        except RuntimeError as error:
+            if not is_device_failure(error):
+                raise
             raise ConfigError(f'device {device!r} cannot be used: {str(error).splitlines()[0]}') from None
 
     @property
@@ -132,8 +136,10 @@ class FeatureExtractor:
                 result = work(self.network, batch.to(self.device)).cpu().numpy()
                 self.problem = ''
                 return result
-            except RuntimeError as error:  # CUDA's own are of this kind: out of memory, illegal access, device lost
-                self.problem = f'{self.device} failed and the CPU computes instead: {str(error).splitlines()[0]}.'
+            except RuntimeError as error:
+                if not is_device_failure(error):
+                    raise
+                self.problem = NETWORK_ON_CPU(device=self.device, reason=str(error).splitlines()[0])
             self._substitute = self._substitute or inference_net(self.checkpoint.network)
             return work(self._substitute, batch).cpu().numpy()
         return work(self.network, batch).cpu().numpy()

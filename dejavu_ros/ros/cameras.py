@@ -14,10 +14,13 @@ from dejavu_ros.optics.camera import Camera
 from dejavu_ros.optics.mask import load_mask
 from dejavu_ros.ros.config import CameraConfig, parse_mounting
 from dejavu_ros.ros.conversions import header_from_message, lens_from_message
+from dejavu_ros.ros.endpoints import silence_of
+from dejavu_ros.ros.stamps import StampChecker
 from dejavu_ros.ros.transforms import Transforms
-from dejavu_ros.ros.watch import Watch
+from dejavu_ros.ros.watch import RATE_WINDOW, Watch
 from dejavu_ros.ros.worker import NewestWorker
 from dejavu_ros.tones import ToneRange
+from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED
 
 
 def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
@@ -28,23 +31,29 @@ def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
 
 @dataclasses.dataclass(frozen=True)
 class Arrival:
-    """A picture and when it came (time.perf_counter)."""
+    """A picture, when it came (time.perf_counter), and when it was taken by what is known."""
 
     camera: 'CameraInput'
     message: Image | CompressedImage
     moment: float
+    stamp_ns: int
 
 
 class CameraInput:
     """Listens to one camera until it is closed. ``known`` is what is known of it by now."""
 
-    def __init__(self, node: Node, known: Camera, config: CameraConfig, put: Callable[[str, Arrival], None]):
-        """``put(name, arrival)`` is called with every picture."""
+    def __init__(self, node: Node, known: Camera, config: CameraConfig, put: Callable[[str, Arrival], None],
+                 went_back: Callable[[str, int, int], None]):
+        """``put(name, arrival)`` is called with every picture, ``went_back(topic, now_ns, back_ns)`` before it where
+        the stamps step back.
+        """
+        self.node, self.known, self.name, self.put, self.went_back = node, known, known.name, put, went_back
         self.tones = ToneRange()
-        self.node, self.known, self.name, self.put = node, known, known.name, put
         self.topic = node.resolve_topic_name(config.image_topic)
-        self.watch, self.warning = Watch(), ''
-        kind = Image if config.transport == 'raw' else CompressedImage
+        self.watch, self.stamps, self.warning = Watch(), StampChecker(self.topic), ''
+        self.info_topic = node.resolve_topic_name(config.camera_info_topic) if config.camera_info_topic else ''
+        self.informed = False
+        self.kind = kind = Image if config.transport == 'raw' else CompressedImage
         reliability = getattr(ReliabilityPolicy, config.reliability.upper())
         self._subscriptions = [node.create_subscription(kind, config.image_topic, self.on_image,
                                                         QoSProfile(depth=1, reliability=reliability))]
@@ -59,13 +68,18 @@ class CameraInput:
 
     def on_image(self, message: Image | CompressedImage) -> None:
         self.watch.count(message.data)
-        self.put(self.name, Arrival(self, message, time.perf_counter()))
+        stamp_ns, back_ns = self.stamps.take(header_from_message(message.header)[0],
+                                             self.node.get_clock().now().nanoseconds)
+        if back_ns:
+            self.went_back(self.topic, stamp_ns, back_ns)
+        self.put(self.name, Arrival(self, message, time.perf_counter(), stamp_ns))
 
     def on_camera_info(self, message: CameraInfo) -> None:
+        self.informed = True
         try:
             lens = lens_from_message(message, self.topic)
         except ConfigError as error:
-            self.warning = f'camera_info is not used: {error}.'
+            self.warning = CAMERA_INFO_UNUSED(reason=error)
             return
         self.warning = ''
         if lens != self.known.lens:
@@ -85,18 +99,32 @@ class CameraInput:
     def problem(self, localizer: Localizer | None) -> str:
         """What is wrong with the camera, in words; empty if nothing."""
         sight = localizer.sights.get(self.name) if localizer else None
-        parts = self.watch.problem(self.topic), self.warning, sight.warning if sight else ''
+        parts = (self.watch.problem(self.topic, self.cause_of_silence), self.warning, sight.warning if sight else '',
+                 self.silence_of_info(), self.stamps.problem if self.watch.silence <= RATE_WINDOW else '')
         return ' '.join(part.rstrip('.') + '.' for part in parts if part)
+
+
+    def cause_of_silence(self) -> str:
+        """Why no pictures come, in words."""
+        return silence_of(self.node, self.topic, self.kind)
+
+    def silence_of_info(self) -> str:
+        """That no camera_info has ever come, though there was time for it, in words; empty otherwise."""
+        if self.informed or not self.info_topic or self.watch.age <= RATE_WINDOW:
+            return ''
+        return CAMERA_INFO_SILENT(topic=self.info_topic, cause=silence_of(self.node, self.info_topic, CameraInfo))
 
 
 class Cameras:
     """All cameras of the robot and the thread that works on their pictures, until stopped."""
 
     def __init__(self, node: Node, configs: Mapping[str, CameraConfig], known: Mapping[str, Camera],
-                 work: Callable[[Arrival], None]):
-        """``known`` from :func:`described`; ``work`` is called in a thread of its own."""
+                 work: Callable[[Arrival], None], went_back: Callable[[str, int, int], None]):
+        """``known`` from :func:`described`; ``work`` is called in a thread of its own, ``went_back(topic, now_ns,
+        back_ns)`` in the executor's where the stamps of pictures step back.
+        """
         self.worker = NewestWorker(work, {name: config.max_rate for name, config in configs.items()})
-        self.inputs = {name: CameraInput(node, known[name], config, self.worker.put)
+        self.inputs = {name: CameraInput(node, known[name], config, self.worker.put, went_back)
                        for name, config in configs.items()}
 
     def stop(self) -> None:
@@ -104,3 +132,9 @@ class Cameras:
         for camera in self.inputs.values():
             camera.close()
         self.worker.stop()
+
+    def forget_time(self) -> None:
+        """Time began anew: pictures that wait are of before."""
+        self.worker.clear()
+        for camera in self.inputs.values():
+            camera.stamps.forget()

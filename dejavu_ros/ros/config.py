@@ -35,6 +35,7 @@ class CameraConfig:
     def __post_init__(self):
         if not self.image_topic.strip():
             raise ConfigError('image_topic must not be empty')
+        check_topics(self)
         parse_mounting(self.base_T_camera)
 
 
@@ -95,6 +96,13 @@ def cameras_of(configs: Mapping[str, Any]) -> dict[str, CameraConfig]:
     """The configuration of every camera, by its name."""
     config = configs['']
     return {name: configs[name] for name in config.cameras} or {config.camera: config}
+
+
+def check_topics(config: CameraConfig) -> None:
+    """Raises ConfigError where a parameter that names a topic holds what no topic can be called."""
+    for field in dataclasses.fields(config):
+        if field.name.endswith('_topic') and re.search(r'[^\w/~{}]', name := getattr(config, field.name), re.ASCII):
+            raise ConfigError(f'{field.name} {name!r} is no name of a topic: letters, digits, _ and / are allowed')
 
 
 def parse_mounting(text: str) -> Pose | None:

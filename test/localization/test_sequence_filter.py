@@ -75,6 +75,32 @@ def test_driving_on_driving_backwards_and_creeping_add_up(road, with_odometry, s
     assert shares[-1] > 0.8 and shares[-1] > shares[0] + 0.1
 
 
+@pytest.mark.parametrize('with_odometry', [True, False])
+@pytest.mark.parametrize('stamp_of', [lambda tick: 0, lambda tick: tick // 4 * SECOND,
+                                      lambda tick: tick // 2 * SECOND // 2],
+                         ids=['none', 'whole seconds', 'pairs'])
+def test_stamps_that_come_again_do_not_hold_the_robot(road, with_odometry, stamp_of):
+    """As drivers have them that do not stamp, or with whole seconds: 12 m/s at 4 Hz."""
+    filter, found = road.filter(), 0
+    for tick in range(64):
+        s = 20 + 3 * tick
+        belief = filter.update(road.frame(s), stamp_of(tick), odometry_of(s) if with_odometry else None)
+        found += share(belief, s) > 0.9
+    assert found >= 56
+
+
+@pytest.mark.parametrize('with_odometry', [True, False])
+def test_pictures_that_come_twice_do_no_harm(road, with_odometry):
+    filter, found = road.filter(), 0
+    for tick in range(64):
+        s = 20 + 3 * (tick // 2)
+        if tick % 2 == 0:
+            frame = road.frame(s)
+        belief = filter.update(frame, tick // 2 * SECOND // 4, odometry_of(s) if with_odometry else None)
+        found += share(belief, s) > 0.9
+    assert found >= 56
+
+
 @pytest.mark.parametrize('step', [0.4, 0.9])
 def test_short_steps_add_up_while_frames_speak_of_elsewhere(road, step):
     """Such a frame counts before the robot has gone far enough to be moved; the way there must not be forgotten."""

@@ -172,7 +172,8 @@ def test_the_recipe_for_own_places_starts_from_the_shipped_checkpoint_and_learns
 
 
 def test_the_papers_recipe_trains(tmp_path, recipe_file):
-    paper = load_recipe(Path(__file__).parents[2] / 'config' / 'paper.yaml', epochs=1)
+    paper = load_recipe(Path(__file__).parents[2] / 'config' / 'paper.yaml', epochs=1,
+                        validate_on_training=True)
     small = dataclasses.replace(load_recipe(recipe_file), train=paper.train, contextual=paper.contextual)
     Trainer(small, tmp_path / 'run').run()
     assert len(losses(tmp_path / 'run')) == 2, '8 places, 4 in a batch'

@@ -1,6 +1,7 @@
 """Images as arrays: (H, W, 3) uint8 RGB everywhere in this package."""
 
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from dejavu_ros.errors import ImageError
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.tif', '.tiff', '.webp')
 FORMATS = 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'PPM', 'SUN', 'TIFF', 'WEBP'
 MAX_PIXELS = 1 << 26  # of an image; a few bytes can claim to be any number, and would fill the memory
+
+# what OpenCV warns of while it decodes is raised as ImageError, with the name of the image
+if hasattr(cv2.utils, 'logging') and 'OPENCV_LOG_LEVEL' not in os.environ:  # older ones cannot be told
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 def decode_image(data: bytes, name: str = 'image') -> np.ndarray:
@@ -40,7 +45,7 @@ def check_size(data: bytes, name: str) -> None:
     """Raise ImageError for what is no image, or says that it has over MAX_PIXELS; reads its header only."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Header.DecompressionBombWarning)
+            warnings.simplefilter('ignore')  # only the size is wanted here
             width, height = Header.open(io.BytesIO(data), formats=FORMATS).size
     except Header.DecompressionBombError:
         raise ImageError(f'{name} is refused: it claims to be larger than {MAX_PIXELS:,} pixels') from None

@@ -57,6 +57,12 @@ def test_ros_from_wheels_is_told_and_nobody_is_sent_to_apt(monkeypatch):
     assert first.text.startswith('jazzy, ') and all('apt install ros-jazzy-' in other.advice for other in others)
 
 
+def test_a_robot_that_nobody_can_listen_to_is_bad(monkeypatch, capsys):
+    monkeypatch.setattr(machine, 'importable', lambda name: not name.startswith(('rclpy', 'dejavu_ros.ros')))
+    assert main(['doctor', '--robot']) == 1
+    assert 'BAD  robot         nobody can listen to it here' in capsys.readouterr().out
+
+
 def test_a_map_of_another_checkpoint(tmp_path, capsys):
     write_map(tmp_path / 'good.dvmap', load_checkpoint().identity)
     assert main(['doctor', '--map', str(tmp_path / 'good')]) == 0

@@ -24,7 +24,7 @@ def run(arguments) -> int:
     if arguments.robot and machine.importable('dejavu_ros.ros.inspection'):
         parts.append(robot.examine(arguments.image_topic, arguments.odom_topic))
     elif arguments.robot:
-        parts.append([bad('robot', 'nobody can listen to it here: ROS or the built package is missing', 'see ROS above')])
+        parts.append([bad('robot', 'nobody can listen to it here: ROS or the package is missing', 'see ROS above')])
     for part in parts:
         for finding in part:
             advice = f'\n                   -> {finding.advice}' if finding.advice else ''

@@ -19,7 +19,8 @@ from dejavu_ros.config import build
 from dejavu_ros.errors import CheckpointError, ConfigError
 from dejavu_ros.files import new_file
 from dejavu_ros.nn.dejavu import DejavuNet
-from dejavu_ros.nn.families import Architecture
+from dejavu_ros.nn.encoder_net import EncoderNet, make_network
+from dejavu_ros.nn.families import Architecture, EncoderArchitecture
 from dejavu_ros.nn.features import FeatureSettings
 from dejavu_ros.ops.contextual import ContextualSettings
 
@@ -32,7 +33,7 @@ SHIPPED = 'shipped'  # where an empty name means none
 class Checkpoint:
     """A network with the settings it was trained for; ``identity`` is 12 hex digits of the hash of both."""
 
-    network: DejavuNet
+    network: DejavuNet | EncoderNet
     settings: FeatureSettings
     contextual: ContextualSettings
     card: dict[str, Any]
@@ -126,10 +127,14 @@ def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str
     try:
         settings = build(FeatureSettings, record.get('features', {}))
         contextual = build(ContextualSettings, record.get('contextual', {}))
-        architecture = build(Architecture, record.get('architecture', {}))
+        architecture = record.get('architecture', {})
+        architecture = build(EncoderArchitecture if 'encoder' in architecture else Architecture, architecture)
     except ConfigError as error:
         raise CheckpointError(f'checkpoint {name} was made by another version: {error}') from None
-    network = DejavuNet(head.shape[0], settings.normalise, architecture)
+    try:
+        network = make_network(head.shape[0], settings.normalise, architecture)
+    except ConfigError as error:  # an encoder of a package that is not installed
+        raise CheckpointError(f'checkpoint {name} cannot be used here: {error}') from None
     try:
         network.load_state_dict({key: value.float() if value.is_floating_point() else value
                                  for key, value in state.items()})
@@ -158,7 +163,7 @@ def random_checkpoint(seed: int = 0, settings: FeatureSettings | None = None) ->
                       hash_of(network, settings, contextual))
 
 
-def hash_of(network: DejavuNet, settings: FeatureSettings, contextual: ContextualSettings) -> str:
+def hash_of(network: DejavuNet | EncoderNet, settings: FeatureSettings, contextual: ContextualSettings) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())
@@ -169,10 +174,14 @@ def hash_of(network: DejavuNet, settings: FeatureSettings, contextual: Contextua
     return digest.hexdigest()[:12]
 
 
-def save_checkpoint(path: str | Path, network: DejavuNet, settings: FeatureSettings, contextual: ContextualSettings,
-                    card: dict[str, Any] | None = None) -> None:
-    """Write a checkpoint in float16, whole or not at all. ``card`` holds plain numbers, strings, lists and dicts."""
-    state = {name: value.half() if value.is_floating_point() else value
+def save_checkpoint(path: str | Path, network: DejavuNet | EncoderNet, settings: FeatureSettings,
+                    contextual: ContextualSettings, card: dict[str, Any] | None = None) -> None:
+    """Write a checkpoint in float16, whole or not at all. ``card`` holds plain numbers, strings, lists and dicts.
+
+    Of an encoder that learnt elsewhere, norms and biases stay in float32: its variances do not all fit into float16.
+    """
+    fine = isinstance(network, EncoderNet)
+    state = {name: value.half() if value.is_floating_point() and not (fine and value.ndim == 1) else value
              for name, value in network.state_dict().items()}
     record = {'architecture': dataclasses.asdict(network.architecture), 'features': dataclasses.asdict(settings),
               'contextual': dataclasses.asdict(contextual), 'card': card or {}}

@@ -17,6 +17,7 @@ from dejavu_ros.ros.conversions import header_from_message, lens_from_message
 from dejavu_ros.ros.transforms import Transforms
 from dejavu_ros.ros.watch import Watch
 from dejavu_ros.ros.worker import NewestWorker
+from dejavu_ros.tones import ToneRange
 
 
 def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
@@ -39,6 +40,7 @@ class CameraInput:
 
     def __init__(self, node: Node, known: Camera, config: CameraConfig, put: Callable[[str, Arrival], None]):
         """``put(name, arrival)`` is called with every picture."""
+        self.tones = ToneRange()
         self.node, self.known, self.name, self.put = node, known, known.name, put
         self.topic = node.resolve_topic_name(config.image_topic)
         self.watch, self.warning = Watch(), ''

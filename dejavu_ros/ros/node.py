@@ -231,7 +231,7 @@ class RelocalizeNode(LifecycleNode):
             localizer = self.localizer
             try:
                 arrival.camera.introduce(localizer, arrival.message, self.frames.transforms, config.base_frame)
-                image = image_from_message(arrival.message)
+                image = image_from_message(arrival.message, arrival.camera.tones)
                 estimate = localizer.process(image, stamp_ns, camera, odom_T_base)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, BAD_IMAGE, [], 0.0, str(error))

@@ -15,7 +15,10 @@ from tqdm import tqdm
 from dejavu_ros.errors import CheckpointError, DataError
 from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
-from dejavu_ros.nn.families import FAMILIES, family_of
+from dejavu_ros.nn.encoder_net import EncoderNet, make_network
+from dejavu_ros.nn.families import architecture_of, family_of
+from dejavu_ros.nn.pretrained import origins
+from dejavu_ros.training.initial_head import fit_head, load_pretrained
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.logs import TrainingLog
 from dejavu_ros.training.objective import cost, places_needed, views_needed
@@ -113,7 +116,7 @@ class Trainer:
         bad = 0
         while self.step < self.steps:
             for group in self.optimiser.param_groups:
-                group['lr'] = learning_rate(config, self.step, self.steps)
+                group['lr'] = learning_rate(config, self.step, self.steps) * group.get('rate', 1.0)
             result = train_step(self.network, self.optimiser, list(itertools.islice(batches, len(self.share))),
                                 self.cost, self.processes)
             self.step += 1
@@ -175,7 +178,9 @@ class Trainer:
 
     def export(self, name: str) -> None:
         """The weights as a file, with the latest figures, the step they were measured at, and how it was made."""
+        encoders = self.network.architecture.names if isinstance(self.network, EncoderNet) else ()
         self.write(name, {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
+                          **({'pretraining': origins(encoders)} if encoders else {}),
                           'made': provenance(self.processes, self.seconds),
                           **({'teachers': self.teacher.identities} if self.teacher else {}),
                           'recipe': {'train': dataclasses.asdict(self.recipe.train),
@@ -197,11 +202,14 @@ class Trainer:
         return places_needed(self.recipe.train)
 
     def initial_network(self) -> nn.Module:
-        """Random weights of the recipe's seed, or those of the checkpoint to start from."""
+        """The published weights of the recipe's encoders, random ones of its seed, or those to start from."""
         return initial_network(self.recipe)
 
     def prepare(self) -> None:
         """What a fresh network, already on its device, needs before the first step."""
+        if isinstance(self.network, EncoderNet) and not self.recipe.train.start_from:
+            pictures = (torch.from_numpy(self.batches[index]['images']).flatten(0, 1) for index in itertools.count())
+            fit_head(self.network, pictures, self.processes.device)
 
     def finish(self) -> None:
         """What the first process does after the last step."""
@@ -223,15 +231,16 @@ class Trainer:
         save_checkpoint(self.folder / name, self.network, self.recipe.features, self.recipe.contextual, card)
 
 
-def initial_network(recipe: Recipe) -> DejavuNet:
-    """Random weights of the recipe's seed, or those of the checkpoint to start from.
+def initial_network(recipe: Recipe) -> DejavuNet | EncoderNet:
+    """Random weights of the recipe's seed, encoders with their published ones, or the checkpoint to start from.
 
-    Raises CheckpointError where that cannot be loaded or has other channels or sizes.
+    Raises CheckpointError where that cannot be loaded or has other channels or sizes, ConfigError where an encoder or
+    its weights are not there.
     """
     config = recipe.train
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = DejavuNet(config.channels, recipe.features.normalise, FAMILIES[config.family])
+        network = make_network(config.channels, recipe.features.normalise, architecture_of(config.family))
     if config.start_from:
         start = load_checkpoint(config.start_from).network
         if start.channels != config.channels:
@@ -240,4 +249,6 @@ def initial_network(recipe: Recipe) -> DejavuNet:
             raise CheckpointError(f'{config.start_from} is of family {family_of(start.architecture)}, the recipe '
                                   f'{config.family}: they share no weights')
         network.load_state_dict(start.state_dict())
+    elif isinstance(network, EncoderNet):
+        load_pretrained(network, config.weights)
     return network

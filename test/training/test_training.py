@@ -387,7 +387,7 @@ def test_weights_of_another_family_are_no_start(tmp_path, recipe_file):
 
 
 @pytest.mark.parametrize('change, match', [({'train': {'stepz': 1}}, 'stepz'), ({'sources': []}, 'sources'),
-                                           ({'optimiser': {}}, 'optimiser'), ({'train': {'steps': 0}}, 'steps'),
+                                           ({'optimiser': {}}, 'optimiser'), ({'train': {'steps': -1}}, 'steps'),
                                            ({'sources': [{'weight': 'a'}]}, 'weight'),
                                            ({'validation': 'x.csv'}, 'validation')])
 def test_a_wrong_recipe_is_refused_by_name(tmp_path, recipe_file, change, match):

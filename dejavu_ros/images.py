@@ -1,6 +1,7 @@
 """Images as arrays: (H, W, 3) uint8 RGB everywhere in this package."""
 
 import io
+import os
 import re
 import warnings
 from pathlib import Path
@@ -19,6 +20,10 @@ FORMATS = 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'PPM', 'SUN', 'TIFF', 'WEBP'
 JPEG_MARKER = re.compile(rb'\xff[\x01-\xcf\xd8-\xfe]')
 JPEG_START, JPEG_END = 0xd8, 0xd9
 MAX_PIXELS = 1 << 26  # of an image; a few bytes can claim to be any number, and would fill the memory
+
+# what OpenCV warns of while it decodes is raised as ImageError, with the name of the image
+if hasattr(cv2.utils, 'logging') and 'OPENCV_LOG_LEVEL' not in os.environ:  # older ones cannot be told
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 def decode_image(data: bytes, name: str = 'image', tones: ToneRange | None = None) -> np.ndarray:
@@ -80,7 +85,7 @@ def check_size(data: bytes, name: str) -> None:
     """Raise ImageError for what is no image, or says that it has over MAX_PIXELS; reads its header only."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', Header.DecompressionBombWarning)
+            warnings.simplefilter('ignore')  # only the size is wanted here
             width, height = Header.open(io.BytesIO(data), formats=FORMATS).size
     except Header.DecompressionBombError:
         raise ImageError(f'{name} is refused: it claims to be larger than {MAX_PIXELS:,} pixels') from None

@@ -124,3 +124,15 @@ def test_a_dark_picture_of_something_is_informative(picture):
 
 def test_resizing_takes_width_before_height(picture):
     assert resize(picture, 32, 24).shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize('name', ['cut.png', 'noise.tiff'])
+def test_what_cannot_be_decoded_is_said_once(tmp_path, capfd, recwarn, name):
+    """By our error alone: OpenCV and Pillow, which stumble over it, print nothing."""
+    noise = np.random.default_rng(0)
+    data = {'cut.png': cv2.imencode('.png', noise.integers(0, 255, (60, 80, 3), np.uint8))[1].tobytes()[:2000],
+            'noise.tiff': b'II*\0' + noise.bytes(3000)}[name]
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ImageError, match=name):
+        load_image(tmp_path / name)
+    assert capfd.readouterr() == ('', '') and not recwarn.list

@@ -100,6 +100,8 @@ def run(arguments) -> int:
             report = MapBuilder(extractor, config, points).add(session, recording, frames)
         seconds = time.monotonic() - started
         _tell(writer.path, name, arguments.condition, recording, report, seconds, config)
+        if extractor.checkpoint.warning:
+            print(f'  {extractor.checkpoint.warning}')
     return 0
 
 

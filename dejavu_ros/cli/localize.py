@@ -1,5 +1,7 @@
 """``dejavu localize``: the node without ROS, over the images of a bag or a folder."""
 
+import argparse
+
 from dejavu_ros.config import add_arguments, from_arguments
 from dejavu_ros.errors import ConfigError
 
@@ -13,8 +15,11 @@ def configure(parser) -> None:
     parser.add_argument('--map', required=True, metavar='M.dvmap', help='keyframe map to localize in')
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument('--bag', help='ROS 1 bag, rosbag2 folder, .mcap or .db3 file')
-    source.add_argument('--images', metavar='DIR', help='folder of images, in the order of the stamps in their names; '
-                                                        'without stamps in the order of counting, one a second')
+    source.add_argument('images', nargs='?', metavar='PICTURE', default=argparse.SUPPRESS,
+                        help='one picture, or a folder as of --images')
+    source.add_argument('--images', metavar='DIR', default=None,
+                        help='folder of images, in the order of the stamps in their names; without stamps in the order '
+                             'of counting, one a second; or one picture')
     parser.add_argument('--image-topic', action='append', default=[], metavar='[CAMERA=]T',
                         help='Image or CompressedImage; may be left out where the bag has one; several times for the '
                              'cameras of one robot, each with a name, best that of its like in the map')
@@ -68,7 +73,8 @@ def run(arguments) -> int:
             if lines:
                 print(json.dumps(estimate.to_json(name)), file=lines, flush=to_stdout)
     # standard output holds either the JSON or the words
-    print(tally.words(keyframes), file=sys.stderr if to_stdout else sys.stdout)
+    warning = extractor.checkpoint.warning
+    print(tally.words(keyframes) + (f'\n  {warning}' if warning else ''), file=sys.stderr if to_stdout else sys.stdout)
     return 0
 
 

@@ -19,8 +19,13 @@ FORMAT = 'stamp x y z qx qy qz qw'
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """The images of a folder in the order a person would count them (9.jpg before 10.jpg). Raises DataError if none."""
+    """The images of a folder in the order a person would count them (9.jpg before 10.jpg); a file stands for itself.
+
+    Raises DataError if there are none.
+    """
     folder = Path(folder)
+    if folder.is_file() and folder.suffix.lower() in SUFFIXES:
+        return [folder]
     if not folder.is_dir():
         raise DataError(f'no such folder of images: {folder}')
     images = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')]

@@ -26,6 +26,7 @@ from dejavu_ros.ops.contextual import ContextualSettings
 
 PREFIX = 'branch.'
 DEFAULT = 'dejavu.pt'
+SHIPPED = 'shipped'  # where an empty name means none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,28 @@ class Checkpoint:
     contextual: ContextualSettings
     card: dict[str, Any]
     identity: str
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether ``dejavu calibrate`` fitted the probabilities to this network."""
+        return 'calibration' in self.card
+
+    @property
+    def warning(self) -> str:
+        """What somebody who localizes with this checkpoint should know, in a sentence or two; empty: nothing."""
+        said = []
+        if self.untrained:
+            said.append('it is an untrained network (step 0 of its training)')
+        if not self.calibrated:
+            said.append('it is not calibrated, so probabilities mean little, and what is accepted with them: run '
+                        'dejavu calibrate on places that it was not trained on; maps made with it stay valid')
+        return f'checkpoint {self.identity}: {"; ".join(said)}' if said else ''
+
+    @property
+    def untrained(self) -> bool:
+        """Whether a training wrote it before its first step, from random weights."""
+        train = self.card.get('recipe', {}).get('train', {})
+        return self.card.get('step') == 0 and not train.get('start_from')
 
 
 def default_checkpoint_path() -> Path:
@@ -50,13 +73,13 @@ def default_checkpoint_path() -> Path:
 
 
 def load_checkpoint(path: str | Path = '') -> Checkpoint:
-    """Load a file without running anything in it; an empty path is the shipped one, ``random`` are random weights.
+    """Load a file without running anything in it; '' and ``shipped`` are the shipped one, ``random`` random weights.
 
     Raises CheckpointError for a missing, damaged or unsafe file, or one of another network.
     """
     if str(path) == 'random':
         return random_checkpoint()
-    path = Path(path) if str(path) else default_checkpoint_path()
+    path = default_checkpoint_path() if str(path) in ('', SHIPPED) else Path(path)
     check_archive(path)
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)

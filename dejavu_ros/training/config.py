@@ -33,7 +33,8 @@ class TrainConfig:
                                'of P0, where a fixed camera or a rendered town says which shows the same point',
                           low=0.0, high=100.0)
     teacher: str = option('', 'checkpoint that is learnt from too, by its maps of the same pictures; of several, with '
-                              'blanks between, the maps stand side by side (empty: none)')
+                              'blanks between, the maps stand side by side; shipped: the package\'s own '
+                              '(empty: none)')
     imitation: float = option(1.0, 'weight, beside the loss, of the teacher\'s maps: 1 - cosine of each vector with '
                                    'the teacher\'s, of the dense map and of the grid', low=0.0, high=1000.0)
     relations: float = option(0.0, 'weight, beside the loss, of which vectors resemble each other to the teacher: '
@@ -60,10 +61,13 @@ class TrainConfig:
     seed: int = option(0, 'of the weights and of every batch', low=0)
     checkpoint_every: int = option(100, 'steps between resumable states and last.pt', low=1)
     validate_every: int = option(100, 'steps between validations', low=1)
+    validate_on_training: bool = option(False, 'allow validation sets with images that are trained on: they say how '
+                                               'well those were learnt by heart')
     max_bad_steps: int = option(10, 'steps in a row whose loss or gradient is not finite, each of them left out, '
                                     'after which the training stops', low=1)
     tensorboard: bool = option(True, 'also log to the folder\'s tensorboard')
-    start_from: str = option('', 'checkpoint whose weights the training starts from (empty: random weights)')
+    start_from: str = option('', 'checkpoint whose weights the training starts from; shipped: the package\'s own '
+                                   '(empty: random weights)')
     frozen_norm: bool = option(False, 'batch norm keeps the statistics of start_from, as it will when scoring, instead '
                                       'of taking those of each batch')
 

@@ -30,7 +30,7 @@ from dejavu_ros.training.sources import Batches, open_source
 from dejavu_ros.training.state import load_state, save_state
 from dejavu_ros.training.step import StepResult, train_step
 from dejavu_ros.training.teacher import Teacher
-from dejavu_ros.training.validation import ValidationSet
+from dejavu_ros.training.validation import ValidationSet, refuse_trained_on
 from dejavu_ros.training.views import Views
 
 
@@ -58,18 +58,21 @@ class Trainer:
             self.steps = math.ceil(samples / (config.places * config.accumulate))
         self.batches = Batches(sources, config.places, self.views(), config.seed, self.steps * config.accumulate)
         self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
+        if not config.validate_on_training:
+            refuse_trained_on(self.validation, sources)
         self.network = self.initial_network().to(processes.device, memory_format=torch.channels_last)
         self.network.train(not config.frozen_norm)  # which is all that training mode changes in this network
         self.teacher = Teacher(recipe, processes.device) if config.teacher else None
         self.optimiser = make_optimiser(self.network, config)
         self.step, self.best, self.figures, self.seconds = 0, -math.inf, [], 0.0
+        self.best_step: int | None = None  # of best.pt
         state = load_state(self.folder / 'state.pt', recipe, processes.device)
         self.fresh = state is None
         if state:
             self.network.load_state_dict(state['network'])
             self.optimiser.load_state_dict(state['optimiser'])
             self.step, self.best, self.figures = state['step'], state['best'], json.loads(state['figures'])
-            self.seconds = state['seconds']
+            self.seconds, self.best_step = state['seconds'], state.get('best_step')
         else:
             self.prepare()
 
@@ -153,13 +156,24 @@ class Trainer:
             for row in self.figures))
         score = sum(map(self.score, self.figures)) / len(self.figures)
         if score > self.best:
-            self.best = score
+            self.best, self.best_step = score, self.step
             self.export('best.pt')
+
+    def best_in_words(self) -> str:
+        """Which step ``best.pt`` is of, for people; empty where it is not known."""
+        if self.best_step is None:
+            return ''
+        if self.best_step:
+            return f'step {self.best_step} of {self.steps}'
+        start = self.recipe.train.start_from
+        return (f'step 0: {start} as it was, no step since was better' if start else
+                'step 0: the untrained network, no step since was better')
 
     def save(self) -> None:
         save_state(self.folder / 'state.pt', self.recipe, {
             'network': self.network.state_dict(), 'optimiser': self.optimiser.state_dict(), 'step': self.step,
-            'best': self.best, 'figures': json.dumps(self.figures), 'seconds': self.seconds})
+            'best': self.best, 'best_step': self.best_step, 'figures': json.dumps(self.figures),
+            'seconds': self.seconds})
         self.export('last.pt')
 
     def export(self, name: str) -> None:

@@ -16,7 +16,7 @@ from dejavu_ros.training.recipe import Recipe
 
 # settings that change what a training leaves behind or how fast it goes, not what it learns
 FREE = {'device', 'weights', 'workers', 'checkpoint_every', 'max_bad_steps', 'tensorboard', 'whitening',
-        'whitening_samples', 'whitening_power'}
+        'whitening_samples', 'whitening_power', 'validate_on_training'}
 
 
 def save_state(path: Path, recipe: Recipe, content: dict[str, Any]) -> None:

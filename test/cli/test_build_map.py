@@ -1,5 +1,6 @@
 """`dejavu build-map` from end to end: maps that can be opened, or one line and nothing left behind."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -258,17 +259,22 @@ def test_a_full_disk(tmp_path, checkpoint):
     assert status == '1' and left in ([], ['.m.dvmap.lock'])
 
 
+def has_open(process, folder) -> bool:
+    """Whether a process has a file below the folder open."""
+    with contextlib.suppress(OSError):  # it ends, or closes one just now
+        return any(os.readlink(entry).startswith(f'{folder}/') for entry in Path(f'/proc/{process.pid}/fd').iterdir())
+    return False
+
+
+@pytest.mark.skipif(not Path('/proc/self/fd').is_dir(), reason='needs /proc of Linux')
 @pytest.mark.parametrize('moment', ['reading', 'mapping'])
 def test_ctrl_c(tmp_path, checkpoint, moment):
     bag = write_bag(tmp_path / 'drive', [picture(i) for i in range(900)])
     process = subprocess.Popen(command(tmp_path, checkpoint, bag), stderr=subprocess.PIPE, text=True)
     started = time.monotonic()
-    if moment == 'mapping':
-        while not list(tmp_path.glob('.m.dvmap.*.part')) and time.monotonic() < started + 60:
-            time.sleep(0.05)
-        assert process.poll() is None
-    else:
-        time.sleep(2.5)
+    while not (list(tmp_path.glob('.m.dvmap.*.part')) if moment == 'mapping' else has_open(process, bag)):
+        assert process.poll() is None and time.monotonic() < started + 60
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)
     # 130 to a shell in both cases: CPython ends by the signal itself where it struck inside exec()
@@ -276,6 +282,12 @@ def test_ctrl_c(tmp_path, checkpoint, moment):
     assert error.splitlines()[-1] == 'dejavu build-map: interrupted'
     assert 'Traceback' not in error
     assert nothing_left(tmp_path, 'drive')
+
+
+def test_a_checkpoint_that_is_not_calibrated_is_told(tmp_path, build):
+    bag = write_bag(tmp_path / 'drive', [picture(i) for i in range(3)])
+    status, out, _ = build('--bag', bag, '--keyframe-distance', 0)
+    assert status == 0 and 'it is not calibrated' in out and 'dejavu calibrate' in out
 
 
 @needs_bags

@@ -104,6 +104,29 @@ def test_a_line_for_each_image_of_a_bag(folder, localize, tmp_path):
     assert 'ms (median)' in out
 
 
+def test_one_picture(folder, localize, tmp_path, monkeypatch):
+    """A file where a folder is meant, by its name alone too; what stands in the name is no matter."""
+    (tmp_path / 'photo.JPG').write_bytes(encode_jpeg(picture(5)))
+    monkeypatch.chdir(tmp_path)
+    for words in (['photo.JPG'], ['--images', tmp_path / 'photo.JPG']):
+        status, out, err = localize(*words, '--json', tmp_path / 'a.jsonl', *LENIENT)
+        line, = lines_of(tmp_path / 'a.jsonl')
+        assert (status, err) == (0, '') and 'of 1 frames accepted' in out
+        assert line['image'] == 'photo.JPG' and line['hypotheses'][0]['keyframe'] == 5
+    status, _, err = localize('other.jpg')
+    assert status == 1 and 'no such folder of images: other.jpg' in err
+
+
+def test_a_checkpoint_that_is_not_calibrated_is_told(folder, localize, tmp_path):
+    _, out, _ = localize('--bag', folder / 'summer')
+    assert 'it is not calibrated' in out and 'dejavu calibrate' in out
+    content = torch.load(folder / 'tiny.pt', weights_only=True)
+    content['dejavu']['card'] = {'calibration': {'sharpness': 1.0}}
+    torch.save(content, tmp_path / 'calibrated.pt')
+    _, out, _ = localize('--bag', folder / 'summer', checkpoint=tmp_path / 'calibrated.pt')
+    assert 'calibrate' not in out
+
+
 def test_json_to_standard_output_is_nothing_but_json(folder, localize):
     status, out, err = localize('--bag', folder / 'summer', '--json', '-')
     assert status == 0 and [list(json.loads(line)) for line in out.splitlines()] == [KEYS] * 8

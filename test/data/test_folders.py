@@ -28,6 +28,14 @@ def test_images_in_the_order_of_counting(tmp_path):
     assert [path.name for path in list_images(tmp_path)] == ['1.PNG', '9.jpg', '10.jpg']
 
 
+def test_a_file_stands_for_itself(tmp_path):
+    make_images(tmp_path, ['1.png', '2.png'])
+    assert list_images(tmp_path / '2.png') == [tmp_path / '2.png']
+    (tmp_path / 'notes.txt').write_text('')
+    with pytest.raises(DataError, match='no such folder of images: .*notes.txt'):
+        list_images(tmp_path / 'notes.txt')
+
+
 def test_folders_without_images(tmp_path):
     with pytest.raises(DataError, match='no such folder'):
         list_images(tmp_path / 'missing')

@@ -2,9 +2,9 @@
 
 import torch
 
-from dejavu_ros.errors import ConfigError
 from dejavu_ros.ops.contextual import chunked, fused, gpu
 from dejavu_ros.ops.contextual.settings import ContextualSettings
+from dejavu_ros.ops.contextual.shapes import check_shapes
 
 __all__ = ['ContextualSettings', 'contextual_similarity']
 
@@ -20,15 +20,6 @@ def contextual_similarity(queries: torch.Tensor, keyframes: torch.Tensor,
     if single:
         queries = queries[None]
     check_shapes(queries, keyframes)
-    if 0 in queries.shape or 0 in keyframes.shape:
-        raise ConfigError(f'contextual similarity of empty maps: {tuple(queries.shape)}, {tuple(keyframes.shape)}')
     implementation = next((kernel for kernel in (fused, gpu) if kernel.fits(queries, keyframes)), chunked)
     similarity = implementation.contextual_matrix(queries, keyframes, settings)
     return similarity[0] if single else similarity
-
-
-def check_shapes(queries: torch.Tensor, keyframes: torch.Tensor) -> None:
-    """Raise ConfigError unless queries are (Q, n, N1) and keyframes (K, n, N2) with the same n."""
-    if queries.ndim != 3 or keyframes.ndim != 3 or queries.shape[1] != keyframes.shape[1]:
-        raise ConfigError(f'contextual similarity takes queries (Q, n, N1) and keyframes (K, n, N2), got '
-                          f'{tuple(queries.shape)} and {tuple(keyframes.shape)}')

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.ops.contextual import ContextualSettings, check_shapes, contextual_similarity
+from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
+from dejavu_ros.ops.contextual.shapes import check_shapes
 
 
 def shown(queries: torch.Tensor) -> list[tuple[list[int], torch.Tensor]]:

@@ -12,7 +12,7 @@ from dejavu_ros.cli import COMMANDS
 
 PACKAGE = Path(dejavu_ros.__file__).parent
 
-GROUND = {'errors', 'config', 'geometry', 'files', 'images', 'image_messages'}
+GROUND = {'errors', 'config', 'geometry', 'files', 'images', 'image_messages', 'intrinsics'}
 CORE = GROUND | {'optics', 'ops', 'nn', 'keyframes'}
 ALLOWED = {
     'errors': set(),
@@ -21,7 +21,8 @@ ALLOWED = {
     'files': {'errors'},
     'images': {'errors'},
     'image_messages': {'errors', 'images'},
-    'optics': {'errors', 'geometry', 'images'},
+    'intrinsics': {'errors'},
+    'optics': {'errors', 'geometry', 'images', 'intrinsics'},
     'ops': {'errors', 'config'},
     'nn': GROUND | {'ops'},
     'matching': GROUND | {'ops', 'nn'},

@@ -55,7 +55,7 @@ def folder_views(folder: Path) -> list[View]:
 def bag_views(bag: str, source: CapsSource, config: CapsConfig) -> list[View]:
     """The pictures of a bag, kept in memory at the size that the network sees. Raises DataError."""
     with bag_recording(bag, source.image_topic, source.pose_topic, MappingConfig()) as recording:
-        known = recording.intrinsics
+        known = recording.intrinsics  # of its pictures
         if known is None or any(known['D']):
             raise DataError(f'{recording.source} has {"a distorted camera" if known else "no CameraInfo"}: epipolar '
                             'lines need the pinhole matrix of rectified images')

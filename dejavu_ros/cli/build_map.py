@@ -19,7 +19,8 @@ def configure(parser) -> None:
     parser.add_argument('--pose-topic', default='', metavar='P',
                         help='Odometry, PoseStamped, PoseWithCovarianceStamped, NavSatFix or TF (/tf); may be left out '
                              'where the bag has one')
-    parser.add_argument('--poses', metavar='TUM', help='trajectory of the base, lines of: stamp x y z qx qy qz qw')
+    parser.add_argument('--poses', metavar='TUM', help='trajectory of the base, or of the camera with '
+                                                       '--poses-of; lines of: stamp x y z qx qy qz qw')
     parser.add_argument('--session', default='', metavar='NAME', help='name of this traversal (default: the bag\'s)')
     parser.add_argument('--condition', default='', metavar='LABEL', help='such as snow or night')
     parser.add_argument('--append', action='store_true', help='add the session to an existing map')
@@ -81,7 +82,7 @@ def run(arguments) -> int:
             recording = folder_recording(arguments.images, arguments.poses, arguments.camera_info,
                                          arguments.depth_images,
                                          (arguments.right_images, arguments.right_camera_info)
-                                         if arguments.right_images else None)
+                                         if arguments.right_images else None, config)
         origin = getattr(recording.poses, 'origin', None)
         if origin and arguments.append and not config.gps_origin:
             raise ConfigError('appending by NavSatFix needs --gps-origin, as it was printed when the map was made; '
@@ -118,5 +119,7 @@ def _tell(path, name, condition, recording, report, seconds, config) -> None:
         print(f'  the map frame is east, north, up of --gps-origin "{" ".join(map(str, origin))}"')
     if recording.poses.skipped:
         print(f'  unusable poses of {recording.poses.source}: {recording.poses.skipped}')
+    for warning in report.warnings:
+        print(f'  WARNING: {warning}')
     if recording.base_T_camera is None:
         print('  nothing says where the camera is fixed to the base: taken to be at its origin, looking ahead')

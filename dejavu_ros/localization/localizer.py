@@ -97,8 +97,11 @@ class Localizer:
     def look(self, image: np.ndarray, camera: str) -> tuple[np.ndarray, np.ndarray | None]:
         """A camera's (H, W, 3) uint8 RGB as one of the map's would have taken it, and which cells of the grid it shows.
 
-        None: all. Raises ImageError where the mask does not fit, or nothing is left.
+        None: all. Raises ImageError where mask or calibration do not fit, nothing is left, or its mounting beside that
+        of the map's camera cannot be true.
         """
+        if camera in self.sights and self.sights[camera].contradiction:
+            raise ImageError(self.sights[camera].contradiction)
         try:
             image, cells = self.sights[camera](image) if camera in self.sights else (image, None)
         except ConfigError as error:

@@ -16,9 +16,12 @@ from dejavu_ros.data.folders import folder_stamps, list_images, read_tum
 from dejavu_ros.data.frames import Frame, bag_frames, find_image_topic, folder_frames, intrinsics
 from dejavu_ros.data.pose_topics import find_pose_topic, mounting, read_poses
 from dejavu_ros.data.poses import PoseSource
+from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.mapping.config import MappingConfig
 from dejavu_ros.mapping.stereo import bag_stereo, folder_stereo
+from dejavu_ros.mapping.trajectories import poses_of_base
+from dejavu_ros.optics.mounting import before_the_map, parse_mounting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Recording:
     """``frames`` (``count`` of them) can be gone through once; what nobody recorded about the camera is None.
 
     ``depth`` of a stamp (ns) and the image (H, W, 3) of then is (h, w) float32 metres, 0 where not known, or None;
-    images must come in their order.
+    images must come in their order. ``warnings`` say in words what of it cannot be used.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Recording:
     intrinsics: dict | None = None
     base_T_camera: Pose | None = None
     depth: Callable[[int, np.ndarray], np.ndarray | None] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -55,16 +59,25 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
         camera_frame = next(bag_frames(bag, images.name)).frame_id
         path = Path(path).resolve()
         path = path.parent if path.name == 'metadata.yaml' else path
+        warnings: tuple[str, ...] = ()
+        try:
+            known = intrinsics(bag, images.name)
+        except DataError as error:  # a map of places needs no calibration
+            known, warnings = None, (f'not used: {error}',)
+        base_T_camera, doubt = mounted(mounting(bag, base_frame, camera_frame), config, camera_frame)
+        warnings += (doubt,) if doubt else ()
         yield Recording(path.name if path.is_dir() else path.stem, f'{images.name} of {bag.path}',
-                        bag_frames(bag, images.name), images.count, poses, intrinsics(bag, images.name),
-                        mounting(bag, base_frame, camera_frame),
+                        bag_frames(bag, images.name), images.count,
+                        poses_of_base(poses, base_T_camera, config.poses_of, config.pose_axes,
+                                      config.camera_frame_convention), known, base_T_camera,
                         recorded(bag_depth(bag, depth_topic)) if depth_topic else
-                        bag_stereo(bag, images.name, right_topic) if right_topic else None)
+                        bag_stereo(bag, images.name, right_topic) if right_topic else None, warnings)
 
 
 def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path = '',
-                     depth: str | Path = '', right: tuple[str | Path, str | Path] | None = None) -> Recording:
-    """A folder of images with a TUM trajectory of the base; perhaps a camera file, and a folder of depth pictures.
+                     depth: str | Path = '', right: tuple[str | Path, str | Path] | None = None,
+                     config: MappingConfig = MappingConfig()) -> Recording:
+    """A folder of images with a TUM trajectory; perhaps a camera file, and a folder of depth pictures.
 
     ``right`` are the folder of the right camera's images of a rectified pair and its camera file.
     """
@@ -74,8 +87,21 @@ def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path =
     # every drive has a folder called images, so that one says nothing
     name = path.parent.name if path.name == 'images' else path.name
     intrinsics, base_T_camera = read_camera(camera) if camera else (None, None)
-    return Recording(name, str(folder), folder_frames(images, stamps), len(images), track, intrinsics, base_T_camera,
-                     depth=recorded(folder_depth(depth)) if depth else folder_stereo(*right) if right else None)
+    base_T_camera, doubt = mounted(base_T_camera, config)
+    return Recording(name, str(folder), folder_frames(images, stamps), len(images),
+                     poses_of_base(track, base_T_camera, config.poses_of, config.pose_axes,
+                                   config.camera_frame_convention), intrinsics, base_T_camera,
+                     depth=recorded(folder_depth(depth)) if depth else folder_stereo(*right) if right else None,
+                     warnings=(doubt,) if doubt else ())
+
+
+def mounted(told: Pose | None, config: MappingConfig, frame: str = '') -> tuple[Pose | None, str]:
+    """base_T_camera of the optical frame: the configured one, else what TF or a camera file told of ``frame``; and a
+    warning about it, empty if there is none."""
+    given = parse_mounting(config.base_T_camera)
+    if given is not None or told is None:
+        told, frame = given, ''
+    return before_the_map(told, config.camera_frame_convention, frame) if told is not None else (None, '')
 
 
 def recorded(track: PictureTrack) -> Callable[[int, np.ndarray], np.ndarray | None]:

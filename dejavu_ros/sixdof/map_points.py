@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from dejavu_ros.geometry import Pose
+from dejavu_ros.intrinsics import scale_of
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.keyframes.points import Points
 from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.optics.lens import Lens
+from dejavu_ros.optics.mask import fitting
 from dejavu_ros.sixdof.features import PointFeatures, joined, parted
 from dejavu_ros.sixdof.landmarks import Landmarks, View, landmarks_from_depth
 from dejavu_ros.sixdof.neighbourhood import neighbours
@@ -35,12 +37,21 @@ class PointMaker:
 
     def add(self, keyframe: int, image: np.ndarray, map_T_base: Pose,
             depth: np.ndarray | None) -> Iterator[tuple[int, Points]]:
-        """Keyframes that are ready, with their points. ``image`` (H, W, 3) uint8 RGB, ``depth`` (h, w) metres."""
+        """Keyframes that are ready, with their points. ``image`` (H, W, 3) uint8 RGB, ``depth`` (h, w) metres.
+
+        Raises ConfigError where one of them is not of the shape that the lens is calibrated for.
+        """
         found = self.features(image)
+        height, width, _ = image.shape
         if self.mask is not None:
+            mask = fitting(self.mask, width, height)
             x, y = found.points.round().astype(int).T
-            shown = self.mask[y.clip(0, self.mask.shape[0] - 1), x.clip(0, self.mask.shape[1] - 1)]
+            shown = mask[y.clip(0, height - 1), x.clip(0, width - 1)]
             found = LocalDescriptors(found.points[shown], found.descriptors[:, shown])
+        # to pixels of the lens, so that all keyframes are of one
+        scale = scale_of((self.lens.width, self.lens.height), (width, height))
+        if scale != (1.0, 1.0):
+            found = LocalDescriptors((found.points + 0.5) / scale - 0.5, found.descriptors)
         if depth is not None:
             yield keyframe, self.stored(landmarks_from_depth(found, depth, self.lens, self.settings.points,
                                                              self.settings.max_depth))

@@ -24,6 +24,7 @@ from dejavu_ros.sixdof.map_points import PointMaker
 from dejavu_ros.sixdof.settings import PointSettings
 
 BATCH = 8
+MISFIT = 0.05  # share of the picture's width; odometry that drifts stays far below between two keyframes
 
 
 @dataclasses.dataclass
@@ -116,7 +117,7 @@ class MapBuilder:
             report.with_points += self._add_points(session, self.maker.rest())
         if not report.keyframes:
             raise DataError(_why_empty(report, recording, span, config))
-        report.warnings += [*recording.warnings, *doubts(track, config.poses_of)]
+        report.warnings += [*recording.warnings, *doubts(track, config.poses_of), *self._misfits(report)]
         return report
 
     def _write(self, session: SessionWriter, batch: list[_Candidate], report: MappingReport) -> None:
@@ -140,6 +141,19 @@ class MapBuilder:
             raise DataError(f'points in 3-D need a calibrated camera, and that of {recording.source} is none: {why}')
         return PointMaker(self.point_settings, self.extractor, Lens.of(intrinsics),
                           recording.base_T_camera or LOOKING_AHEAD, self.mask)
+
+    def _misfits(self, report: MappingReport) -> list[str]:
+        """Whether pictures, poses, mounting, calibration and depth contradict each other, in words."""
+        if not self.maker:
+            return []
+        check = 'are the poses those of the base, in metres, and are mounting, calibration and depth right?'
+        if self.maker.misfits and (off := float(np.median(self.maker.misfits))) > MISFIT:
+            return [f'points of one keyframe are seen {off:.0%} of the picture\'s width (median) from where poses, '
+                    f'mounting and calibration put them in the next: {check}']
+        if report.keyframes > 2 and report.with_points < report.keyframes / 2:
+            return [f'only {report.with_points} of {report.keyframes} keyframes got points in 3-D: what is seen does '
+                    f'not fit poses, mounting and calibration, or the keyframes are too far apart; {check}']
+        return []
 
     @staticmethod
     def _add_points(session: SessionWriter, ready: Iterable[tuple[int, Points]]) -> int:

@@ -8,20 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from dejavu_ros.data.bags import open_bag
+from dejavu_ros.data.bags import Bag, open_bag
 from dejavu_ros.data.camera_file import read_camera
 from dejavu_ros.data.depth import PictureTrack, bag_depth, folder_depth
 from dejavu_ros.data.fixes import parse_origin
 from dejavu_ros.data.folders import folder_stamps, list_images, read_tum
-from dejavu_ros.data.frames import Frame, bag_frames, find_image_topic, folder_frames, intrinsics
+from dejavu_ros.data.frames import (Frame, bag_frames, camera_info, find_image_topic, folder_frames,
+                                    intrinsics)
 from dejavu_ros.data.pose_topics import find_pose_topic, mounting, read_poses
 from dejavu_ros.data.poses import PoseSource
-from dejavu_ros.errors import DataError
+from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import Pose
+from dejavu_ros.intrinsics import calibration, numbers
 from dejavu_ros.mapping.config import MappingConfig
 from dejavu_ros.mapping.stereo import bag_stereo, folder_stereo
 from dejavu_ros.mapping.trajectories import poses_of_base
 from dejavu_ros.optics.mounting import before_the_map, parse_mounting
+
+
+REGISTERED = 0.15  # relative difference of focal lengths and centres of one view: rectified and raw ones differ
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +69,8 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
             known = intrinsics(bag, images.name)
         except DataError as error:  # a map of places needs no calibration
             known, warnings = None, (f'not used: {error}',)
+        if depth_topic and known:
+            check_registered(bag, depth_topic, images.name, known)
         base_T_camera, doubt = mounted(mounting(bag, base_frame, camera_frame), config, camera_frame)
         warnings += (doubt,) if doubt else ()
         yield Recording(path.name if path.is_dir() else path.stem, f'{images.name} of {bag.path}',
@@ -93,6 +100,27 @@ def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path =
                                    config.camera_frame_convention), intrinsics, base_T_camera,
                      depth=recorded(folder_depth(depth)) if depth else folder_stereo(*right) if right else None,
                      warnings=(doubt,) if doubt else ())
+
+
+def check_registered(bag: Bag, depth_topic: str, image_topic: str, known: dict) -> None:
+    """Raises DataError where a CameraInfo beside the depth says that it shows another view than the images.
+
+    ``known`` are the intrinsics of the images. Depth without a CameraInfo is taken to be registered.
+    """
+    info = camera_info(bag, depth_topic)
+    if info is None or not numbers(info, 'k')[0] > 0:
+        return
+    try:
+        own = calibration(info, depth_topic, (known['width'], known['height']))
+    except ConfigError as error:
+        raise DataError(f'depth of {depth_topic} in {bag.path} is not registered to {image_topic}: {error}') from None
+    size, (fx, _, cx, _, fy, cy, *_) = (known['width'], known['height']), known['K']
+    off = np.abs(np.array([own['K'][i] for i in (0, 4, 2, 5)]) - (fx, fy, cx, cy)) / (fx, fy, *size)
+    if off.max() > REGISTERED:
+        raise DataError(f'depth of {depth_topic} in {bag.path} is not registered to {image_topic}: its camera_info has '
+                        f'a focal length of {own["K"][0]:.0f} where that of the images has {fx:.0f} (centre '
+                        f'{own["K"][2]:.0f}, {own["K"][5]:.0f} and {cx:.0f}, {cy:.0f}), at {size[0]}x{size[1]}: '
+                        'record depth aligned to the images, or map with --triangulate')
 
 
 def mounted(told: Pose | None, config: MappingConfig, frame: str = '') -> tuple[Pose | None, str]:

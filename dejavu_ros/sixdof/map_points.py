@@ -11,6 +11,7 @@ from dejavu_ros.intrinsics import scale_of
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.keyframes.points import Points
 from dejavu_ros.matching.features import LocalDescriptors
+from dejavu_ros.matching.neighbours import mutual_matches
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.optics.mask import fitting
@@ -20,6 +21,8 @@ from dejavu_ros.sixdof.neighbourhood import neighbours
 from dejavu_ros.sixdof.settings import PointSettings
 from dejavu_ros.sixdof.triangulation import landmarks_from_motion
 
+RATIO = 0.8
+ENOUGH = 15   # matches of two keyframes from which their poses are judged
 AROUND = 2    # keyframes before and after one that its points are triangulated with
 KEPT = 256    # keyframes whose points stay in memory
 
@@ -34,6 +37,8 @@ class PointMaker:
         self.lens, self.base_T_camera = lens, base_T_camera
         self.recent: deque[tuple[int, LocalDescriptors, Pose]] = deque(maxlen=2 * AROUND + 1)
         self.waiting: deque[int] = deque()  # keyframes of ``recent`` that have no points yet
+        self.previous: View | None = None
+        self.misfits: list[float] = []  # of each keyframe with depth against the one before
 
     def add(self, keyframe: int, image: np.ndarray, map_T_base: Pose,
             depth: np.ndarray | None) -> Iterator[tuple[int, Points]]:
@@ -53,8 +58,12 @@ class PointMaker:
         if scale != (1.0, 1.0):
             found = LocalDescriptors((found.points + 0.5) / scale - 0.5, found.descriptors)
         if depth is not None:
-            yield keyframe, self.stored(landmarks_from_depth(found, depth, self.lens, self.settings.points,
-                                                             self.settings.max_depth))
+            landmarks = landmarks_from_depth(found, depth, self.lens, self.settings.points, self.settings.max_depth)
+            view = View(map_T_base @ self.base_T_camera, landmarks)
+            if self.previous is not None:
+                self.misfits += misfit(self.previous, view.map_T_camera, found, self.lens)
+            self.previous = view
+            yield keyframe, self.stored(landmarks)
             return
         self.recent.append((keyframe, found, map_T_base @ self.base_T_camera))
         self.waiting.append(keyframe)
@@ -77,6 +86,19 @@ class PointMaker:
 
     def stored(self, landmarks: Landmarks) -> Points:
         return Points(landmarks.points, *parted(landmarks.descriptors, self.settings.point_features))
+
+
+def misfit(view: View, map_T_camera: Pose, found: LocalDescriptors, lens: Lens) -> list[float]:
+    """How far points of one view are seen from where the poses put them, as a share of the picture's width.
+
+    The median over the matches with the keypoints ``found`` by a camera at ``map_T_camera``; empty where they are few.
+    """
+    pairs = mutual_matches(view.landmarks.descriptors, found.descriptors, RATIO)
+    camera_T_view = map_T_camera.inverse @ view.map_T_camera
+    points = camera_T_view.rotation.apply(view.landmarks.points[pairs[:, 0]]) + camera_T_view.position
+    off = points[:, :2] / points[:, 2:].clip(min=0.1) - lens.rays_of(found.points[pairs[:, 1]].astype(float))
+    off = np.linalg.norm(off[np.isfinite(off).all(1)], axis=1)
+    return [float(np.median(off)) * lens.K[0] / lens.width] if len(off) >= ENOUGH else []
 
 
 class MapPoints:

@@ -98,8 +98,8 @@ def camera_info(bag, kind):
                        p=np.column_stack([K, np.zeros(3)]).ravel(), binning_x=binning, binning_y=binning, roi=region)
 
 
-def bag_of(drive, path, kind=''):
-    """The same drive as a bag, with depth as compressed_depth_image_transport sends it."""
+def bag_of(drive, path, kind='', depth_focal=0.0):
+    """The same drive as a bag, with depth as compressed_depth_image_transport sends it, and perhaps its CameraInfo."""
     with BagWriter(path) as bag:
         bag.transforms(0, [('base_link', 'camera_optical', BASE_T_CAMERA)], static=True)
         for index, line in enumerate((drive / 'poses.txt').read_text().splitlines()):
@@ -107,6 +107,9 @@ def bag_of(drive, path, kind=''):
             stamp, name = int(seconds * 1e9), f'{1000 + index}.000000000.png'
             if index == 0:
                 bag.write('/camera/camera_info', stamp, camera_info(bag, kind))
+                if depth_focal:
+                    K = np.array([[depth_focal, 0, 119.5], [0, depth_focal, 89.5], [0, 0, 1]])
+                    bag.camera_info('/depth/image/camera_info', stamp, 'depth_optical', 240, 180, K)
             bag.odometry('/odom', stamp, 'map', 'base_link', Pose.make(numbers[:3], numbers[3:]))
             bag.image('/camera/image_raw', stamp, 'camera_optical', load_image(drive / 'images' / name))
             bag.compressed_image('/depth/image/compressedDepth', stamp + 10_000_000, 'camera_optical',
@@ -196,6 +199,28 @@ def test_points_need_pictures_and_depth_of_the_calibrated_shape(drive, tmp_path,
     assert build(drive, tmp_path / 'deep', '--camera-info', str(drive / 'camera.yaml'), '--depth-images',
                  str(tmp_path / 'depth')) == 1
     assert 'calibrated for pictures of 240x180, and depth of 240x135' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('how, said', [
+    (['--depth-images', 'depth'], "of the picture's width (median) from where poses, mounting and calibration put"),
+    (['--triangulate'], 'of 4 keyframes got points in 3-D')])
+def test_poses_and_mounting_that_contradict_the_pictures_are_told(drive, tmp_path, capsys, how, said):
+    how = [str(drive / part) if part == 'depth' else part for part in how]
+    for mount, wrong in (('0.3 0 1.2 -0.5 0.5 -0.5 0.5', False), ('0.3 0 1.2 0 0 0 1', True)):
+        assert build(drive, tmp_path / f'{wrong}', '--camera-info', str(drive / 'camera.yaml'), '--base-T-camera',
+                     mount, '--camera-frame-convention', 'optical', *how) == 0
+        assert (said in capsys.readouterr().out) == wrong
+
+
+def test_depth_of_another_camera_is_refused(drive, tmp_path, capsys):
+    """As that of a depth camera beside the one of the images, which nobody has aligned."""
+    def mapped(bag):
+        return main(['build-map', '-o', str(tmp_path / 'm'), '--bag', str(bag), '--image-topic', '/camera/image_raw',
+                     '--depth-topic', '/depth/image/compressedDepth', '--checkpoint', str(drive / 'tiny.pt')])
+
+    assert mapped(bag_of(drive, tmp_path / 'bag', depth_focal=95.0)) == 1
+    assert 'is not registered to /camera/image_raw: its camera_info has a focal length of 95' in capsys.readouterr().err
+    assert mapped(bag_of(drive, tmp_path / 'good', depth_focal=152.0)) == 0
 
 
 def test_points_follow_their_keyframes_into_a_thinner_map(mapped, tmp_path):

@@ -96,11 +96,13 @@ def run(arguments) -> int:
             frames = tqdm(recording.frames, desc=name, total=recording.count, unit='frame', disable=None)
             report = MapBuilder(extractor, config, points).add(session, recording, frames)
         seconds = time.monotonic() - started
-        _tell(writer.path, name, arguments.condition, recording, report, seconds, config)
+        _tell(writer.path, name, arguments.condition, arguments.append, recording, report, seconds, config)
     return 0
 
 
-def _tell(path, name, condition, recording, report, seconds, config) -> None:
+def _tell(path, name, condition, append, recording, report, seconds, config) -> None:
+    from dejavu_ros.localization.verification import FEW
+
     size = sum(file.stat().st_size for file in path.rglob('*') if file.is_file())
     print(f'{path}: session {name}{f" ({condition})" if condition else ""} has {report.keyframes} keyframes of '
           f'{report.frames} frames along {report.metres:.1f} m; the map is {size / 1e6:.1f} MB; '
@@ -119,6 +121,9 @@ def _tell(path, name, condition, recording, report, seconds, config) -> None:
         print(f'  the map frame is east, north, up of --gps-origin "{" ".join(map(str, origin))}"')
     if recording.poses.skipped:
         print(f'  unusable poses of {recording.poses.source}: {recording.poses.skipped}')
+    if report.keyframes <= FEW and not append:
+        print(f'  WARNING: a map of {report.keyframes} keyframes cannot tell how far from them a frame was taken, so '
+              'that most will be rejected: map more of the place, or choose a smaller --keyframe-distance')
     for warning in report.warnings:
         print(f'  WARNING: {warning}')
     if recording.base_T_camera is None:

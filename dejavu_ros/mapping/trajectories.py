@@ -12,7 +12,6 @@ from dejavu_ros.optics.mounting import BODY_T_OPTICAL
 ALONG = 0.8     # share of the way along one axis of the body from which the robot is said to move along it
 LEAST = 2.0     # metres of way that say something
 UPRIGHT = np.cos(np.radians(45.0))
-FEW = 2         # keyframes: a map of so many cannot tell how far from them a picture was taken
 
 
 class PosesOfCamera:

@@ -64,7 +64,8 @@ def test_a_covariance_goes_along():
 
 def test_a_drive_raises_no_doubt():
     assert doubts(drive()) == [] and doubts(drive()[:1]) == []
-    assert doubts([Pose.make((0, 0, z)) for z in range(9)]) == []  # a lift, or a drone that rises
+    up = [Pose.make((9, 0, z)) for z in range(6)]  # in a lift
+    assert doubts([Pose.make((x, 0, 0)) for x in range(9)] + up) == []
     assert doubts([Pose.make((0, y, 0)) for y in range(9)]) == []  # a robot that can move sideways
     assert doubts([Pose.make((-x, 0, 0)) for x in range(9)]) == []
 
@@ -74,6 +75,8 @@ def test_a_trajectory_of_a_camera_is_noticed():
     assert 'move along their own z axis (100% of the way)' in text and '--poses-of camera' in text
     assert '--pose-axes' not in text
     text, = doubts([OPTICAL.inverse @ pose @ OPTICAL for pose in drive()])  # KITTI
+    assert '--poses-of camera --pose-axes optical' in text
+    text, = doubts([OPTICAL.inverse @ Pose.make((x, 0, 0)) @ OPTICAL for x in range(9)])
     assert '--poses-of camera --pose-axes optical' in text
 
 

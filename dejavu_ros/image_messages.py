@@ -34,28 +34,6 @@ VIDEO = re.compile(r'\b(h\.?26[3-6]|x26[45]|hevc|avc1?|av1|vp[89]|mpeg-?[124]|mp
 START_CODE = re.compile(b'\x00{2,3}\x01')  # before each unit of an H.264 or H.265 stream
 
 
-def numbers(info: Any, name: str) -> np.ndarray:
-    """``k``, ``d``, ``r`` or ``p`` of a CameraInfo in a row, float64; ROS 1 wrote them with capitals."""
-    return np.array(getattr(info, name if hasattr(info, name) else name.upper()), float)
-
-
-def is_rectified(image_topic: str) -> bool:
-    """Whether a topic is named as image_proc and stereo_image_proc name what they have rectified."""
-    return any(part.startswith('image_rect') for part in image_topic.split('/'))
-
-
-def calibration(info: Any, image_topic: str) -> dict:
-    """How the images of a topic were taken: ``width``, ``height``, ``K`` (9), ``D``, ``model`` of a CameraInfo.
-
-    It describes the raw images by K and D; of those that are rectified there is no distortion, and P tells.
-    """
-    K, D, P = (numbers(info, name) for name in 'kdp')
-    model = info.distortion_model
-    if is_rectified(image_topic):
-        K, D, model = P.reshape(3, 4)[:, :3].ravel() if P[0] > 0 else K, np.zeros(0), ''
-    return {'width': info.width, 'height': info.height, 'K': K.tolist(), 'D': D.tolist(), 'model': model}
-
-
 def image_from_message(message: Any, tones: ToneRange | None = None) -> np.ndarray:
     """Image or CompressedImage, of rclpy or rosbags, to (H, W, 3) uint8 RGB; ``tones`` is that of its topic.
 

@@ -12,7 +12,8 @@ from dejavu_ros.cli import COMMANDS
 
 PACKAGE = Path(dejavu_ros.__file__).parent
 
-GROUND = {'errors', 'config', 'geometry', 'files', 'file_kinds', 'tones', 'images', 'image_messages', 'troubleshooting'}
+GROUND = {'errors', 'config', 'geometry', 'files', 'file_kinds', 'tones', 'images', 'image_messages', 'intrinsics',
+          'troubleshooting'}
 CORE = GROUND | {'optics', 'ops', 'nn', 'keyframes'}
 ALLOWED = {
     'errors': set(),
@@ -23,8 +24,9 @@ ALLOWED = {
     'tones': set(),
     'images': {'errors', 'file_kinds', 'tones'},
     'image_messages': {'errors', 'file_kinds', 'images', 'tones'},
+    'intrinsics': {'errors'},
     'troubleshooting': set(),
-    'optics': {'errors', 'geometry', 'images', 'troubleshooting'},
+    'optics': {'errors', 'geometry', 'images', 'intrinsics', 'troubleshooting'},
     'ops': {'errors', 'config'},
     'nn': GROUND | {'ops'},
     'matching': GROUND | {'ops', 'nn'},

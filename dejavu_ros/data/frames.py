@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from dejavu_ros.data.bags import Bag, Topic, frame_of
-from dejavu_ros.image_messages import calibration, image_from_message
-from dejavu_ros.errors import DataError, ImageError
+from dejavu_ros.errors import ConfigError, DataError, ImageError
+from dejavu_ros.image_messages import image_from_message
 from dejavu_ros.images import load_image
+from dejavu_ros.intrinsics import calibration, numbers
 from dejavu_ros.tones import ToneRange
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
@@ -111,10 +112,29 @@ class _Stream:
 
 
 def intrinsics(bag: Bag, image_topic: str) -> dict | None:
-    """How the camera of an image topic sees: ``width``, ``height``, ``K``, ``D``, ``model``; None if nothing tells."""
+    """How the camera of an image topic sees: ``width``, ``height``, ``K``, ``D``, ``model``; None if nothing tells.
+
+    It is that of the topic's pictures, which may be binned, cut or smaller than the sensor. Raises DataError where
+    their size does not fit what the CameraInfo says.
+    """
     info = camera_info(bag, image_topic)
-    known = calibration(info, image_topic) if info else None
-    return known if known and known['K'][0] > 0 else None  # zeros mean uncalibrated
+    if info is None or not numbers(info, 'k')[0] > 0:  # zeros mean uncalibrated
+        return None
+    try:
+        return calibration(info, image_topic, first_size(bag_frames(bag, image_topic)))
+    except ConfigError as error:
+        raise DataError(f'camera_info of {image_topic} in {bag.path}: {error}') from None
+
+
+def first_size(frames: Iterable[Frame]) -> tuple[int, int] | None:
+    """Width and height of the first picture that can be decoded; None where there is none."""
+    for frame in frames:
+        try:
+            height, width, _ = frame.image().shape
+            return width, height
+        except ImageError:
+            continue
+    return None
 
 
 def camera_info(bag: Bag, image_topic: str) -> Any | None:

@@ -1,6 +1,7 @@
 """The robot's cameras: their pictures to a worker, and what CameraInfo, TF and parameters say of them."""
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -26,7 +27,8 @@ from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED
 def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
     """What the parameters say of each camera. Raises ConfigError for a mask that cannot be used."""
     return {name: Camera(name, mask=load_mask(config.mask) if config.mask else None,
-                         base_T_camera=parse_mounting(config.base_T_camera)) for name, config in configs.items()}
+                         base_T_camera=parse_mounting(config.base_T_camera),
+                         convention=config.camera_frame_convention) for name, config in configs.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,10 @@ class CameraInput:
         self.topic = node.resolve_topic_name(config.image_topic)
         self.watch, self.stamps, self.warning = Watch(), StampChecker(self.topic), ''
         self.info_topic = node.resolve_topic_name(config.camera_info_topic) if config.camera_info_topic else ''
+        self._info: CameraInfo | None = None
+        self._size: tuple[int, int] | None = None  # width and height of its pictures
+        self._describing = threading.Lock()  # CameraInfo and pictures come in different threads
+        self._said = ''
         self.informed = False
         self.kind = kind = Image if config.transport == 'raw' else CompressedImage
         reliability = getattr(ReliabilityPolicy, config.reliability.upper())
@@ -76,25 +82,43 @@ class CameraInput:
 
     def on_camera_info(self, message: CameraInfo) -> None:
         self.informed = True
-        try:
-            lens = lens_from_message(message, self.topic)
-        except ConfigError as error:
-            self.warning = CAMERA_INFO_UNUSED(reason=error)
-            return
-        self.warning = ''
-        if lens != self.known.lens:
-            self.known = dataclasses.replace(self.known, lens=lens)
+        self._calibrate(info=message)
 
-    def introduce(self, localizer: Localizer, message: Image | CompressedImage, transforms: Transforms | None,
-                  base_frame: str) -> None:
-        """Tell the localizer what is known of this camera, if that is news to it."""
+    def _calibrate(self, info: CameraInfo | None = None, size: tuple[int, int] | None = None) -> None:
+        """Make the lens from the newest CameraInfo, for pictures of the newest size."""
+        with self._describing:
+            self._info, self._size = info or self._info, size or self._size
+            if self._info is None:
+                return
+            try:
+                lens, self.warning = lens_from_message(self._info, self.topic, self._size), ''
+            except ConfigError as error:
+                lens, self.warning = None, CAMERA_INFO_UNUSED(reason=error)
+            if lens != self.known.lens:
+                self.known = dataclasses.replace(self.known, lens=lens)
+
+    def introduce(self, localizer: Localizer, message: Image | CompressedImage, size: tuple[int, int],
+                  transforms: Transforms | None, base_frame: str) -> None:
+        """Tell the localizer what is known of this camera, if that is news to it.
+
+        ``size`` is width and height of the picture in ``message``.
+        """
+        if size != self._size:
+            self._calibrate(size=size)
+        frame = header_from_message(message.header)[1]
         if self.known.base_T_camera is None and transforms:
-            mounting = transforms.fixed(base_frame, header_from_message(message.header)[1])
+            mounting = transforms.fixed(base_frame, frame)
             if mounting is not None:
-                self.known = dataclasses.replace(self.known, base_T_camera=mounting)
+                with self._describing:
+                    self.known = dataclasses.replace(self.known, base_T_camera=mounting, frame=frame)
         known = self.known  # the executor's thread may replace it
         if localizer.cameras.get(self.name) is not known:
             localizer.use(known)
+        sight = localizer.sights.get(self.name)
+        if sight and sight.warning != self._said:
+            self._said = sight.warning
+            if self._said:
+                self.node.get_logger().warning(f'Camera {self.name}: {self._said}')
 
     def problem(self, localizer: Localizer | None) -> str:
         """What is wrong with the camera, in words; empty if nothing."""

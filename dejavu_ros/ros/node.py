@@ -272,8 +272,9 @@ class RelocalizeNode(LifecycleNode):
                 return  # it is of a time that is to come again
             localizer = self.localizer
             try:
-                arrival.camera.introduce(localizer, arrival.message, self.frames.transforms, config.base_frame)
                 image = image_from_message(arrival.message, arrival.camera.tones)
+                arrival.camera.introduce(localizer, arrival.message, image.shape[1::-1], self.frames.transforms,
+                                         config.base_frame)
                 estimate = localizer.process(image, stamp_ns, camera, odom_T_base)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, BAD_IMAGE, [], 0.0, str(error))

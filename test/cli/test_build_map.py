@@ -16,7 +16,7 @@ import pytest
 
 from dejavu_ros.cli import main
 from dejavu_ros.data.rosbag_writer import BagWriter
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.nn import checkpoint as checkpoints
 from dejavu_ros.nn.dejavu import DejavuNet
@@ -143,6 +143,62 @@ def test_a_map_from_a_folder(tmp_path, build):
     (tmp_path / 'poses.txt').write_text(''.join(f'{100 + i} {i} 0 0 0 0 0 1\n' for i in range(5)))
     status, out, _ = build('--images', images, '--poses', tmp_path / 'poses.txt')
     assert status == 0 and 'session monday has 5 keyframes of 5 frames' in out and 'looking ahead' in out
+
+
+def kitti(folder):
+    """Images and poses of the camera in the frame of the first one (z ahead, y down), driving round a bend."""
+    (folder / 'images').mkdir(parents=True)
+    lines, optical = [], Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, np.zeros(3)]))
+    for i in range(6):
+        cv2.imwrite(str(folder / f'images/{100 + i}.0.png'), picture(i))
+        pose = optical.inverse @ bend(i) @ optical
+        lines.append(' '.join(map(str, (100 + i, *pose.position, *pose.quaternion))))
+    (folder / 'poses.txt').write_text('\n'.join(lines))
+    return '--images', folder / 'images', '--poses', folder / 'poses.txt'
+
+
+def bend(i):
+    return Pose.planar(10 * np.sin(0.2 * i), 10 - 10 * np.cos(0.2 * i), 0.2 * i)
+
+
+def test_a_trajectory_of_the_camera(tmp_path, build):
+    status, out, _ = build(*kitti(tmp_path / 'drive'))
+    assert status == 0 and 'WARNING: the poses move along their own z axis' in out
+    assert '--poses-of camera --pose-axes optical' in out
+    camera = Pose.make((0.5, 0, 1.2), (-0.5, 0.5, -0.5, 0.5))
+    for mount, output in (('', tmp_path / 'b.dvmap'), ('0.5 0 1.2 -0.5 0.5 -0.5 0.5', tmp_path / 'c.dvmap')):
+        status, out, _ = build(*kitti(output.with_suffix('')), '--poses-of', 'camera', '--pose-axes', 'optical',
+                               '--base-T-camera', mount, output=output)
+        assert status == 0 and 'WARNING' not in out and ('looking ahead' in out) == (not mount)
+        with KeyframeMap.open(output) as keyframes:
+            for i, frame in enumerate(keyframes.keyframes):
+                lever = Pose.make(-camera.position) if mount else Pose.planar(0, 0, 0)
+                np.testing.assert_allclose(frame.map_T_base.matrix, (bend(i) @ lever).matrix, atol=1e-6)
+
+
+def test_images_stamped_with_the_body_frame(tmp_path, build):
+    body = CAMERA @ Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, np.zeros(3)])).inverse
+    with BagWriter(tmp_path / 'drive') as bag:
+        bag.transforms(0, [('base_link', 'camera_link', body)], static=True)
+        for i in range(5):
+            bag.image('/image', (10 + i) * SECOND, 'camera_link', picture(i))
+            bag.odometry('/odom', (10 + i) * SECOND, 'odom', 'base_link', Pose.planar(i, 0, 0))
+    status, out, _ = build('--bag', tmp_path / 'drive')
+    assert status == 0 and "WARNING: frame 'camera_link' of the images is not an optical frame" in out
+    with KeyframeMap.open(tmp_path / 'm.dvmap') as keyframes:
+        np.testing.assert_allclose(keyframes.cameras[0].base_T_camera.matrix, CAMERA.matrix, atol=1e-9)
+    status, out, _ = build('--bag', tmp_path / 'drive', '--camera-frame-convention', 'body',
+                           output=tmp_path / 'told.dvmap')
+    assert status == 0 and 'WARNING' not in out
+
+
+def test_camera_info_of_another_shape_is_not_used_and_said(tmp_path, build):
+    bag = write_bag(tmp_path / 'drive', [picture(i)[:36] for i in range(5)])
+    status, out, _ = build('--bag', bag)
+    assert status == 0 and 'WARNING: not used: camera_info of /camera/image_raw' in out and '64x36 have another' in out
+    with KeyframeMap.open(tmp_path / 'm.dvmap') as keyframes:
+        assert keyframes.cameras[0].intrinsics is None
+    assert_fails(build('--bag', bag, '--triangulate', output=tmp_path / 'p.dvmap'), 'another shape')
 
 
 def test_bags_that_are_not_there_or_cut(tmp_path, build):

@@ -246,6 +246,44 @@ def test_two_cameras_of_a_robot(folder, localize, tmp_path):
     assert status == 1 and 'each camera needs a name and a topic of its own' in err
 
 
+def test_a_folder_with_its_camera_told(folder, localize, tmp_path):
+    """Mounting and calibration count beside a map that knows its own."""
+    images, camera = tmp_path / 'images', tmp_path / 'camera.yaml'
+    images.mkdir()
+    for i in range(4):
+        (images / f'{100 + i}.png').write_bytes(cv2.imencode('.png', picture(i)[..., ::-1])[1].tobytes())
+    with BagWriter(tmp_path / 'known') as bag:
+        optical = Pose.make((0.3, 0.0, 1.2), (-0.5, 0.5, -0.5, 0.5))
+        bag.transforms(0, [('base_link', 'camera_optical', optical)], static=True)
+        for i in range(8):
+            bag.image('/camera', (100 + i) * SECOND, 'camera_optical', picture(i))
+            bag.odometry('/odom', (100 + i) * SECOND, 'map', 'base_link', Pose.planar(10 * i, 0, 0))
+        bag.camera_info('/camera_info', 100 * SECOND, 'camera_optical', 64, 48,
+                        np.array([[50.0, 0, 31.5], [0, 50, 23.5], [0, 0, 1]]))
+    assert main(['build-map', '-o', str(tmp_path / 'known.dvmap'), '--bag', str(tmp_path / 'known'), '--checkpoint',
+                 str(folder / 'tiny.pt')]) == 0
+
+    def ask(*more, height=96):
+        camera.write_text(f'image_width: 128\nimage_height: {height}\ndistortion_model: plumb_bob\n'
+                          'camera_matrix: {data: [100, 0, 63.5, 0, 100, 47.5, 0, 0, 1]}\n'
+                          'distortion_coefficients: {data: [0, 0, 0, 0, 0]}\n')
+        return localize('--images', images, '--camera-info', camera, '--json', '-', *LENIENT, *more,
+                        keyframes=tmp_path / 'known.dvmap')
+
+    status, out, err = ask('--base-T-camera', '1.3 0 1.2 -0.5 0.5 -0.5 0.5')
+    assert status == 0 and 'camera camera:' not in err
+    found = [json.loads(line)['hypotheses'][0] for line in out.splitlines()]
+    assert [hypothesis['keyframe'] for hypothesis in found] == [0, 1, 2, 3]
+    assert found[2]['position'] == pytest.approx([19, 0, 0], abs=0.5)  # a metre behind that of the map
+    status, out, err = ask('--base-T-camera', '1.3 0 1.2 0 0 0 1')
+    assert status == 0 and 'camera camera: the frame of its base_T_camera is not the optical frame' in err
+    assert json.loads(out.splitlines()[2])['hypotheses'][0]['position'] == pytest.approx([19, 0, 0], abs=0.5)
+    status, out, err = ask('--base-T-camera', '1.3 0 1.2 0 0 0 1', '--camera-frame-convention', 'optical')
+    assert status == 0 and 'its mounting cannot be true' in err
+    assert {json.loads(line)['reject_reason'] for line in out.splitlines()} == {'bad_image'}
+    assert 'another shape' in ask(height=72)[2]
+
+
 def test_what_a_mask_hides_is_not_looked_at(folder, localize, tmp_path):
     """A map and queries of one masked camera: whatever lies under the mask, the places are found."""
     mask = np.zeros((48, 64), np.uint8)

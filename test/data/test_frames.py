@@ -70,6 +70,18 @@ def camera_info(writer):
             'p': np.column_stack([rectified, np.zeros(3)]).ravel(), 'binning_x': 0, 'binning_y': 0, 'roi': region}
 
 
+def test_the_calibration_is_that_of_the_pictures(tmp_path):
+    with BagWriter(tmp_path / 'bag') as writer:
+        for name, height in (('front', 24), ('rear', 20)):
+            writer.image(f'/{name}/image_raw', 2, name, RGB)
+            writer.camera_info(f'/{name}/camera_info', 1, name, 32, height, K)
+    with open_bag(tmp_path / 'bag') as bag:
+        found = intrinsics(bag, '/front/image_raw')
+        assert (found['width'], found['height'], found['K'][0], found['K'][2]) == (16, 12, 10.0, 3.75)
+        with pytest.raises(DataError, match='camera_info of /rear/image_raw .*32x20, and pictures of 16x12'):
+            intrinsics(bag, '/rear/image_raw')
+
+
 @pytest.mark.parametrize('topic', ['/rear/image_raw', '/elsewhere/image_raw'])
 def test_no_calibration_is_invented(bag, topic):
     assert intrinsics(bag, topic) is None

@@ -59,7 +59,7 @@ class Checkpoint:
     def untrained(self) -> bool:
         """Whether a training wrote it before its first step, from random weights."""
         train = self.card.get('recipe', {}).get('train', {})
-        return self.card.get('step') == 0 and not train.get('start_from')
+        return isinstance(self.network, DejavuNet) and self.card.get('step') == 0 and not train.get('start_from')
 
 
 def default_checkpoint_path() -> Path:

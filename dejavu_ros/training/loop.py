@@ -166,8 +166,9 @@ class Trainer:
         if self.best_step:
             return f'step {self.best_step} of {self.steps}'
         start = self.recipe.train.start_from
-        return (f'step 0: {start} as it was, no step since was better' if start else
-                'step 0: the untrained network, no step since was better')
+        before = (f'{start} as it was' if start else 'its encoders as published' if isinstance(self.network, EncoderNet)
+                  else 'the untrained network')
+        return f'step 0: {before}, no step since was better'
 
     def save(self) -> None:
         save_state(self.folder / 'state.pt', self.recipe, {

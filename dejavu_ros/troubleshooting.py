@@ -69,6 +69,13 @@ UNKNOWN_PARAMETER = Trouble(
     'A parameter file or the command line sets a parameter that the node does not have.',
     'Correct the name (`ros2 param list /relocalize`, [parameters](parameters.md)). Parameters that resemble none of '
     'ours are only named in the log, as a file for several nodes may hold them.')
+CHECKPOINT_DOUBTFUL = Trouble(
+    NODE,
+    'checkpoint {identity}: {doubts}',
+    'The checkpoint is an untrained network, or its probabilities were never fitted to places, so that what is '
+    'accepted with them means little.',
+    'Use a shipped checkpoint, or run `dejavu calibrate` on places that it was not trained on; maps made with it stay '
+    'valid.')
 SAME_NAME = Trouble(
     NODE,
     '{count} nodes are called {name}: their answers, parameters and services are mixed up',

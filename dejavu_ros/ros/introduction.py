@@ -32,6 +32,5 @@ def described_camera(camera: CameraConfig, resolve) -> str:
 
 
 def described_checkpoint(checkpoint) -> str:
-    calibrated = 'calibration' in (getattr(checkpoint, 'card', None) or {})
-    return (f'{checkpoint.identity} (calibrated)' if calibrated else
+    return (f'{checkpoint.identity} (calibrated)' if getattr(checkpoint, 'calibrated', False) else
             f'{checkpoint.identity} (not calibrated: its probabilities are guesses, see dejavu calibrate)')

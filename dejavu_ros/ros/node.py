@@ -306,6 +306,8 @@ class RelocalizeNode(LifecycleNode):
         found = self.warnings.copy()
         if self.frames:
             found |= self.frames.problems()
+        if self.localizer and (words := getattr(self.localizer.extractor.checkpoint, 'warning', '')):
+            found['checkpoint'] = words
         if self.watched_clock and (words := self.watched_clock.problem()):
             found['clock'] = words
         if time.perf_counter() - self.went_back[1] < RECENT:

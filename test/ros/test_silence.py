@@ -157,6 +157,14 @@ def test_what_it_works_with_is_one_line_in_the_log(bench):
     assert '\n' not in line and sum(text.startswith('Active: ') for text in logged) == 1
 
 
+def test_a_checkpoint_that_is_not_calibrated_is_in_the_diagnostics(bench):
+    running = bench()
+    assert running.change('configure')
+    heard = running.hear(DiagnosticArray, '/diagnostics')
+    running.node.localizer.extractor.checkpoint.warning = 'checkpoint abcdefabcdef: it is not calibrated'
+    running.until(lambda: 'checkpoint abcdefabcdef: it is not calibrated.' in message(heard))
+
+
 @pytest.mark.parametrize('given, suggestion', [('image_topik', 'image_topic'), ('min_inliers', 'localizer.min_inliers'),
                                                ('localizer.min_inlier', 'localizer.min_inliers')])
 def test_parameters_that_nobody_declares_are_named(bench, given, suggestion):

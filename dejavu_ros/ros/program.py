@@ -1,6 +1,8 @@
 """The program ``relocalize``: quiet when it is told to end, from its first moment on."""
 
+import os
 import sys
+from pathlib import Path
 
 
 def main(args: list[str] | None = None) -> int:
@@ -13,6 +15,9 @@ def main(args: list[str] | None = None) -> int:
 
 def run(args: list[str] | None) -> int:
     # seconds in which Ctrl-C may come
+    from dejavu_ros.ros.transport import receive_large_images
+
+    receive_large_images(os.environ, Path.cwd())
     import rclpy
     from rclpy.executors import ExternalShutdownException
 

@@ -1,6 +1,7 @@
 """Nodes whose callbacks are called here, without DDS, and have done their work when they return."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ def handle(nodes: list[RelocalizeNode], message: Any) -> str:
         node.problem = ''
         for subscription in node.subscriptions:
             if subscription.msg_type is type(message):
-                subscription.callback(message)
+                # images come with what the middleware knows of them
+                subscription.callback(*(message, {})[:len(inspect.signature(subscription.callback).parameters)])
                 heard = True
         if node.problem:
             return node.problem

@@ -1,12 +1,12 @@
 """The robot's cameras: their pictures to a worker, and what CameraInfo, TF and parameters say of them."""
 
 import dataclasses
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from dejavu_ros.errors import ConfigError
@@ -15,9 +15,12 @@ from dejavu_ros.optics.camera import Camera
 from dejavu_ros.optics.mask import load_mask
 from dejavu_ros.ros.config import CameraConfig, parse_mounting
 from dejavu_ros.ros.conversions import header_from_message, lens_from_message
+from dejavu_ros.ros.delivery import Delivery, explain
 from dejavu_ros.ros.endpoints import silence_of
 from dejavu_ros.ros.stamps import StampChecker
+from dejavu_ros.ros.subscriptions import FollowingSubscription
 from dejavu_ros.ros.transforms import Transforms
+from dejavu_ros.ros.transport import transport
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch
 from dejavu_ros.ros.worker import NewestWorker
 from dejavu_ros.tones import ToneRange
@@ -53,27 +56,28 @@ class CameraInput:
         self.tones = ToneRange()
         self.topic = node.resolve_topic_name(config.image_topic)
         self.watch, self.stamps, self.warning = Watch(), StampChecker(self.topic), ''
+        self.message_bytes, self.transport = None, transport(os.environ)
         self.info_topic = node.resolve_topic_name(config.camera_info_topic) if config.camera_info_topic else ''
         self._info: CameraInfo | None = None
         self._size: tuple[int, int] | None = None  # width and height of its pictures
         self._describing = threading.Lock()  # CameraInfo and pictures come in different threads
         self._said = ''
         self.informed = False
-        self.kind = kind = Image if config.transport == 'raw' else CompressedImage
-        reliability = getattr(ReliabilityPolicy, config.reliability.upper())
-        self._subscriptions = [node.create_subscription(kind, config.image_topic, self.on_image,
-                                                        QoSProfile(depth=1, reliability=reliability))]
+        self.kind = Image if config.transport == 'raw' else CompressedImage
+        self.images = FollowingSubscription(node, self.kind, config.image_topic, self.on_image, 1, config.reliability,
+                                            self.watch.count_lost)
+        self.infos = None
         if config.camera_info_topic:
-            qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-            self._subscriptions.append(node.create_subscription(CameraInfo, config.camera_info_topic,
-                                                                self.on_camera_info, qos))
+            self.infos = FollowingSubscription(node, CameraInfo, config.camera_info_topic, self.on_camera_info, 5)
 
     def close(self) -> None:
-        for subscription in self._subscriptions:
-            self.node.destroy_subscription(subscription)
+        self.images.close()
+        if self.infos:
+            self.infos.close()
 
     def on_image(self, message: Image | CompressedImage) -> None:
         self.watch.count(message.data)
+        self.message_bytes = len(message.data)
         stamp_ns, back_ns = self.stamps.take(header_from_message(message.header)[0],
                                              self.node.get_clock().now().nanoseconds)
         if back_ns:
@@ -123,10 +127,22 @@ class CameraInput:
     def problem(self, localizer: Localizer | None) -> str:
         """What is wrong with the camera, in words; empty if nothing."""
         sight = localizer.sights.get(self.name) if localizer else None
-        parts = (self.watch.problem(self.topic, self.cause_of_silence), self.warning, sight.warning if sight else '',
-                 self.silence_of_info(), self.stamps.problem if self.watch.silence <= RATE_WINDOW else '')
+        parts = (self.watch.problem(self.topic, self.cause_of_silence), self.delivery_problem(), self.warning,
+                 sight.warning if sight else '', self.silence_of_info(),
+                 self.stamps.problem if self.watch.silence <= RATE_WINDOW else '')
         return ' '.join(part.rstrip('.') + '.' for part in parts if part)
 
+    @property
+    def delivery(self) -> Delivery:
+        """What is known of how the pictures come."""
+        share = self.watch.share
+        return Delivery(self.images.offered, self.images.reliability, self.message_bytes,
+                        self.watch.rate / share if share else 0.0, share, self.images.local)
+
+    def delivery_problem(self) -> str:
+        """Why not all pictures arrive, in words; empty where they do."""
+        text, advice = explain(self.delivery, self.transport)
+        return f'{self.topic} is {text}: {advice}' if advice and self.delivery.share is not None else ''
 
     def cause_of_silence(self) -> str:
         """Why no pictures come, in words."""

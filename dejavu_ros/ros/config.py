@@ -20,9 +20,8 @@ class CameraConfig:
                                        'namespace')
     transport: str = option('raw', 'type of that topic: sensor_msgs/Image or sensor_msgs/CompressedImage',
                             choices=('raw', 'compressed'))
-    reliability: str = option('best_effort', 'QoS of the subscription; best_effort hears every publisher, reliable '
-                                             'only reliable ones',
-                              choices=('best_effort', 'reliable'))
+    reliability: str = option('auto', 'QoS of the image subscription; auto: reliable if all publishers are, else '
+                                      'best_effort', choices=('auto', 'reliable', 'best_effort'))
     max_rate: float = option(10.0, 'frames processed per second at most, the newest wins; 0: only when ~/relocalize '
                                    'asks', unit='Hz', low=0.0, high=1000.0)
     camera_info_topic: str = option('', 'topic of its sensor_msgs/CameraInfo: images are then seen as the camera that '

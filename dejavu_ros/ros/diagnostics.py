@@ -15,6 +15,7 @@ from dejavu_ros.localization import Estimate, Localizer
 from dejavu_ros.localization.estimate import BAD_IMAGE
 from dejavu_ros.ros.cameras import CameraInput, Cameras
 from dejavu_ros.ros.config import NodeConfig
+from dejavu_ros.ros.delivery import explain
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch, rate
 from dejavu_ros.troubleshooting import NO_CAUSE, NO_FRAME, NO_IMAGE, NOT_ACTIVE, POSE_IS_OLD
 
@@ -148,7 +149,9 @@ def make_camera_status(camera: CameraInput, problem: str, dropped: int, node_nam
     watch, known = camera.watch, camera.known
     level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
     values = {'topic': camera.topic, 'frames received': str(watch.received), 'frames repeated': str(watch.repeated),
-              'frames dropped': str(dropped), 'input rate [Hz]': f'{watch.rate:.1f}',
+              'frames dropped': str(dropped), 'frames lost': str(watch.lost),
+              'input rate [Hz]': f'{watch.rate:.1f}', 'published': explain(camera.delivery, camera.transport)[0],
+              'subscribed': camera.images.reliability,
               'calibration': 'known' if known.lens else 'not known',
               'mounting': 'known' if known.base_T_camera else 'as in the map',
               'mask': 'none' if known.mask is None else f'hides {1 - known.mask.mean():.0%}'}

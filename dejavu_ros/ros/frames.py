@@ -4,7 +4,6 @@ import time
 
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
@@ -13,6 +12,7 @@ from dejavu_ros.ros.conversions import pose_from_message, stamp_from_message
 from dejavu_ros.ros.endpoints import silence_of
 from dejavu_ros.ros.odometry import OdometryBuffer
 from dejavu_ros.ros.stamps import RECENT, STEP_BACK, StampChecker, duration
+from dejavu_ros.ros.subscriptions import FollowingSubscription
 from dejavu_ros.ros.transforms import Transforms, tf2_ros
 from dejavu_ros.ros.watch import RATE_WINDOW
 from dejavu_ros.troubleshooting import (NO_ODOMETRY_AT_IMAGE, NO_POSE_FOR_TF, ODOMETRY_FRAME, ODOMETRY_SILENT,
@@ -30,15 +30,14 @@ class Frames:
         self._went_back = '', -float('inf')
         self.transforms = Transforms(node) if tf2_ros else None
         self._map_T_odom: Pose | None = None
-        qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self._odometry_in = None
+        self.odometry = None
         if config.odom_topic:
-            self._odometry_in = node.create_subscription(Odometry, config.odom_topic, self.on_odometry, qos)
+            self.odometry = FollowingSubscription(node, Odometry, config.odom_topic, self.on_odometry, 50)
         self._timer = node.create_timer(1 / config.tf_rate, self.publish) if config.publish_tf else None
 
     def close(self) -> None:
-        if self._odometry_in:
-            self.node.destroy_subscription(self._odometry_in)
+        if self.odometry:
+            self.odometry.close()
         if self._timer:
             self.node.destroy_timer(self._timer)
         if self.transforms:

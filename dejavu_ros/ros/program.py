@@ -1,11 +1,13 @@
 """The program ``relocalize``: quiet when it is told to end, from its first moment on."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TWICE = 1.0  # seconds within which a signal that comes again is the same one
@@ -58,6 +60,9 @@ def signals_handled() -> Iterator[Ending]:
 
 def run(args: list[str] | None, ending: Ending) -> int:
     # seconds in which Ctrl-C may come
+    from dejavu_ros.ros.transport import receive_large_images
+
+    receive_large_images(os.environ, Path.cwd())
     import rclpy
     from rclpy.exceptions import NameValidationException, ParameterException
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dejavu_ros.troubleshooting import CAMERA_FROZEN, CAMERA_SILENT, NO_CAUSE
 
 RATE_WINDOW = 5.0  # seconds over which rates are taken, and after which a camera counts as silent
+FEW = 5  # pictures from which their share is told
 FROZEN = 3.0  # seconds of one and the same picture: sensors have noise, if not simulated ones at a standstill
 SAMPLES = 20000  # bytes of a picture that are compared
 
@@ -19,8 +20,9 @@ class Watch:
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._lock, self._clock = threading.Lock(), clock
         self.started = clock()
-        self.received = self.repeated = 0
+        self.received = self.repeated = self.lost = 0
         self._arrivals: collections.deque[float] = collections.deque(maxlen=10000)
+        self._losses: collections.deque[float] = collections.deque(maxlen=10000)
         self._picture, self._since = None, self.started
 
     def count(self, data) -> None:
@@ -34,6 +36,20 @@ class Watch:
                 self._picture, self._since = picture, now
             else:
                 self.repeated += 1
+
+    def count_lost(self, count: int) -> None:
+        """``count`` pictures were sent and did not arrive."""
+        with self._lock:
+            self.lost += count
+            self._losses.extend([self._clock()] * min(count, self._losses.maxlen))
+
+    @property
+    def share(self) -> float | None:
+        """Share of the pictures sent of late that arrived, from 0 to 1; None where few are known of."""
+        with self._lock:
+            since = self._clock() - RATE_WINDOW
+            came, lost = (sum(moment > since for moment in times) for times in (self._arrivals, self._losses))
+            return came / (came + lost) if came + lost >= FEW else None
 
     @property
     def rate(self) -> float:

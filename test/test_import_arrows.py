@@ -48,7 +48,8 @@ ALLOWED = {
     'soak': CORE | {'localization', 'data', 'mapping', 'evaluation', 'town', 'ros', 'bench'},
 }
 ROS_MODULES = {'rclpy', 'tf2_ros', 'tf2_msgs', 'rcl_interfaces', 'rosgraph_msgs', 'builtin_interfaces', 'std_msgs',
-               'std_srvs', 'sensor_msgs', 'geometry_msgs', 'nav_msgs', 'diagnostic_msgs', 'visualization_msgs', 'lifecycle_msgs'}
+               'std_srvs', 'sensor_msgs', 'geometry_msgs', 'nav_msgs', 'diagnostic_msgs', 'visualization_msgs',
+               'lifecycle_msgs'}
 
 
 def imports(path: Path) -> set[str]:

@@ -35,7 +35,7 @@ setup(
         'pillow>=9.0',
         'pymap3d>=2.7',
         'pyyaml>=5.4',
-        'rosbags>=0.10',
+        'rosbags>=0.11.9',
         'rosbags-image>=0.10',
         'safetensors>=0.4',
         'scikit-learn>=1.0',

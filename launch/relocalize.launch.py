@@ -28,6 +28,7 @@ CAMERA_PARAMETERS = [
     ('max_rate', float, 'Frames processed per second at most (empty: 10)'),
     ('camera_info_topic', str, 'Topic of its CameraInfo, to see as the camera of the map would have (empty: none)'),
     ('base_T_camera', str, 'Mounting, "x y z qx qy qz qw" of its optical frame in base_frame (empty: from TF)'),
+    ('camera_frame_convention', str, 'Axes of that frame: optical, body (camera_link) or auto (empty: auto)'),
     ('mask', str, 'Image of what hides a part of its pictures, black: hidden (empty: nothing does)'),
 ]
 PARAMETERS = [

@@ -15,7 +15,7 @@ def configure(parser) -> None:
 def run(arguments) -> int:
     """Print findings as they are made; 1 where one is bad."""
     from dejavu_ros.doctor import files, machine, robot
-    from dejavu_ros.doctor.finding import Level
+    from dejavu_ros.doctor.finding import Level, bad
 
     worst = Level.GOOD
     parts = [machine.examine()]
@@ -23,6 +23,8 @@ def run(arguments) -> int:
         parts.append(files.examine(arguments.checkpoint, arguments.map))
     if arguments.robot and machine.importable('dejavu_ros.ros.inspection'):
         parts.append(robot.examine(arguments.image_topic, arguments.odom_topic))
+    elif arguments.robot:
+        parts.append([bad('robot', 'nobody can listen to it here: ROS or the package is missing', 'see ROS above')])
     for part in parts:
         for finding in part:
             advice = f'\n                   -> {finding.advice}' if finding.advice else ''

@@ -6,7 +6,7 @@ import sys
 
 from dejavu_ros.config import add_arguments
 
-HELP = 'show, verify, repair, migrate, export, merge, align, thin or limit keyframe maps'
+HELP = 'show, verify, repair, migrate, export, merge, align, thin, limit or label keyframe maps'
 NEW = 'the new map; the old one stays as it is'
 
 
@@ -29,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add('export', 'write poses (TUM), a table (CSV) and thumbnails into a new folder', output='folder to make')
     others = add('merge', 'put maps of one frame together into a new one', output=NEW)
     others.add_argument('others', nargs='+', metavar='M', help='further maps, made with the same checkpoint')
+    labelled = add('set-condition', 'say in which condition a session was driven, such as snow or night')
+    labelled.add_argument('session', metavar='SESSION', help='as dejavu map show lists them')
+    labelled.add_argument('condition', metavar='CONDITION', help='the new one; \'\' for none')
     removed = add('remove-session', 'make a new map without some sessions', output=NEW)
     removed.add_argument('sessions', nargs='+', metavar='NAME', help='as dejavu map show lists them')
     add_arguments(add('thin', 'make a new map with fewer keyframes', output=NEW), ThinConfig)
@@ -47,7 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     actions = {'show': show, 'verify': verify, 'repair': repair, 'migrate': migrate, 'export': export, 'merge': merge,
-               'remove-session': remove_session, 'thin': thin, 'limit': limit, 'align': align}
+               'set-condition': set_condition, 'remove-session': remove_session, 'thin': thin, 'limit': limit,
+               'align': align}
     return actions[arguments.action](arguments)
 
 
@@ -149,6 +153,16 @@ def migrate(arguments: argparse.Namespace) -> int:
     with KeyframeMap.open(arguments.map) as content:
         print(f'{content.path}: format {before} is now {content.format}' if before < content.format else
               f'{content.path}: format {before} is the present one')
+    return 0
+
+
+def set_condition(arguments: argparse.Namespace) -> int:
+    from dejavu_ros.keyframes import KeyframeMap, MapWriter
+
+    with KeyframeMap.open(arguments.map) as content, \
+            MapWriter.append(arguments.map, content.settings, content.checkpoint_id) as writer:
+        writer.set_condition(arguments.session, arguments.condition)
+    print(f'{named(arguments.map)}: session {arguments.session} is of condition {arguments.condition or "none"}')
     return 0
 
 

@@ -19,7 +19,9 @@ def examine(checkpoint_path: str, map_path: str) -> Iterator[Finding]:
     settings = checkpoint.settings
     yield good('checkpoint', f'{name}: {checkpoint.identity}, sees {settings.input_width}x{settings.input_height} '
                              f'pixels, {settings.grid_width}x{settings.grid_height} vectors')
-    if 'calibration' not in checkpoint.card:
+    if checkpoint.untrained:
+        yield note('checkpoint', 'it is an untrained network: step 0 of its training', 'give one that was trained')
+    if not checkpoint.calibrated:
         yield note('checkpoint', 'it is not calibrated: its probabilities mean little',
                    'dejavu calibrate, on places that it was not trained on')
     if map_path:

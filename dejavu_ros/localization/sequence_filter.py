@@ -14,6 +14,7 @@ SURPRISE = 12.0  # log of how unlikely a frame can make a place: it may be hidde
 MIN_STEP = 1.0   # metres of spread between two frames, however short the time: keyframes are that far apart
 MIN_TURN = np.radians(10.0)
 TURN_ERROR = np.radians(30.0)  # between the headings of two keyframes and what odometry says of them
+UNDATED = 1.0    # seconds that are taken to lie between two frames of one camera with the same stamp
 LATE = 0.5       # seconds: a frame that comes so much out of order is late, with an earlier stamp the clock has jumped
 SAME_VIEW, OTHER_VIEW = 0.1, 0.85  # novelty up to which a camera has not moved, and from which it shows another place
 CONTRADICTION = 3.0  # log of how much likelier than the robot's place another one must be to speak against it,
@@ -52,6 +53,8 @@ class SequenceFilter:
         self.counted_ns: int | None = None
         self.odometry: Pose | None = None      # where the belief was moved to last
         self.views: dict[str, np.ndarray] = {}  # what each camera's last one said
+        self.stamps: dict[str, int] = {}        # of each camera's last one
+        self.undated = False                   # the last one had the stamp of the one before it
         self.pace.forget()
 
     def expect(self, position: np.ndarray, covariance: np.ndarray) -> None:
@@ -80,6 +83,7 @@ class SequenceFilter:
         """
         if self.has_lost_track(stamp_ns, odometry):
             self.reset()
+        self.undated, self.stamps[camera] = self.stamps.get(camera) == stamp_ns, stamp_ns
         news = novelty(log_odds, self.views.get(camera))
         step = self.step(stamp_ns, odometry)
         if self.is_contradicted(log_odds):
@@ -137,8 +141,14 @@ class SequenceFilter:
         return step if np.linalg.norm(step.position) <= self.reach(stamp_ns) + MIN_STEP else None
 
     def reach(self, stamp_ns: int) -> float:
-        """Metres that the robot can have moved since the last frame that counted."""
-        return self.config.max_speed * abs(stamp_ns - self.counted_ns) * 1e-9 + MIN_STEP
+        """Metres that the robot can have moved since the last frame that counted.
+
+        A stamp that comes again says nothing about that.
+        """
+        elapsed = abs(stamp_ns - self.counted_ns) * 1e-9
+        if self.undated:
+            elapsed = max(elapsed, UNDATED)
+        return self.config.max_speed * elapsed + MIN_STEP
 
     def predict(self, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
         """The belief (K + 1,) about where the robot is at ``stamp_ns``, before any frame is seen there."""
@@ -156,7 +166,7 @@ class SequenceFilter:
             moved = self.spread(on_map, step=step) if moves(step) else on_map
         else:
             moved = (1 - news) * on_map + news * self.spread(on_map, reach=self.reach(stamp_ns))
-            if pace := self.pace.step(stamp_ns):
+            if not self.undated and (pace := self.pace.step(stamp_ns)):
                 moved = STEADY * self.spread(on_map, step=pace, error=PACE_ERROR) + (1 - STEADY) * moved
         prior = np.append(moved, 1 - moved.sum())  # who drove off the mapped road is nowhere
         kidnapped = self.config.kidnap_rate * news

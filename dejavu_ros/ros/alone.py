@@ -28,6 +28,9 @@ class Inline:
     def set_max_rates(self, max_rates: Mapping[str, float]) -> None:
         """Every item is worked on."""
 
+    def clear(self) -> None:
+        """Nothing waits."""
+
     def request(self) -> None:
         """The next item is worked on anyway."""
 

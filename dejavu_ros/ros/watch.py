@@ -6,6 +6,8 @@ import time
 import zlib
 from collections.abc import Callable
 
+from dejavu_ros.troubleshooting import CAMERA_FROZEN, CAMERA_SILENT, NO_CAUSE
+
 RATE_WINDOW = 5.0  # seconds over which rates are taken, and after which a camera counts as silent
 FEW = 5  # pictures from which their share is told
 FROZEN = 3.0  # seconds of one and the same picture: sensors have noise, if not simulated ones at a standstill
@@ -62,6 +64,11 @@ class Watch:
             return self._clock() - (self._arrivals[-1] if self._arrivals else self.started)
 
     @property
+    def age(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self.started
+
+    @property
     def frozen(self) -> float:
         """For how many seconds the same picture has come again and again; 0 unless that is suspicious."""
         with self._lock:
@@ -70,12 +77,12 @@ class Watch:
             seconds = self._arrivals[-1] - self._since
             return seconds if seconds >= FROZEN else 0.0
 
-    def problem(self, topic: str) -> str:
-        """What is wrong with the camera, in words; empty if nothing."""
+    def problem(self, topic: str, cause: Callable[[], str] | None = None) -> str:
+        """What is wrong with the camera, in words; empty if nothing. ``cause`` says why nothing comes."""
         if self.silence > RATE_WINDOW:
-            return f'no image on {topic} for {self.silence:.0f} s'
+            return CAMERA_SILENT(topic=topic, seconds=self.silence, cause=cause() if cause else NO_CAUSE())
         if self.frozen:
-            return f'the same picture on {topic} for {self.frozen:.0f} s: is the camera frozen?'
+            return CAMERA_FROZEN(topic=topic, seconds=self.frozen)
         return ''
 
 

@@ -27,6 +27,7 @@ setup(
     data_files=[(f'share/dejavu_ros/{folder}', [str(path.relative_to(HERE)) for path in (HERE / folder).iterdir()])
                 for folder in ('ckpts', 'config')],
     install_requires=[
+        'backports-zstd>=1.0; python_version < "3.14"',
         'filelock>=3.4',
         'matplotlib>=3.5',
         'moderngl>=5.8',

@@ -98,6 +98,13 @@ CAMERA_SILENT = Trouble(
     'no image on {topic} for {seconds:.0f} s: {cause}',
     'The same for one camera of several.',
     'See [topics without messages](#topics-without-messages).')
+IMAGES_LOST = Trouble(
+    CAMERAS,
+    '{topic} is {delivery}: {advice}',
+    'Less than 95 % of the images arrive. How they are published, the size of one, the share that arrives and the '
+    'cause are named: shared memory or a socket that does not hold an image, more than the machine or the network can '
+    'move, or a `reliability` that does not fit.',
+    'As it says; see [how images arrive](cameras.md#how-images-arrive).')
 CAMERA_FROZEN = Trouble(
     CAMERAS,
     'the same picture on {topic} for {seconds:.0f} s: is the camera frozen?',
@@ -159,10 +166,10 @@ OTHER_QOS = Trouble(
     'Leave `reliability` as the publisher has it, or change the publisher.')
 PUBLISHER_SILENT = Trouble(
     TOPICS,
-    'it is published by {publishers}, but nothing arrives: is the sensor on, is a recording paused, are messages too '
-    'large for the network?',
-    'There is a publisher whose type and QoS fit. Either it sends nothing, or large messages are lost on their way.',
-    '`ros2 topic hz` on the machine of the publisher shows whether it sends.')
+    'it is published by {publishers}, but nothing arrives: is the sensor on, is a recording paused?',
+    'There is a publisher whose type and QoS fit, and no message is known to be lost. Most likely it sends nothing.',
+    '`ros2 topic hz` on the machine of the publisher shows whether it sends. If it does: '
+    '[how images arrive](cameras.md#how-images-arrive).')
 
 ODOMETRY_FRAME = Trouble(
     MOTION,

@@ -24,7 +24,7 @@ from dejavu_ros.ros.transport import transport
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch
 from dejavu_ros.ros.worker import NewestWorker
 from dejavu_ros.tones import ToneRange
-from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED
+from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED, IMAGES_LOST
 
 
 def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
@@ -127,9 +127,10 @@ class CameraInput:
     def problem(self, localizer: Localizer | None) -> str:
         """What is wrong with the camera, in words; empty if nothing."""
         sight = localizer.sights.get(self.name) if localizer else None
-        parts = (self.watch.problem(self.topic, self.cause_of_silence), self.delivery_problem(), self.warning,
-                 sight.warning if sight else '', self.silence_of_info(),
-                 self.stamps.problem if self.watch.silence <= RATE_WINDOW else '')
+        silent = self.watch.silence > RATE_WINDOW
+        parts = (self.watch.problem(self.topic, self.cause_of_silence),
+                 '' if silent else self.delivery_problem(self.topic), self.warning, sight.warning if sight else '',
+                 self.silence_of_info(), '' if silent else self.stamps.problem)
         return ' '.join(part.rstrip('.') + '.' for part in parts if part)
 
     @property
@@ -139,14 +140,16 @@ class CameraInput:
         return Delivery(self.images.offered, self.images.reliability, self.message_bytes,
                         self.watch.rate / share if share else 0.0, share, self.images.local)
 
-    def delivery_problem(self) -> str:
-        """Why not all pictures arrive, in words; empty where they do."""
+    def delivery_problem(self, subject: str) -> str:
+        """Why not all pictures arrive, in words; empty where they do, or where that is not known."""
         text, advice = explain(self.delivery, self.transport)
-        return f'{self.topic} is {text}: {advice}' if advice and self.delivery.share is not None else ''
+        if not advice or self.delivery.share is None:
+            return ''
+        return IMAGES_LOST(topic=subject, delivery=text, advice=advice)
 
     def cause_of_silence(self) -> str:
         """Why no pictures come, in words."""
-        return silence_of(self.node, self.topic, self.kind)
+        return self.delivery_problem('it') or silence_of(self.node, self.topic, self.kind)
 
     def silence_of_info(self) -> str:
         """That no camera_info has ever come, though there was time for it, in words; empty otherwise."""

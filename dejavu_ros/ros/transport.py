@@ -10,7 +10,7 @@ PROFILES = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'  # 
 LOCAL_PROFILES = 'DEFAULT_FASTRTPS_PROFILES.xml', 'DEFAULT_FASTDDS_PROFILES.xml'  # read from the current folder
 TRANSPORTS = 'FASTDDS_BUILTIN_TRANSPORTS'
 FAST_DDS = '', 'rmw_fastrtps_cpp', 'rmw_fastrtps_dynamic_cpp'
-LARGE = 4_000_000  # net.core.rmem_max, in bytes, from which UDP brings larger images than 512 KiB of shared memory
+LARGE = 1_000_000  # net.core.rmem_max, in bytes, from which UDP brings larger images than 512 KiB of shared memory
 LIMITS = Path('/proc/sys/net/core')
 
 

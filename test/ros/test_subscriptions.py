@@ -11,6 +11,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 
 from dejavu_ros.images import encode_jpeg  # noqa: E402
+from dejavu_ros.ros.bystander import Bystander  # noqa: E402
 from dejavu_ros.ros.conversions import image_to_message  # noqa: E402
 
 PICTURE = image_to_message(np.full((24, 32, 3), 50, np.uint8), 1, 'camera')
@@ -78,9 +79,12 @@ def test_two_publishers_that_differ_are_both_heard(bench, order):
 
 def test_a_publisher_of_another_type_has_no_say(bench):
     running = bench()
-    offering(running, 'best_effort', CompressedImage)
-    running.activate()
-    expect(running, 'reliable', offering(running, 'reliable'))
+    with Bystander('other') as other:  # within a context, a topic has one type
+        qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+        other.node.create_publisher(CompressedImage, '/image', qos)
+        running.until(lambda: running.user.count_publishers('/image'))
+        running.activate()
+        expect(running, 'reliable', offering(running, 'reliable'))
 
 
 @pytest.mark.parametrize('wanted', ['reliable', 'best_effort'])

@@ -137,6 +137,48 @@ CAMERA_SEES_LITTLE = Trouble(
     'it sees only {share:.0%} of what the camera of the map saw.',
     'The angle of view, or the direction of the camera, differs from that of the camera that made the map.',
     'Check `base_T_camera` and the calibration; else build the map with this camera, or one that sees as much.')
+NO_OPTICAL_FRAME = Trouble(
+    CAMERAS,
+    '{frame} is not the optical frame: as one, the camera would look {looks}, and that of the map looks {map_looks}. '
+    'It is taken for the body frame (x ahead, z up). Stamp the images with the optical frame (REP-103: z ahead, x '
+    'right, y down), or set camera_frame_convention to body',
+    'The header of the images names a frame such as `camera_link`, whose x axis looks ahead.',
+    'Let the driver stamp the images with its optical frame, or set `camera_frame_convention` to `body`: then it is '
+    'not guessed any more.')
+NO_BODY_FRAME = Trouble(
+    CAMERAS,
+    '{frame} is said to be a body frame, but its z axis is not up, and as an optical frame it would look {looks}, as '
+    'that of the map: is camera_frame_convention right?',
+    '`camera_frame_convention` is `body`, and the mounting is that of an optical frame.',
+    'Set `camera_frame_convention` to `auto` or `optical`.')
+MOUNTING_TOO_FAR = Trouble(
+    CAMERAS,
+    'its mounting cannot be true: {frame} is {metres:.0f} m from the base. Is it in metres, and fixed to the base?',
+    'The mounting is in millimetres, or TF leads from the base to a frame that is not fixed to it, such as `map`. '
+    'Frames of this camera are rejected with `bad_image`.',
+    'Mend the transform or `base_T_camera`; `base_frame` must be on the robot.')
+MOUNTING_CONTRADICTED = Trouble(
+    CAMERAS,
+    'its mounting cannot be true: by {frame} it looks {looks}, and the camera of the map looks {map_looks}. Is it the '
+    'optical frame (REP-103: z ahead, x right, y down)? See camera_frame_convention',
+    'The camera would look so far above or below that of the map that the two would see nothing in common. Frames of '
+    'this camera are rejected with `bad_image`, since their poses would lie on their side.',
+    'Look at the transform from `base_frame` to the frame of the images; `camera_frame_convention` says which axes '
+    'that frame has.')
+MAP_NOT_OPTICAL = Trouble(
+    CAMERAS,
+    'by its mounting it looks {looks}, and the camera of the map looks {map_looks}: that was probably mapped with a '
+    'frame that is not the optical one. Build the map again, with --camera-frame-convention body',
+    'The map was made from images stamped with a body frame such as `camera_link`.',
+    'Build the map again as the text says; `dejavu build-map` now warns of it.')
+BASE_TILTED = Trouble(
+    CAMERAS,
+    'its mounting cannot be true: where it sees what the camera of the map saw, the base would be tilted by '
+    '{degrees:.0f} degrees. Is its frame the optical one (REP-103: z ahead, x right, y down)? See '
+    'camera_frame_convention',
+    'By its mounting the camera would be turned about the way that it looks, far from how the map\'s camera was. '
+    'Frames of this camera are rejected with `bad_image`.',
+    'Look at the transform from `base_frame` to the frame of the images, or at `base_T_camera`.')
 
 NO_CAUSE = Trouble(
     TOPICS,

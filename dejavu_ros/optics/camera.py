@@ -13,6 +13,7 @@ from dejavu_ros.intrinsics import scale_of
 from dejavu_ros.optics.lens import Lens, View
 from dejavu_ros.optics.mask import blank, fitting, visible_cells
 from dejavu_ros.optics.mounting import BODY_T_OPTICAL, FAR, beside_the_map, tilt
+from dejavu_ros.troubleshooting import BASE_TILTED, CAMERA_SEES_LITTLE
 
 ENOUGH = 0.5  # share of the mapping camera's picture that a camera must see to be turned to it
 NARROW = 0.9  # below it, a person is told
@@ -82,15 +83,13 @@ class Sight:
         if known:
             self._turn(theirs, (mapping.base_T_camera.rotation, upright))
         if self.view is not None and self.view.coverage < NARROW:
-            self._warnings.append(f'it sees only {self.view.coverage:.0%} of what the camera of the map saw')
+            self._warnings.append(CAMERA_SEES_LITTLE(share=self.view.coverage))
 
     def _check_upright(self, base_T_theirs: Pose) -> None:
         """A robot whose base lies on its side where it sees what the mapping robot saw upright is none."""
         angle = tilt(base_T_theirs @ self.base_T_camera.inverse)
         if angle > FAR:
-            self.contradiction = (f'its mounting cannot be true: where it sees what the camera of the map saw, the '
-                                  f'base would be tilted by {np.degrees(angle):.0f} degrees. Is its frame the optical '
-                                  'one (REP-103: z ahead, x right, y down)? See camera_frame_convention')
+            self.contradiction = BASE_TILTED(degrees=np.degrees(angle))
 
     def _upright(self, base_R_theirs: Rotation) -> Rotation:
         """As their camera is turned, but for where it heads: that is as ours."""

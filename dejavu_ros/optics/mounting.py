@@ -9,6 +9,8 @@ import numpy as np
 
 from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
+from dejavu_ros.troubleshooting import (MAP_NOT_OPTICAL, MOUNTING_CONTRADICTED, MOUNTING_TOO_FAR, NO_BODY_FRAME,
+                                        NO_OPTICAL_FRAME)
 
 CONVENTIONS = 'auto', 'optical', 'body'
 FAR = np.radians(45.0)      # between where two cameras look, up or down: they have no view in common
@@ -50,27 +52,18 @@ def beside_the_map(ours: Pose, theirs: Pose, convention: str = 'auto', frame: st
     taken = body if convention == 'body' else optical
     arm = float(np.linalg.norm(ours.position))
     if arm > LONGEST:
-        return taken, '', (f'its mounting cannot be true: {named} is {arm:.0f} m from the base. Is it in metres, and '
-                           'fixed to the base?')
+        return taken, '', MOUNTING_TOO_FAR(frame=named, metres=arm)
     height = elevation(theirs)
     steep = abs(elevation(optical)) > STEEP
     if abs(elevation(taken) - height) <= FAR:
         if convention == 'body' and not steep and abs(elevation(optical) - height) <= FAR:
-            return taken, (f'{named} is said to be a body frame, but its z axis is not up, and as an optical frame it '
-                           f'would look {looks(optical)}, as that of the map: is camera_frame_convention right?'), ''
+            return taken, NO_BODY_FRAME(frame=named, looks=looks(optical)), ''
         return taken, '', ''
     if convention == 'auto' and steep and abs(elevation(body) - height) <= FAR:
-        return body, (f'{named} is not the optical frame: as one, the camera would look {looks(optical)}, and that of '
-                      f'the map looks {looks(theirs)}. It is taken for the body frame (x ahead, z up). Stamp the '
-                      'images with the optical frame (REP-103: z ahead, x right, y down), or set '
-                      'camera_frame_convention to body'), ''
+        return body, NO_OPTICAL_FRAME(frame=named, looks=looks(optical), map_looks=looks(theirs)), ''
     if abs(height) > STEEP and abs(elevation(taken)) < FAR:
-        return taken, '', (f'by its mounting it looks {looks(taken)}, and the camera of the map looks {looks(theirs)}: '
-                           'that was probably mapped with a frame that is not the optical one. Build the map again, '
-                           'with --camera-frame-convention body')
-    return taken, '', (f'its mounting cannot be true: by {named} it looks {looks(taken)}, and the camera of the map '
-                       f'looks {looks(theirs)}. Is it the optical frame (REP-103: z ahead, x right, y down)? See '
-                       'camera_frame_convention')
+        return taken, '', MAP_NOT_OPTICAL(looks=looks(taken), map_looks=looks(theirs))
+    return taken, '', MOUNTING_CONTRADICTED(frame=named, looks=looks(taken), map_looks=looks(theirs))
 
 
 def before_the_map(base_T_frame: Pose, convention: str = 'auto', frame: str = '') -> tuple[Pose, str]:
@@ -80,20 +73,20 @@ def before_the_map(base_T_frame: Pose, convention: str = 'auto', frame: str = ''
     """
     optical, body = base_T_frame, base_T_frame @ BODY_T_OPTICAL
     arm = float(np.linalg.norm(base_T_frame.position))
-    warning = ''
+    doubt = ''
     if arm > LONGEST:
-        warning = f'the camera is {arm:.0f} m from the base: is its mounting in metres, and fixed to the base?'
+        doubt = f'the camera is {arm:.0f} m from the base: is its mounting in metres, and fixed to the base?'
     if convention != 'auto':
-        return (body if convention == 'body' else optical), warning
+        return (body if convention == 'body' else optical), doubt
     if abs(elevation(optical)) <= STEEP:
-        return optical, warning
+        return optical, doubt
     if elevation(optical) > 0 and abs(elevation(body)) < FAR and frame and 'optical' not in frame:
         return body, (f'frame {frame!r} of the images is not an optical frame (REP-103: z ahead, x right, y down): its '
                       'z axis points up. It is taken for the body frame (x ahead, z up); --camera-frame-convention '
-                      'optical or body says which it is. ' + warning).strip()
+                      'optical or body says which it is. ' + doubt).strip()
     return optical, (f'by {f"frame {frame!r}" if frame else "its mounting"} the camera looks {looks(optical)}: if it '
                      'does not, that is not the optical frame (REP-103: z ahead, x right, y down); '
-                     '--camera-frame-convention optical or body says which it is. ' + warning).strip()
+                     '--camera-frame-convention optical or body says which it is. ' + doubt).strip()
 
 
 def looks(base_T_camera: Pose) -> str:

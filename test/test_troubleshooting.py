@@ -8,7 +8,7 @@ import pytest
 
 import dejavu_ros
 from dejavu_ros.localization import estimate
-from dejavu_ros.troubleshooting import REJECT_REASONS, SECTIONS, page, shown, troubles
+from dejavu_ros.troubleshooting import REJECT_REASONS, SECTIONS, shown, troubles
 
 PACKAGE = Path(dejavu_ros.__file__).parent
 PAGE = (Path(__file__).parents[1] / 'docs/troubleshooting.md').read_text()

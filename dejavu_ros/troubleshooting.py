@@ -104,7 +104,7 @@ IMAGES_LOST = Trouble(
     'Less than 95 % of the images arrive. How they are published, the size of one, the share that arrives and the '
     'cause are named: shared memory or a socket that does not hold an image, more than the machine or the network can '
     'move, or a `reliability` that does not fit.',
-    'As it says; see [how images arrive](cameras.md#how-images-arrive).')
+    'As it says; see [how images arrive](cameras.md).')
 CAMERA_FROZEN = Trouble(
     CAMERAS,
     'the same picture on {topic} for {seconds:.0f} s: is the camera frozen?',
@@ -211,7 +211,7 @@ PUBLISHER_SILENT = Trouble(
     'it is published by {publishers}, but nothing arrives: is the sensor on, is a recording paused?',
     'There is a publisher whose type and QoS fit, and no message is known to be lost. Most likely it sends nothing.',
     '`ros2 topic hz` on the machine of the publisher shows whether it sends. If it does: '
-    '[how images arrive](cameras.md#how-images-arrive).')
+    '[how images arrive](cameras.md).')
 
 ODOMETRY_FRAME = Trouble(
     MOTION,

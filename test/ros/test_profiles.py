@@ -45,4 +45,4 @@ def test_a_node_with_this_profile_hears_others(context, name):
             listener.kill()
         said, errors = listener.communicate()
     node.destroy_node()
-    assert (said, errors) == ('words 100005\n', '')
+    assert said == 'words 100005\n' and 'Error' not in errors  # of Fast DDS's parser

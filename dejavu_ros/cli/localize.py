@@ -143,8 +143,9 @@ def _folder(arguments):
     images = list_images(arguments.images)
     stamps = image_stamps(images)
     if stamps is None:
-        print(f'{arguments.images}: no times in the names ({images[0].name} to {images[-1].name}): taken in the order '
-              'of counting, one a second', file=sys.stderr)
+        if len(images) > 1:
+            print(f'{arguments.images}: no times in the names ({images[0].name} to {images[-1].name}): taken in the '
+                  'order of counting, one a second', file=sys.stderr)
         stamps = [index * 10**9 for index in range(len(images))]
     frames = sorted(folder_frames(images, stamps), key=lambda frame: frame.stamp_ns)
     camera = _camera(CAMERA, arguments, *_described(arguments.camera_info, frames))

@@ -10,6 +10,7 @@ import numpy as np
 SCALES = {'s': 9, 'ms': 6, 'us': 3, 'ns': 0}  # unit -> the power of ten that makes it nanoseconds
 LIMIT_NS = 2**62  # year 2116, in either direction
 FIRST_S, LAST_S = 631152000, 4102444800  # 1990 and 2100: when a picture with its time in its name was taken
+STAMP_DIGITS = 19  # of nanoseconds; with zeros ahead where a clock does not count from 1970, such as a simulated one
 FASTEST_NS = 2_000_000  # between two pictures of a camera, at least
 
 # seconds and nanoseconds written apart, a number with a decimal point, or a whole number; no part of 1.2.3
@@ -57,7 +58,8 @@ def stamps_in_names(stems: Sequence[str]) -> list[int] | None:
     """Stamps (ns) out of file names without their suffix; None unless every name holds a time of its own.
 
     A time is a number of seconds, milliseconds, microseconds or nanoseconds between 1990 and 2100, seconds and
-    nanoseconds written apart, or a name that is nothing but a number with a decimal point (seconds since any moment).
+    nanoseconds written apart, nanoseconds of any clock in 19 digits (as the node names the frames that it keeps), or a
+    name that is nothing but a number with a decimal point (seconds since any moment).
     Counters that begin with zeros, dates such as 20231007155702, versions, coordinates, and numbers that several
     images share are none.
     """
@@ -81,6 +83,8 @@ def _time_in_name(found: re.Match) -> int | None:
         stamp = int(found['seconds']) * 10**9 + int(found['nanoseconds'])
         return stamp if FIRST_S * 10**9 <= stamp < LAST_S * 10**9 else None
     text = found[0]
+    if len(text) == STAMP_DIGITS and text.isdigit() and int(text) < LIMIT_NS:
+        return int(text)
     if len(text.partition('.')[0]) < 10 or text[0] == '0' or len(text) > 30:
         return None
     return parse_stamp(text) if _is_calendar_time(Decimal(text)) else None

@@ -9,6 +9,7 @@ from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
 from dejavu_ros.mapping.trajectories import doubts, poses_of_base
 from dejavu_ros.optics.mounting import BODY_T_OPTICAL
 
+SECOND = 10**9
 OPTICAL = Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, np.zeros(3)]))
 MOUNT = Pose(np.array([0.6, 0.1, 1.4]),
              (Rotation.from_euler('ZY', (30, 10), degrees=True) * OPTICAL.rotation).as_quat())
@@ -23,7 +24,7 @@ def drive(count=20):
 def track(poses, covariance=None):
     made = PoseTrack('poses.txt')
     for stamp, pose in enumerate(poses):
-        made.add(stamp, pose.position, pose.quaternion, covariance)
+        made.add(stamp * SECOND, pose.position, pose.quaternion, covariance)
     made.finish()
     return made
 
@@ -37,10 +38,11 @@ def test_poses_of_the_camera_become_those_of_the_base(mount, axes, convention):
     given = [world_T_map @ pose @ (mount or OPTICAL) @ frame for pose in drive()]
     found = poses_of_base(track(given), mount, 'camera', axes, convention)
     for stamp, pose in enumerate(drive()):
-        at, covariance = found.at(stamp, 0)
+        at, covariance = found.at(stamp * SECOND, 0)
         np.testing.assert_allclose(at.matrix, pose.matrix, atol=1e-9)
         assert covariance is None
-    assert found.source == 'poses.txt' and found.skipped == 0 and found.at(99, 0) is None
+    assert found.source == 'poses.txt' and found.skipped == 0 and found.at(99 * SECOND, 0) is None
+    assert found.why_not(99 * SECOND, 0)
 
 
 def test_poses_of_the_base_stay_as_they_are():
@@ -90,5 +92,5 @@ def test_a_map_that_lies_on_its_side_is_noticed():
 
 def test_poses_that_are_not_the_cameras_are_noticed():
     found = poses_of_base(track(drive()), None, 'camera', 'ros')
-    text, = doubts([found.at(stamp, 0)[0] for stamp in range(20)], 'camera')
+    text, = doubts([found.at(stamp * SECOND, 0)[0] for stamp in range(20)], 'camera')
     assert 'on its side' in text or 'moves sideways' in text

@@ -66,10 +66,19 @@ def default_checkpoint_path() -> Path:
     """``$DEJAVU_CHECKPOINT``, else the shipped one, in the source tree or in the installed package's share folder."""
     if 'DEJAVU_CHECKPOINT' in os.environ:
         return Path(os.environ['DEJAVU_CHECKPOINT'])
-    here = Path(__file__).resolve()
-    candidates = [here.parents[2] / 'ckpts' / DEFAULT]
-    candidates += [prefix / 'share' / 'dejavu_ros' / 'ckpts' / DEFAULT for prefix in Path(__file__).parents]
-    return next((path for path in candidates if path.is_file()), candidates[0])
+    return shipped_folder() / DEFAULT
+
+
+def shipped_folder() -> Path:
+    """Where the shipped checkpoints lie: in the source tree or in the installed package's share folder."""
+    folders = [Path(__file__).resolve().parents[2] / 'ckpts']
+    folders += [prefix / 'share' / 'dejavu_ros' / 'ckpts' for prefix in Path(__file__).parents]
+    return next((folder for folder in folders if (folder / DEFAULT).is_file()), folders[0])
+
+
+def installed_checkpoints() -> list[Path]:
+    """The shipped files of weights, those named like the default first; some are of other networks."""
+    return sorted(shipped_folder().glob('*.pt'), key=lambda path: (not path.name.startswith(Path(DEFAULT).stem), path))
 
 
 def load_checkpoint(path: str | Path = '') -> Checkpoint:

@@ -26,6 +26,7 @@ from dejavu_ros.ops.contextual import ContextualSettings
 
 PREFIX = 'branch.'
 DEFAULT = 'dejavu.pt'
+PUBLISHED = 'dejavu-0.2.pt'  # beside it, of the published network
 SHIPPED = 'shipped'  # where an empty name means none
 
 
@@ -59,7 +60,7 @@ class Checkpoint:
     def untrained(self) -> bool:
         """Whether a training wrote it before its first step, from random weights."""
         train = self.card.get('recipe', {}).get('train', {})
-        return self.card.get('step') == 0 and not train.get('start_from')
+        return self.card.get('step') == 0 and not train.get('start_from') and isinstance(self.network, DejavuNet)
 
 
 def default_checkpoint_path() -> Path:
@@ -104,6 +105,19 @@ def load_checkpoint(path: str | Path = '') -> Checkpoint:
         raise CheckpointError(f'checkpoint {path} has no "model" with a state dict in it')
     state = {name.removeprefix(PREFIX): value for name, value in content['model'].items()}
     return from_state(state, content.get('dejavu') or {}, str(path))
+
+
+def load_published(path: str | Path = '') -> Checkpoint:
+    """A checkpoint of the published network, whose inner maps other networks use; an empty path is the shipped one.
+
+    Raises CheckpointError as :func:`load_checkpoint` does, and for one that stands on another encoder.
+    """
+    path = str(path) or shipped_folder() / PUBLISHED
+    checkpoint = load_checkpoint(path)
+    if not isinstance(checkpoint.network, DejavuNet):
+        raise CheckpointError(f'checkpoint {path} stands on encoders that learnt elsewhere, and this needs the '
+                              f'published network: give a checkpoint of that, such as {shipped_folder() / PUBLISHED}')
+    return checkpoint
 
 
 def check_archive(path: Path) -> None:
@@ -157,9 +171,9 @@ def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str
 def random_checkpoint(seed: int = 0, settings: FeatureSettings | None = None) -> Checkpoint:
     """Untrained weights: what every claim that something was learned is held against.
 
-    Seen and compared as the shipped checkpoint does it, where there is one.
+    Seen and compared as the shipped checkpoint of the published network does it, where there is one.
     """
-    shipped = default_checkpoint_path()
+    shipped = shipped_folder() / PUBLISHED
     contextual = ContextualSettings()
     if settings is None and shipped.is_file():
         checkpoint = load_checkpoint(shipped)

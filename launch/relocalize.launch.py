@@ -33,7 +33,7 @@ CAMERA_PARAMETERS = [
 ]
 PARAMETERS = [
     ('map', str, 'Folder of the keyframe map (NAME.dvmap); empty: every frame is answered with no_map'),
-    ('checkpoint', str, 'Weights of the network, those that the map was made with (empty: the shipped ones)'),
+    ('checkpoint', str, 'Weights of the network, those that the map was made with (empty: found by what the map says)'),
     ('device', str, 'Where the network runs: cpu, cuda, cuda:1, ... (empty: cpu)'),
     ('odom_topic', str, 'Topic of nav_msgs/Odometry, for the filter and for map -> odom (empty: none)'),
     ('map_frame', str, 'Frame of all published poses (empty: map)'),

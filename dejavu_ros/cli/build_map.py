@@ -51,11 +51,10 @@ def run(arguments) -> int:
     from tqdm import tqdm
 
     from dejavu_ros.keyframes import MapWriter
+    from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.mapping.builder import MapBuilder
     from dejavu_ros.mapping.config import MappingConfig
     from dejavu_ros.mapping.recordings import bag_recording, folder_recording
-    from dejavu_ros.nn.checkpoint import load_checkpoint
-    from dejavu_ros.nn.features import FeatureExtractor
 
     config = from_arguments(MappingConfig, arguments)
     wanted = any((arguments.depth_topic, arguments.depth_images, arguments.right_topic, arguments.right_images,
@@ -91,7 +90,7 @@ def run(arguments) -> int:
         if origin and arguments.append and not config.gps_origin:
             raise ConfigError('appending by NavSatFix needs --gps-origin, as it was printed when the map was made; '
                               'without it, this session would start at a point of its own')
-        extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device)
+        extractor = extractor_for(arguments.output if arguments.append else '', config.checkpoint, config.device)
         begin = MapWriter.append if arguments.append else MapWriter.create
         writer = stack.enter_context(begin(arguments.output, extractor.record, extractor.checkpoint.identity))
         name = arguments.session or recording.name

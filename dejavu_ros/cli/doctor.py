@@ -5,7 +5,8 @@ MARKS = 'ok', 'note', 'BAD'
 
 
 def configure(parser) -> None:
-    parser.add_argument('--checkpoint', default='', metavar='FILE', help='empty: the shipped one')
+    parser.add_argument('--checkpoint', default='', metavar='FILE',
+                        help='empty: the one that made the map, else the default')
     parser.add_argument('--map', default='', metavar='M', help='also check every byte of this map')
     parser.add_argument('--robot', action='store_true', help='also listen to a running robot')
     parser.add_argument('--image-topic', default='', metavar='T', help='of the robot; may be left out where it has one')

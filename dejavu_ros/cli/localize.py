@@ -38,7 +38,8 @@ def configure(parser) -> None:
                         help='axes of the camera\'s frame: optical (x right, y down, z ahead), body (x ahead, y left, '
                              'z up: camera_link); auto: optical unless only body fits the map (default: %(default)s)')
     parser.add_argument('--json', metavar='FILE', help='one JSON object a line for each image; - is standard output')
-    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: the shipped one')
+    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: found by '
+                                                             'what the map says of it')
     parser.add_argument('--device', default='cpu', help='where the network runs: cpu, cuda, cuda:1 (default: cpu)')
     parser.add_argument('--precision', choices=PRECISIONS, default='float32',
                         help='numbers that the network computes with (default: %(default)s)')
@@ -54,9 +55,8 @@ def run(arguments) -> int:
 
     from dejavu_ros.files import new_file
     from dejavu_ros.keyframes import KeyframeMap
+    from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.localization import Localizer, LocalizerConfig
-    from dejavu_ros.nn.checkpoint import load_checkpoint
-    from dejavu_ros.nn.features import FeatureExtractor
 
     config = from_arguments(LocalizerConfig, arguments)
     if arguments.images and arguments.image_topic:
@@ -66,8 +66,7 @@ def run(arguments) -> int:
     to_stdout = arguments.json == '-'
     tally = _Tally()
     with contextlib.ExitStack() as stack:
-        extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint), arguments.device,
-                                     precision=arguments.precision)
+        extractor = extractor_for(arguments.map, arguments.checkpoint, arguments.device, arguments.precision)
         keyframes = stack.enter_context(KeyframeMap.open(arguments.map, extractor.checkpoint.identity))
         localizer = Localizer(extractor, keyframes, config)
         frames, count, cameras = _bag(stack, arguments) if arguments.bag else _folder(arguments)

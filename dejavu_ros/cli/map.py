@@ -39,11 +39,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
                                'best', output=NEW), LimitConfig)
     repaired = add('repair', 'make a new map of what is whole in a damaged one', output=NEW)
     repaired.add_argument('--checkpoint', default='', help='describes keyframes again, by their pictures, whose '
-                          'descriptors are lost; the one the map was made with; empty: the shipped one')
+                          'descriptors are lost; the one the map was made with; empty: found by what '
+                          'the map says of it')
     repaired.add_argument('--drop', action='store_true', help='leave such keyframes out instead')
     aligned = add('align', 'bring the sessions of another map, whose frame is its own, into this one, and append them')
     aligned.add_argument('other', metavar='OTHER', help='their map, made with the same checkpoint; it stays as it is')
-    aligned.add_argument('--checkpoint', default='', help='the one both were made with; empty: the shipped one')
+    aligned.add_argument('--checkpoint', default='', help='the one both were made with; empty: found by what the '
+                                                                  'map says of it')
     aligned.add_argument('--dry-run', action='store_true', help='only say where they would go')
     add_arguments(aligned, AlignConfig)
 
@@ -126,16 +128,15 @@ def findings(path: str) -> tuple[int, int]:
 
 def repair(arguments: argparse.Namespace) -> int:
     """Say what is wrong, make a map of the rest, and say what it lacks; the damaged one is set aside as it is."""
+    from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.mapping.repair import repair
-    from dejavu_ros.nn.checkpoint import load_checkpoint
-    from dejavu_ros.nn.features import FeatureExtractor
 
     defects, leftovers = findings(arguments.map)
     if not defects + leftovers:
         print(f'{named(arguments.map)}: nothing to repair, so no new map was made')
         return 0
-    extractor = None if arguments.drop else FeatureExtractor(load_checkpoint(arguments.checkpoint))
-    report = repair(arguments.map, arguments.output, extractor, bar)
+    report = repair(arguments.map, arguments.output,
+                    None if arguments.drop else lambda: extractor_for(arguments.map, arguments.checkpoint), bar)
     for note in report.notes:
         print(note)
     print(f'{named(arguments.output)}: {count(report.kept, "keyframe")} of {report.keyframes:,}, '
@@ -230,14 +231,13 @@ def align(arguments: argparse.Namespace) -> int:
 
     from dejavu_ros.config import from_arguments
     from dejavu_ros.keyframes import KeyframeMap, MapWriter
+    from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.mapping.align import align as place
     from dejavu_ros.mapping.config import AlignConfig
     from dejavu_ros.mapping.maintenance import copy_session
-    from dejavu_ros.nn.checkpoint import load_checkpoint
-    from dejavu_ros.nn.features import FeatureExtractor
 
     config = from_arguments(AlignConfig, arguments)
-    extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint))
+    extractor = extractor_for(arguments.map, arguments.checkpoint)
     with KeyframeMap.open(arguments.map, extractor.checkpoint.identity) as content, \
             KeyframeMap.open(arguments.other, extractor.checkpoint.identity) as other:
         placed = {session.name: place(content, other, session.name, extractor, config, bar)

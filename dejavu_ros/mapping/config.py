@@ -39,7 +39,7 @@ class MappingConfig:
     gps_origin: str = option('', 'NavSatFix: where the map frame lies, "latitude longitude altitude"; empty: the first '
                                  'fix. Needed to append')
     thumbnail_width: int = option(320, 'width of the stored pictures of keyframes', unit='px', low=16, high=4096)
-    checkpoint: str = option('', 'checkpoint file; empty: the shipped one')
+    checkpoint: str = option('', 'checkpoint file; empty: the default, to append the one that made the map')
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1')
 
     def __post_init__(self):

@@ -26,6 +26,7 @@ from dejavu_ros.ops.contextual import ContextualSettings
 
 PREFIX = 'branch.'
 DEFAULT = 'dejavu.pt'
+PUBLISHED = 'dejavu-0.2.pt'  # beside it, of the published network
 SHIPPED = 'shipped'  # where an empty name means none
 
 
@@ -59,17 +60,26 @@ class Checkpoint:
     def untrained(self) -> bool:
         """Whether a training wrote it before its first step, from random weights."""
         train = self.card.get('recipe', {}).get('train', {})
-        return isinstance(self.network, DejavuNet) and self.card.get('step') == 0 and not train.get('start_from')
+        return self.card.get('step') == 0 and not train.get('start_from') and isinstance(self.network, DejavuNet)
 
 
 def default_checkpoint_path() -> Path:
     """``$DEJAVU_CHECKPOINT``, else the shipped one, in the source tree or in the installed package's share folder."""
     if 'DEJAVU_CHECKPOINT' in os.environ:
         return Path(os.environ['DEJAVU_CHECKPOINT'])
-    here = Path(__file__).resolve()
-    candidates = [here.parents[2] / 'ckpts' / DEFAULT]
-    candidates += [prefix / 'share' / 'dejavu_ros' / 'ckpts' / DEFAULT for prefix in Path(__file__).parents]
-    return next((path for path in candidates if path.is_file()), candidates[0])
+    return shipped_folder() / DEFAULT
+
+
+def shipped_folder() -> Path:
+    """Where the shipped checkpoints lie: in the source tree or in the installed package's share folder."""
+    folders = [Path(__file__).resolve().parents[2] / 'ckpts']
+    folders += [prefix / 'share' / 'dejavu_ros' / 'ckpts' for prefix in Path(__file__).parents]
+    return next((folder for folder in folders if (folder / DEFAULT).is_file()), folders[0])
+
+
+def installed_checkpoints() -> list[Path]:
+    """The shipped files of weights, those named like the default first; some are of other networks."""
+    return sorted(shipped_folder().glob('*.pt'), key=lambda path: (not path.name.startswith(Path(DEFAULT).stem), path))
 
 
 def load_checkpoint(path: str | Path = '') -> Checkpoint:
@@ -95,6 +105,19 @@ def load_checkpoint(path: str | Path = '') -> Checkpoint:
         raise CheckpointError(f'checkpoint {path} has no "model" with a state dict in it')
     state = {name.removeprefix(PREFIX): value for name, value in content['model'].items()}
     return from_state(state, content.get('dejavu') or {}, str(path))
+
+
+def load_published(path: str | Path = '') -> Checkpoint:
+    """A checkpoint of the published network, whose inner maps other networks use; an empty path is the shipped one.
+
+    Raises CheckpointError as :func:`load_checkpoint` does, and for one that stands on another encoder.
+    """
+    path = str(path) or shipped_folder() / PUBLISHED
+    checkpoint = load_checkpoint(path)
+    if not isinstance(checkpoint.network, DejavuNet):
+        raise CheckpointError(f'checkpoint {path} stands on encoders that learnt elsewhere, and this needs the '
+                              f'published network: give a checkpoint of that, such as {shipped_folder() / PUBLISHED}')
+    return checkpoint
 
 
 def check_archive(path: Path) -> None:
@@ -148,9 +171,9 @@ def from_state(state: dict[str, torch.Tensor], record: dict[str, Any], name: str
 def random_checkpoint(seed: int = 0, settings: FeatureSettings | None = None) -> Checkpoint:
     """Untrained weights: what every claim that something was learned is held against.
 
-    Seen and compared as the shipped checkpoint does it, where there is one.
+    Seen and compared as the shipped checkpoint of the published network does it, where there is one.
     """
-    shipped = default_checkpoint_path()
+    shipped = shipped_folder() / PUBLISHED
     contextual = ContextualSettings()
     if settings is None and shipped.is_file():
         checkpoint = load_checkpoint(shipped)

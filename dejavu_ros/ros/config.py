@@ -52,8 +52,8 @@ class NodeConfig(CameraConfig):
                                 'read when the node starts')
     map: str = option('', 'folder of the keyframe map (NAME.dvmap); may be set while running; empty: none, all frames '
                           'are rejected with no_map')
-    checkpoint: str = option('', 'file of the network\'s weights, the one that the map was made with (empty: the '
-                                 'shipped one)')
+    checkpoint: str = option('', 'file of the network\'s weights, the one that the map was made with (empty: found '
+                                 'by what the map says of it; without a map the default)')
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1, ...')
     precision: str = option('float32', 'numbers that the network computes with: bfloat16 is twice as fast on '
                                        'processors that have it, and may change the order of places that score alike; '

@@ -16,10 +16,10 @@ from std_srvs.srv import Trigger
 
 from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError, in_words
 from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.keyframes.own_checkpoint import extractor_for
 from dejavu_ros.localization import Estimate, Localizer
 from dejavu_ros.localization.estimate import BAD_IMAGE
 from dejavu_ros.localization.frame_ring import FrameRing
-from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ros.bond import break_bond, form_bond
 from dejavu_ros.ros.cameras import Arrival, Cameras, described
@@ -42,11 +42,6 @@ LOG_PERIOD = 30.0  # seconds before a warning that still holds is logged again
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-def load_extractor(checkpoint: str, device: str, precision: str) -> FeatureExtractor:
-    """The network of a checkpoint file on a device. Raises CheckpointError, ConfigError."""
-    return FeatureExtractor(load_checkpoint(checkpoint), device, precision=precision)
-
-
 def rings(config: NodeConfig) -> dict[str, FrameRing]:
     """Where the frames of each camera are kept that were not accepted. Raises DataError for a folder that cannot be."""
     if not config.rejected_frames:
@@ -62,7 +57,7 @@ class RelocalizeNode(LifecycleNode):
     Images arrive and services answer in the executor's thread. ``lock`` guards the localizer between the two.
     """
 
-    def __init__(self, *, load_extractor=load_extractor, open_map=KeyframeMap.open, make_localizer=Localizer, **node):
+    def __init__(self, *, load_extractor=extractor_for, open_map=KeyframeMap.open, make_localizer=Localizer, **node):
         """The three functions are those of the package unless replaced, ``node`` goes to rclpy. Raises ConfigError."""
         super().__init__('relocalize', **node)
         self.load_extractor, self.open_map, self.make_localizer = load_extractor, open_map, make_localizer
@@ -98,9 +93,8 @@ class RelocalizeNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
-            extractor = self.load_extractor(self.config.checkpoint, self.config.device, self.config.precision)
             self.described = described(cameras_of(self.parameters.configs))
-            localizer = self.build_localizer(extractor, self.parameters.configs)
+            localizer = self.build_localizer(self.parameters.configs)
         except Exception as error:  # rclpy would say nothing
             return self.refuse('configure', in_words(error))
         self.localizer, self.problem = localizer, ''
@@ -178,20 +172,24 @@ class RelocalizeNode(LifecycleNode):
 
     # settings
 
-    def build_localizer(self, extractor: FeatureExtractor, configs: Configs) -> Localizer:
-        """Open the map and make a localizer with it. Raises MapError."""
-        path = configs[''].map
+    def build_localizer(self, configs: Configs, present: FeatureExtractor | None = None) -> Localizer:
+        """Open the map and make a localizer with it, with the ``present`` network where the map is made with it.
+
+        Raises CheckpointError, MapError, ConfigError.
+        """
+        config, path = configs[''], configs[''].map
         try:
+            extractor = self.load_extractor(path, config.checkpoint, config.device, config.precision, present)
             keyframes = self.open_map(path, extractor.checkpoint.identity) if path else None
             return self.make_localizer(extractor, keyframes, configs['localizer'])
         except DejavuError:
             raise
         except Exception as error:  # no memory left, a disk that fails: the node lives on with what it has
-            raise MapError(f'map {path} cannot be used: {in_words(error)}') from error
+            raise MapError(f'{f"map {path}" if path else "the network"} cannot be used: {in_words(error)}') from error
 
     def replace_localizer(self, configs: Configs) -> None:
         """Take up another map or other settings; on an error everything stays as it was."""
-        localizer = self.build_localizer(self.localizer.extractor, configs)
+        localizer = self.build_localizer(configs, self.localizer.extractor)
         with self.lock:
             self.localizer = localizer
             self.outputs.restart()
@@ -344,7 +342,7 @@ class RelocalizeNode(LifecycleNode):
             return response
         try:
             self.replace_localizer(self.parameters.configs)
-        except MapError as error:
+        except DejavuError as error:
             response.message = f'the map stays as it was: {error}'
             return response
         keyframes = self.localizer.map

@@ -67,7 +67,8 @@ class TrainConfig:
                                     'after which the training stops', low=1)
     tensorboard: bool = option(True, 'also log to the folder\'s tensorboard')
     start_from: str = option('', 'checkpoint whose weights the training starts from; shipped: the package\'s own '
-                                   '(empty: random weights)')
+                                   '(empty: random weights). Of more channels than asked for, the head is reduced to '
+                                   'their principal directions')
     frozen_norm: bool = option(False, 'batch norm keeps the statistics of start_from, as it will when scoring, instead '
                                       'of taking those of each batch')
 

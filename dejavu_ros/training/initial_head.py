@@ -1,4 +1,7 @@
-"""How a network of encoders that learnt elsewhere begins: their published weights, and a head by whitened PCA."""
+"""How a network of encoders that learnt elsewhere begins: their published weights, and a head by whitened PCA.
+
+And how a network gets fewer channels than the one that it starts from.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,6 +9,7 @@ import numpy as np
 import torch
 
 from dejavu_ros.errors import DataError
+from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.encoder_net import EncoderNet
 from dejavu_ros.nn.features import by_own_maximum
 from dejavu_ros.nn.pretrained import pretrained_encoder
@@ -59,6 +63,27 @@ def fit_head(network: EncoderNet, batches: Iterable[torch.Tensor], device: torch
         row, column = row + share, column + width
     network.final.weight.copy_(weight[..., None, None])
     network.final.bias.copy_(-weight @ mean)
+
+
+@torch.no_grad()
+def narrow_head(network: DejavuNet | EncoderNet, wide: DejavuNet | EncoderNet, batches: Iterable[torch.Tensor],
+                device: torch.device) -> None:
+    """Set the head to that of ``wide``, its vectors reduced to their n principal directions.
+
+    ``wide`` has the same encoder and more channels; its second moments are taken (without subtracting the mean), so
+    that of all reductions this one keeps the products between vectors best. ``batches`` as for :func:`fit_head`.
+    """
+    wide, products, pictures = wide.to(device).eval(), 0, 0
+    for images in batches:
+        vectors = wide.half_size(by_own_maximum(images.to(device))).transpose(0, 1).flatten(1).cpu().double()
+        products, pictures = products + vectors @ vectors.T, pictures + len(images)
+        if pictures >= PICTURES:
+            break
+    _, directions = torch.linalg.eigh(products)
+    reduction = directions.flip(1)[:, :network.channels].T.float().to(device)
+    network.final.weight.copy_((reduction @ wide.final.weight[..., 0, 0])[..., None, None])
+    if network.final.bias is not None:
+        network.final.bias.copy_(reduction @ wide.final.bias)
 
 
 def shares(channels: int, weights: Sequence[int]) -> list[int]:

@@ -18,7 +18,7 @@ from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.encoder_net import EncoderNet, make_network
 from dejavu_ros.nn.families import architecture_of, family_of
 from dejavu_ros.nn.pretrained import origins
-from dejavu_ros.training.initial_head import fit_head, load_pretrained
+from dejavu_ros.training.initial_head import fit_head, load_pretrained, narrow_head
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.logs import TrainingLog
 from dejavu_ros.training.objective import cost, places_needed, views_needed
@@ -180,8 +180,10 @@ class Trainer:
     def export(self, name: str) -> None:
         """The weights as a file, with the latest figures, the step they were measured at, and how it was made."""
         encoders = self.network.architecture.names if isinstance(self.network, EncoderNet) else ()
+        start = self.recipe.train.start_from
         self.write(name, {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
                           **({'pretraining': origins(encoders)} if encoders else {}),
+                          **({'start': origin_of(start)} if start else {}),
                           'made': provenance(self.processes, self.seconds),
                           **({'teachers': self.teacher.identities} if self.teacher else {}),
                           'recipe': {'train': dataclasses.asdict(self.recipe.train),
@@ -208,8 +210,12 @@ class Trainer:
 
     def prepare(self) -> None:
         """What a fresh network, already on its device, needs before the first step."""
-        if isinstance(self.network, EncoderNet) and not self.recipe.train.start_from:
-            pictures = (torch.from_numpy(self.batches[index]['images']).flatten(0, 1) for index in itertools.count())
+        pictures = (torch.from_numpy(self.batches[index]['images']).flatten(0, 1) for index in itertools.count())
+        if self.recipe.train.start_from:
+            start = load_checkpoint(self.recipe.train.start_from).network
+            if start.channels > self.network.channels:
+                narrow_head(self.network, start, pictures, self.processes.device)
+        elif isinstance(self.network, EncoderNet):
             fit_head(self.network, pictures, self.processes.device)
 
     def finish(self) -> None:
@@ -232,11 +238,18 @@ class Trainer:
         save_checkpoint(self.folder / name, self.network, self.recipe.features, self.recipe.contextual, card)
 
 
+def origin_of(path: str) -> dict:
+    """What the card says of the checkpoint that a training starts from."""
+    start = load_checkpoint(path)
+    told = 'step', 'seed', 'teachers', 'made', 'recipe'
+    return {'identity': start.identity, **{key: start.card[key] for key in told if key in start.card}}
+
+
 def initial_network(recipe: Recipe) -> DejavuNet | EncoderNet:
     """Random weights of the recipe's seed, encoders with their published ones, or the checkpoint to start from.
 
-    Raises CheckpointError where that cannot be loaded or has other channels or sizes, ConfigError where an encoder or
-    its weights are not there.
+    Raises CheckpointError where that cannot be loaded or has fewer channels or other sizes, ConfigError where an
+    encoder or its weights are not there.
     """
     config = recipe.train
     with torch.random.fork_rng(devices=[]):
@@ -244,12 +257,15 @@ def initial_network(recipe: Recipe) -> DejavuNet | EncoderNet:
         network = make_network(config.channels, recipe.features.normalise, architecture_of(config.family))
     if config.start_from:
         start = load_checkpoint(config.start_from).network
-        if start.channels != config.channels:
-            raise CheckpointError(f'{config.start_from} has {start.channels} channels, the recipe {config.channels}')
+        if start.channels < config.channels:
+            raise CheckpointError(f'{config.start_from} has {start.channels} channels, the recipe {config.channels}: '
+                                  'it may have fewer, but not more')
         if start.architecture != network.architecture:
             raise CheckpointError(f'{config.start_from} is of family {family_of(start.architecture)}, the recipe '
                                   f'{config.family}: they share no weights')
-        network.load_state_dict(start.state_dict())
+        same = start.channels == config.channels  # else the head is set in Trainer.prepare
+        network.load_state_dict({name: value for name, value in start.state_dict().items()
+                                 if same or not name.startswith('final.')}, strict=same)
     elif isinstance(network, EncoderNet):
         load_pretrained(network, config.weights)
     return network

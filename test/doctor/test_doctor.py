@@ -30,8 +30,8 @@ except ImportError:
 def write_map(path, identity):
     extractor = FeatureExtractor(load_checkpoint())
     with MapWriter.create(path, extractor.record, identity) as writer, writer.session('a', 'summer') as session:
-        session.add(np.zeros((10, np.prod(extractor.grid)), np.float16), 'camera', 0, Pose.planar(0, 0, 0), np.eye(6),
-                    b'\xff\xd8')
+        session.add(np.zeros((extractor.channels, np.prod(extractor.grid)), np.float16), 'camera', 0,
+                    Pose.planar(0, 0, 0), np.eye(6), b'\xff\xd8')
     return path
 
 

@@ -1,4 +1,4 @@
-"""A town of equal quarters, seen by the shipped checkpoint: the frame says "ambiguous", and where it may be."""
+"""A town of equal quarters, seen by the checkpoint of version 0.2: the frame says "ambiguous", and where it may be."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Localizer
 from dejavu_ros.localization.observation import Calibration
-from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.checkpoint import load_checkpoint, shipped_folder
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
 
-# as `dejavu calibrate` finds it on validation towns, towns of equal quarters among them
+# as `dejavu calibrate` finds it for that one on validation towns, towns of equal quarters among them
 FITTED = Calibration(sharpness=2.4, variation=0.15, unknown=1.5, top=-1.6, margin=0.4, inliers=6.0, neighbours=0.14,
                      mean=0.205, deviation=0.0506)
 QUARTERS, STRETCH = 3, np.arange(10.0, 40.0, 5.0)  # metres along each quarter
@@ -42,7 +42,7 @@ def drives():
 def street(drives, tmp_path):
     """A localizer in the map of all quarters; pictures of one of them; the poses where they may have been taken."""
     mapped, asked = drives
-    extractor = FeatureExtractor(load_checkpoint())
+    extractor = FeatureExtractor(load_checkpoint(shipped_folder() / 'dejavu-0.2.pt'))
     with MapWriter.create(tmp_path / 'street.dvmap', extractor.record, extractor.checkpoint.identity) as writer:
         with writer.session('summer', 'summer') as session:
             for number, (pose, picture) in enumerate(mapped):

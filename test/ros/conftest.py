@@ -95,7 +95,7 @@ class SmallMap:
         return encode_jpeg(np.full((48, 64, 3), 10 * keyframe, np.uint8))
 
 
-def load_extractor(checkpoint, device, precision):
+def load_extractor(path, checkpoint, device, precision, present=None):
     if checkpoint == 'missing.pt':
         raise CheckpointError('no checkpoint missing.pt: No such file or directory')
     return types.SimpleNamespace(checkpoint=types.SimpleNamespace(identity='abcdefabcdef'), problem='')

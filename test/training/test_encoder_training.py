@@ -92,6 +92,25 @@ def test_a_run_goes_on_and_a_teacher_may_have_other_encoders(tmp_path, recipe_fi
     assert load_checkpoint(tmp_path / 'run' / 'last.pt').network.channels == 6
 
 
+@pytest.mark.parametrize('family', ['efficientnet_lite0', 'student'])
+def test_a_checkpoint_with_fewer_channels_compares_places_as_before(tmp_path, recipe_file, family):
+    recipe = load_recipe(recipe_file, family=family, channels=12)
+    Trainer(recipe, tmp_path / 'wide').run()
+    wide = load_checkpoint(tmp_path / 'wide' / 'last.pt')
+    Trainer(load_recipe(recipe_file, family=family, channels=8, start_from=str(tmp_path / 'wide' / 'last.pt')),
+            tmp_path / 'run').run()
+    narrow = load_checkpoint(tmp_path / 'run' / 'last.pt')
+    pictures = [picture(place, session) for place in range(8) for session in range(2)]
+
+    def products(checkpoint):
+        vectors = FeatureExtractor(checkpoint).extract(pictures).astype(np.float32)
+        vectors = vectors.transpose(0, 2, 1).reshape(-1, vectors.shape[1])
+        return vectors @ vectors.T
+
+    assert narrow.network.channels == 8 and narrow.card['start']['identity'] == wide.identity
+    assert np.corrcoef(products(wide).ravel(), products(narrow).ravel())[0, 1] > 0.8
+
+
 def test_an_unknown_family_is_refused_with_what_there_is(recipe_file):
     with pytest.raises(ConfigError, match="'resnet'.*published.*efficientnet_lite0"):
         load_recipe(recipe_file, family='resnet')

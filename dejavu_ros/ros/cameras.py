@@ -61,7 +61,6 @@ class CameraInput:
         self._info: CameraInfo | None = None
         self._size: tuple[int, int] | None = None  # width and height of its pictures
         self._describing = threading.Lock()  # CameraInfo and pictures come in different threads
-        self._said = ''
         self.informed = False
         self.kind = Image if config.transport == 'raw' else CompressedImage
         self.images = FollowingSubscription(node, self.kind, config.image_topic, self.on_image, 1, config.reliability,
@@ -118,11 +117,6 @@ class CameraInput:
         known = self.known  # the executor's thread may replace it
         if localizer.cameras.get(self.name) is not known:
             localizer.use(known)
-        sight = localizer.sights.get(self.name)
-        if sight and sight.warning != self._said:
-            self._said = sight.warning
-            if self._said:
-                self.node.get_logger().warning(f'Camera {self.name}: {self._said}')
 
     def problem(self, localizer: Localizer | None) -> str:
         """What is wrong with the camera, in words; empty if nothing."""

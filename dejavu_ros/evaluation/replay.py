@@ -91,6 +91,7 @@ def key(recording: Recording) -> str:
     """A name for the images' content as far as the file system tells: their paths, sizes and times."""
     digest = hashlib.sha256()
     for path in recording.images:
+        path = path.resolve()
         status = path.stat()
         digest.update(f'{path}:{status.st_size}:{status.st_mtime_ns}\n'.encode())
     return digest.hexdigest()[:16]

@@ -15,7 +15,6 @@ import argparse
 import json
 import sys
 import tempfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -24,56 +23,23 @@ from tqdm import tqdm
 from dejavu_ros.data.folders import image_stamps, list_images, read_tum
 from dejavu_ros.errors import exit_status
 from dejavu_ros.evaluation.consistency import Answer, by_condition, table
-from dejavu_ros.files import new_file, new_folder
-from dejavu_ros.geometry import Pose
+from dejavu_ros.files import new_file
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Localizer, LocalizerConfig
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.soak.drives import sway
-from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
+from dejavu_ros.town import Renderer, Town, camera_mount
 from dejavu_ros.town.camera import intrinsics
 from dejavu_ros.town.conditions import CONDITIONS
+from dejavu_ros.town.drives import MAP, MAPPED, render_drive
 
-MAPPED, MAP = 'overcast-summer', 'map'
-MAP_STEP, SPEED = 1.0, 6.0                  # metres, metres a second
-ASIDE, TURN = 1.5, np.radians(8.0)          # at most
-MAP_SEED, QUERY_SEED = 1, 2
-START = 1_700_000_000 * 10**9            # nanoseconds
+MAP_STEP = 1.0  # metres
 SIZE = 192, 144
 HFOV = 80.0
 WAYS = {'filter with odometry': (True, True), 'filter without odometry': (True, False), 'single frames': (False, False)}
 OWN_SIGMAS = [0.1] * 3 + [np.radians(2.0)] * 3  # metres, radians: what build-map takes where none is known
 EVERY = 10  # frames from one start to the next, for the time to the first pose
-
-
-def poses_of(traversal: Traversal, step: float, strays: bool) -> list[Pose]:
-    way = np.arange(0.0, traversal.town.road.length, step)
-    rng = np.random.default_rng((traversal.town.seed, traversal.seed, zlib.crc32(traversal.condition.encode()), 7))
-    aside, turn = (sway(rng, way, size if strays else 0.0) for size in (ASIDE, TURN))
-    return [traversal.pose(*numbers) for numbers in zip(way, aside, turn)]
-
-
-def tum(stamps_ns: list[int], poses: list[Pose]) -> str:
-    return ''.join(f'{stamp // 10**9}.{stamp % 10**9:09d} ' + ' '.join(f'{x:.9f}' for x in (*pose.position,
-                                                                                          *pose.quaternion)) + '\n'
-                   for stamp, pose in zip(stamps_ns, poses))
-
-
-def render(folder: Path, renderer: Renderer, name: str, step: float, frames: int | None) -> None:
-    """The drive ``name``, a frame every ``step`` metres, ``frames`` at most: one of CONDITIONS, or the mapped one."""
-    is_map = name == MAP
-    traversal = Traversal(renderer.town, MAPPED if is_map else name, MAP_SEED if is_map else QUERY_SEED)
-    poses = poses_of(traversal, step, strays=not is_map)[:frames]
-    stamps = [START + round(index * step / SPEED * 1e9) for index in range(len(poses))]
-    with new_folder(folder) as new:
-        (new / 'images').mkdir()
-        (new / 'poses.txt').write_text(tum(stamps, poses))
-        (new / 'odometry.txt').write_text(tum(stamps, traversal.odometry(poses)))
-        for index, (stamp, pose) in enumerate(zip(tqdm(stamps, desc=str(folder), unit='frame', disable=None), poses)):
-            picture, _ = renderer.render(traversal, pose, camera_mount(), index)
-            (new / 'images' / f'{stamp}.jpg').write_bytes(encode_jpeg(picture))
 
 
 class Drive:
@@ -178,7 +144,7 @@ def main() -> int:
                 with Renderer(Town(seed), *SIZE, HFOV) as renderer:
                     for name in names:
                         step, frames = (MAP_STEP, None) if name == MAP else (arguments.step, arguments.frames)
-                        render(arguments.output / f'town{seed}' / name, renderer, name, step, frames)
+                        render_drive(arguments.output / f'town{seed}' / name, renderer, name, step, frames)
         result = measure(arguments.output, arguments.towns, arguments.conditions)
         for way, part in result.items():
             first = ', '.join(f'{name} {row["first_pose"]:.1f}' for name, row in part.items() if name != 'all')

@@ -38,8 +38,16 @@ def configure(parser) -> None:
                         help='axes of the camera\'s frame: optical (x right, y down, z ahead), body (x ahead, y left, '
                              'z up: camera_link); auto: optical unless only body fits the map (default: %(default)s)')
     parser.add_argument('--json', metavar='FILE', help='one JSON object a line for each image; - is standard output')
-    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: found by '
-                                                             'what the map says of it')
+    parser.add_argument('--truth', metavar='TUM', help='true poses of the base in the map, a trajectory in TUM format: '
+                                                       'how many frames were found is printed')
+    parser.add_argument('--radius', type=float, default=5.0,
+                        help='--truth: metres within which an accepted pose is found, and within twice that near '
+                             '(default: %(default)s)')
+    parser.add_argument('--summary', metavar='JSON', help='where the counts over all frames are written')
+    parser.add_argument('--tum', metavar='FILE', help='where the accepted poses are written, in TUM format')
+    parser.add_argument('--report', metavar='HTML', help='where a page with all answers is written')
+    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: found by what '
+                                                         'the map says of it')
     parser.add_argument('--device', default='cpu', help='where the network runs: cpu, cuda, cuda:1 (default: cpu)')
     parser.add_argument('--precision', choices=PRECISIONS, default='float32',
                         help='numbers that the network computes with (default: %(default)s)')
@@ -53,11 +61,15 @@ def run(arguments) -> int:
 
     from tqdm import tqdm
 
+    from dejavu_ros.evaluation.trial import Trial
     from dejavu_ros.files import new_file
     from dejavu_ros.keyframes import KeyframeMap
     from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.localization import Localizer, LocalizerConfig
 
+    if not 0 < arguments.radius < float('inf'):
+        raise ConfigError(f'--radius is {arguments.radius}: it must be a number of metres above 0')
+    trial = Trial(arguments.truth or '', arguments.radius)
     config = from_arguments(LocalizerConfig, arguments)
     if arguments.images and arguments.image_topic:
         raise ConfigError('--image-topic goes with --bag, not with --images')
@@ -80,11 +92,22 @@ def run(arguments) -> int:
         for name, camera, frame in tqdm(frames, desc='localize', total=count, unit='frame', disable=None):
             estimate = _answer(localizer, frame, camera)
             tally.add(name, estimate)
+            trial.add(name, estimate)
             if lines:
                 print(json.dumps(estimate.to_json(name)), file=lines, flush=to_stdout)
+        positions = keyframes.positions
     # standard output holds either the JSON or the words
+    words = sys.stderr if to_stdout else sys.stdout
     warning = extractor.checkpoint.warning
-    print(tally.words(keyframes) + (f'\n  {warning}' if warning else ''), file=sys.stderr if to_stdout else sys.stdout)
+    print(tally.words(keyframes) + (f'\n  {warning}' if warning else ''), file=words)
+    trial.check()
+    if arguments.truth:
+        print(f'  {trial.words()}', file=words)
+    for path, write in ((arguments.summary, trial.write_summary), (arguments.tum, trial.write_tum)):
+        if path:
+            write(path)
+    if arguments.report:
+        trial.write_page(arguments.report, f'Answers on map {keyframes.name}', positions)
     return 0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from dejavu_ros.geometry import Pose
 from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
 from dejavu_ros.town.conditions import CONDITIONS
+from dejavu_ros.town.drives import sway
 
 TOWNS = 201, 202, 203  # those for tests; the ones beside them, without a map:
 UNMAPPED = {201: 204, 202: 205, 203: 206}
@@ -100,9 +101,3 @@ class Studio:
         for number, (pose, odometry) in enumerate(zip(poses, traversal.odometry(poses))):
             image, _ = renderer.render(traversal, pose, mount, number)
             yield Frame(START_NS + round(number * step / SPEED * 1e9), image, pose, odometry)
-
-
-def sway(rng: np.random.Generator, way: np.ndarray, size: float) -> np.ndarray:
-    """Within ``size``, changing over 20 to 80 m, at each point of ``way`` (metres)."""
-    waves = [np.sin(2 * np.pi * (way / rng.uniform(20, 80) + rng.random())) for _ in range(3)]
-    return size * np.average(waves, axis=0, weights=rng.uniform(0.2, 1, 3))

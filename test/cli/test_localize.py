@@ -300,3 +300,30 @@ def test_what_a_mask_hides_is_not_looked_at(folder, localize, tmp_path):
                                 *LENIENT, keyframes=tmp_path / 'masked')
     assert status == 0, err
     assert [json.loads(line)['hypotheses'][0]['keyframe'] for line in out.splitlines()] == [0, 1, 2, 3]
+
+
+def truth_file(path, offsets):
+    """True poses of the bag of eight places, each moved by so many metres along the road."""
+    path.write_text(''.join(f'{100 + i} {10 * i + offset} 0 0 0 0 0 1\n' for i, offset in enumerate(offsets)))
+    return path
+
+
+def test_a_truth_tells_found_from_wrong(localize, folder, tmp_path):
+    truth = truth_file(tmp_path / 'truth.txt', [0, 0, 0, 0, 0, 8, 8, 100])
+    status, out, _ = localize('--bag', folder / 'summer', '--truth', truth, '--summary', tmp_path / 'summary.json',
+                              '--tum', tmp_path / 'found.txt', '--report', tmp_path / 'page.html', *LENIENT)
+    summary = json.loads((tmp_path / 'summary.json').read_text())
+    assert status == 0
+    assert summary['frames'] == summary['scored'] == 8
+    assert summary['accepted'] == len((tmp_path / 'found.txt').read_text().splitlines())
+    assert summary['found'] <= 5 and summary['near'] - summary['found'] <= 2 and summary['wrong'] <= 1
+    assert summary['near'] + summary['wrong'] == summary['accepted'] > 0
+    assert f'{summary["found"]} found' in out
+    assert '<table' in (tmp_path / 'page.html').read_text()
+
+
+def test_a_truth_of_another_drive_is_said(localize, folder, tmp_path):
+    truth = tmp_path / 'truth.txt'
+    truth.write_text('9000 0 0 0 0 0 0 1\n9001 1 0 0 0 0 0 1\n')
+    status, _, err = localize('--bag', folder / 'summer', '--truth', truth, *LENIENT)
+    assert status == 1 and 'covers no frame' in err

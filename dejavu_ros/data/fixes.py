@@ -63,8 +63,9 @@ def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_si
     """Poses in metres east, north, up of ``origin`` (the first usable fix where None), x ahead along the track.
 
     Below ``min_speed`` (m/s) the last heading holds; fixes before the first heading are skipped, and those over 500 km
-    from where most are, or that jump away for a second. A missing altitude is that of the fixes before and after. ``heading_sigma`` is radians. Driving
-    backwards cannot be told from driving ahead. Raises DataError if no heading is ever known.
+    from where most are, or that jump away for a moment. A missing altitude is that of the fixes before and after.
+    ``heading_sigma`` is radians. Driving backwards cannot be told from driving ahead. Raises DataError if no heading is
+    ever known.
     """
     track = PoseTrack(source, child_T_base or IDENTITY)
     track.skip('no position', skipped)

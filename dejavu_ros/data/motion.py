@@ -22,9 +22,10 @@ RUN_NS = 10**16  # put between the runs of a recording whose clock was set back:
 class Motion:
     """Poses ``(T, 7)`` (position, quaternion xyzw) at stamps (T,) in any order, asked for a moment.
 
-    Of poses with one stamp the last counts, or none if they are apart. What :func:`find_strays` finds is left out. ``kept`` are the numbers of the poses that count, by their stamps, ``contradictions`` and ``strays`` how
-    many do not; ``jumps`` (len(kept) - 1,) tells after which of them a jump comes. ``clock_ns`` (len(kept),) are the
-    stamps for people, where these are of :func:`in_runs`.
+    Of poses with one stamp the last counts, or none if they are apart. What :func:`find_strays` finds is left out.
+    ``kept`` are the numbers of the poses that count, by their stamps, ``contradictions`` and ``strays`` how many do
+    not; ``jumps`` (len(kept) - 1,) tells after which of them a jump comes. ``clock_ns`` (len(kept),) are the stamps for
+    people, where these are of :func:`in_runs`.
     """
 
     def __init__(self, stamps_ns, poses, clock_ns=None):

@@ -142,9 +142,10 @@ def _folder(arguments):
 
     images = list_images(arguments.images)
     stamps = image_stamps(images)
-    if stamps is None:
+    if stamps is None and len(images) > 1:
         print(f'{arguments.images}: no times in the names ({images[0].name} to {images[-1].name}): taken in the order '
               'of counting, one a second', file=sys.stderr)
+    if stamps is None:
         stamps = [index * 10**9 for index in range(len(images))]
     frames = sorted(folder_frames(images, stamps), key=lambda frame: frame.stamp_ns)
     camera = _camera(CAMERA, arguments, *_described(arguments.camera_info, frames))
@@ -179,6 +180,15 @@ def _answer(localizer, frame, camera):
     return localizer.process(image, frame.stamp_ns, camera)
 
 
+def _place(best) -> str:
+    import math
+
+    x, y, z = best.map_T_base.position
+    return (f'the likeliest place: x {x:.2f} m, y {y:.2f} m, z {z:.2f} m, heading '
+            f'{math.degrees(best.map_T_base.yaw):.0f} degrees, as keyframe {best.keyframe} of session {best.session}, '
+            f'with probability {best.probability:.2f}')
+
+
 class _Tally:
     """What became of the frames, for people."""
 
@@ -188,10 +198,12 @@ class _Tally:
         self.reasons = Counter()
         self.latencies = []
         self.first_bad = ''
+        self.last = None
 
     def add(self, name: str, estimate) -> None:
         from dejavu_ros.localization.estimate import BAD_IMAGE
 
+        self.last = estimate
         self.reasons[estimate.reject_reason] += 1
         if estimate.reject_reason != BAD_IMAGE:
             self.latencies.append(estimate.latency_ms)
@@ -207,6 +219,8 @@ class _Tally:
                  f'{len(keyframes)} keyframes)']
         if rejected:
             lines.append(f'  rejected: {", ".join(rejected)}')
+        if total == 1 and self.last.hypotheses:
+            lines.append(f'  {_place(self.last.hypotheses[0])}')
         if self.first_bad:
             lines.append(f'  the first bad image: {self.first_bad}')
         if self.latencies:

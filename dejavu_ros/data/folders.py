@@ -9,7 +9,8 @@ import numpy as np
 from dejavu_ros.data import pose_columns
 from dejavu_ros.data.poses import PoseTrack
 from dejavu_ros.data.stamps import parse_date, parse_stamps, stamps_in_names
-from dejavu_ros.errors import DataError
+from dejavu_ros.errors import DataError, did_you_mean
+from dejavu_ros.file_kinds import HEAD, kind_of
 from dejavu_ros.images import SUFFIXES
 
 STAMP_FILES = ('timestamps.txt', 'times.txt')  # of KITTI's raw recordings and of its odometry benchmark
@@ -28,11 +29,18 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if folder.is_file() and folder.suffix.lower() in SUFFIXES:
         return [folder]
+    if folder.is_file():
+        raise DataError(f'{folder} is no picture ({", ".join(SUFFIXES)}), but {_kind(folder)}; recordings are given by '
+                        '--bag')
     if not folder.is_dir():
-        raise DataError(f'no such folder of images: {folder}')
+        beside = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        what = 'picture' if folder.suffix.lower() in SUFFIXES else 'folder of images'
+        raise DataError(f'no such {what}: {folder}{did_you_mean(folder.name, beside)}')
     images = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')]
     if not images:
-        raise DataError(f'folder {folder} holds no images ({", ".join(SUFFIXES)})')
+        recordings = [path.name for path in folder.iterdir() if path.suffix in ('.bag', '.mcap', '.db3')]
+        raise DataError(f'folder {folder} holds no images ({", ".join(SUFFIXES)})'
+                        f'{f", but {recordings[0]}: recordings are given by --bag" if recordings else ""}')
     return sorted(images, key=lambda path: [int(part) if part.isdecimal() else part
                                             for part in re.split(r'(\d+)', path.name)])
 
@@ -93,6 +101,15 @@ def read_tum(path: str | Path) -> PoseTrack:
         track.add(stamp, values[:3], values[3:], name=f'line {number}')
     track.finish()
     return track
+
+
+def _kind(path: Path) -> str:
+    """What a file is, in words."""
+    try:
+        with open(path, 'rb') as file:
+            return kind_of(file.read(HEAD))
+    except OSError as error:
+        return f'a file that cannot be read: {error.strerror}'
 
 
 def _read_text(path: Path) -> str:

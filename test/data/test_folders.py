@@ -35,7 +35,7 @@ def test_a_file_stands_for_itself(tmp_path):
     make_images(tmp_path, ['1.png', '2.png'])
     assert list_images(tmp_path / '2.png') == [tmp_path / '2.png']
     (tmp_path / 'notes.txt').write_text('')
-    with pytest.raises(DataError, match='no such folder of images: .*notes.txt'):
+    with pytest.raises(DataError, match='notes.txt is no picture .*, but empty'):
         list_images(tmp_path / 'notes.txt')
 
 

@@ -26,6 +26,8 @@ from dejavu_ros.ros.worker import NewestWorker
 from dejavu_ros.tones import ToneRange
 from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED, IMAGES_LOST
 
+DEPTH = 2  # images that wait for the executor: one that comes while it is busy does not push out another
+
 
 def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
     """What the parameters say of each camera. Raises ConfigError for a mask that cannot be used."""
@@ -64,7 +66,7 @@ class CameraInput:
         self.informed = False
         self.kind = kind = Image if config.transport == 'raw' else CompressedImage
         self.bytes, self.transport = None, transport(os.environ)
-        self.images = FollowingSubscription(node, kind, config.image_topic, self.on_image, 1, config.reliability,
+        self.images = FollowingSubscription(node, kind, config.image_topic, self.on_image, DEPTH, config.reliability,
                                             self.watch.count_lost)
         self.infos = None
         if config.camera_info_topic:

@@ -26,6 +26,8 @@ from dejavu_ros.ros.worker import NewestWorker
 from dejavu_ros.tones import ToneRange
 from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED, IMAGES_LOST
 
+DEPTH = 2  # images that wait for the executor: one that comes while it is busy does not push out another
+
 
 def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
     """What the parameters say of each camera. Raises ConfigError for a mask that cannot be used."""
@@ -63,7 +65,7 @@ class CameraInput:
         self._describing = threading.Lock()  # CameraInfo and pictures come in different threads
         self.informed = False
         self.kind = Image if config.transport == 'raw' else CompressedImage
-        self.images = FollowingSubscription(node, self.kind, config.image_topic, self.on_image, 1, config.reliability,
+        self.images = FollowingSubscription(node, self.kind, config.image_topic, self.on_image, DEPTH, config.reliability,
                                             self.watch.count_lost)
         self.infos = None
         if config.camera_info_topic:

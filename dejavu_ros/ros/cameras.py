@@ -24,7 +24,7 @@ from dejavu_ros.ros.transport import transport
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch
 from dejavu_ros.ros.worker import NewestWorker
 from dejavu_ros.tones import ToneRange
-from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED, IMAGES_LOST
+from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED, IMAGES_LOST, sentence
 
 
 def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
@@ -61,7 +61,6 @@ class CameraInput:
         self._info: CameraInfo | None = None
         self._size: tuple[int, int] | None = None  # width and height of its pictures
         self._describing = threading.Lock()  # CameraInfo and pictures come in different threads
-        self._said = ''
         self.informed = False
         self.kind = Image if config.transport == 'raw' else CompressedImage
         self.images = FollowingSubscription(node, self.kind, config.image_topic, self.on_image, 1, config.reliability,
@@ -118,20 +117,15 @@ class CameraInput:
         known = self.known  # the executor's thread may replace it
         if localizer.cameras.get(self.name) is not known:
             localizer.use(known)
-        sight = localizer.sights.get(self.name)
-        if sight and sight.warning != self._said:
-            self._said = sight.warning
-            if self._said:
-                self.node.get_logger().warning(f'Camera {self.name}: {self._said}')
 
-    def problem(self, localizer: Localizer | None) -> str:
+    def problems(self, localizer: Localizer | None) -> list[str]:
         """What is wrong with the camera, in words; empty if nothing."""
         sight = localizer.sights.get(self.name) if localizer else None
         silent = self.watch.silence > RATE_WINDOW
         parts = (self.watch.problem(self.topic, self.cause_of_silence),
                  '' if silent else self.delivery_problem(self.topic), self.warning, sight.warning if sight else '',
-                 self.silence_of_info(), '' if silent else self.stamps.problem)
-        return ' '.join(part.rstrip('.') + '.' for part in parts if part)
+                 self.silence_of_info(), *(('', '') if silent else (self.images.problem, self.stamps.problem)))
+        return [sentence(part) for part in parts if part]
 
     @property
     def delivery(self) -> Delivery:

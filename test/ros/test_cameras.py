@@ -116,7 +116,7 @@ def test_a_frame_that_is_not_the_optical_one_is_said(bench, monkeypatch):
         running.until(lambda: running.node.statistics.processed == number)
     assert localizer.cameras['camera'].convention == 'body'
     running.until(lambda: 'Localized. But it is no optical frame.' in says(heard, '/relocalize: relocalization'))
-    assert said == ['Camera camera: it is no optical frame.']
+    assert said.count('it is no optical frame.') == 1
 
 
 def test_a_mask_that_is_none_is_refused(bench):
@@ -154,9 +154,11 @@ def test_a_missing_camera_is_reported_and_does_not_stop_the_other(bench):
     rear = running.node.cameras.inputs['rear']
     rear.watch = Watch(lambda: running.node.cameras.inputs['front'].watch._clock() + 0.0)
     rear.watch.started -= 60
+    running.until(lambda: says(heard, '/relocalize: camera front') == 'No image has come yet.')
     running.show(50, time.time_ns(), topic='front/image')
     running.until(lambda: 'no image on /rear/image for 6' in says(heard, '/relocalize: camera rear'))
     running.until(lambda: 'Localized. But camera rear: no image' in says(heard, '/relocalize: relocalization'))
+    assert '?.' not in says(heard, '/relocalize: relocalization')
     assert says(heard, '/relocalize: camera front') == 'It sends.'
 
 

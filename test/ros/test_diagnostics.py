@@ -72,6 +72,7 @@ def test_localized_and_not(clock, watch, condition):
     clock.now += 4
     assert read(statistics, condition())[:2] == (DiagnosticStatus.WARN, 'Not localized! ambiguous: words.')
     assert read(statistics, condition(warning='No odometry.'))[1] == 'Not localized! ambiguous: words. No odometry.'
+    assert read(statistics, condition(warning='many words.'))[1] == 'Not localized! ambiguous. many words.'
     clock.now += 4
     level, message, _ = read(statistics, condition())
     assert level == DiagnosticStatus.ERROR and 'No image on /cam for 8 s' in message

@@ -78,6 +78,15 @@ def test_localized_and_not(clock, watch, condition):
     assert level == DiagnosticStatus.ERROR and 'No image on /cam for 8 s' in message
 
 
+def test_one_lost_picture_is_not_spoken_of(watch):
+    for _ in range(5):
+        watch.count(bytes(9))
+    watch.count_lost(1)
+    assert watch.share == 1
+    watch.count_lost(1)
+    assert watch.share == pytest.approx(5 / 7)
+
+
 def test_forgotten_pose(clock, watch, condition):
     statistics = Statistics(clock)
     watch.count(bytes(9))

@@ -314,7 +314,7 @@ def truth_file(path, offsets):
 
 
 def test_a_truth_tells_found_from_wrong(localize, folder, tmp_path):
-    truth = truth_file(tmp_path / 'truth.txt', [0, 0, 0, 0, 0, 8, 8, 100])
+    truth = truth_file(tmp_path / 'truth.txt', [0, 0, 0, 0, 0, 8, 8, 25])
     status, out, _ = localize('--bag', folder / 'summer', '--truth', truth, '--summary', tmp_path / 'summary.json',
                               '--tum', tmp_path / 'found.txt', '--report', tmp_path / 'page.html', *LENIENT)
     summary = json.loads((tmp_path / 'summary.json').read_text())

@@ -110,7 +110,7 @@ def test_mask_and_view_together():
 
 
 def test_which_camera_stands_for_the_map():
-    cameras = [row(None, name='rear'), row(lens(focal=5.0), name='left'), row(lens(focal=6.0), name='right')]
+    cameras = [row(None, name='rear'), row(lens(focal=50.0), name='left'), row(lens(focal=60.0), name='right')]
     assert mapping_camera(cameras, 'right').name == 'right'
     assert mapping_camera(cameras, 'front').name == 'left'
     assert mapping_camera(cameras, 'rear').name == 'left'

@@ -72,6 +72,7 @@ def test_signal_while_frames_come_ends_it_cleanly(start, camera, number):
 
 BONDPY = """
 import threading
+from rclpy.duration import Duration
 from std_msgs.msg import String
 
 
@@ -93,6 +94,7 @@ class Bond:
     def shutdown(self):
         self.over.set()
         self.pub.publish(String(data='broken'))
+        self.pub.wait_for_all_acked(Duration(seconds=1))  # a publisher that goes takes along what is on the way
         self.pub.destroy()
 
     def __del__(self):

@@ -42,8 +42,8 @@ class Trial:
         if self.track and self.estimates and all(verdict.error is None for verdict in self.verdicts):
             stamps = [estimate.stamp_ns for estimate in self.estimates]
             own = self.track.stamps_ns
-            raise DataError(f'{self.source} covers no frame: the frames are from {min(stamps)} to {max(stamps)} ns, its '
-                            f'poses from {own[0]} to {own[-1]} ns; are both of one drive and in one unit?')
+            raise DataError(f'{self.source} covers no frame: the frames are from {min(stamps)} to {max(stamps)} ns, '
+                            f'its poses from {own[0]} to {own[-1]} ns; are both of one drive and in one unit?')
 
     @property
     def summary(self) -> dict:

@@ -7,14 +7,10 @@ from dejavu_ros.errors import RenderError
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Localizer
-from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
 
-# as `dejavu calibrate` finds it on validation towns, towns of equal quarters among them
-FITTED = Calibration(sharpness=2.4, variation=0.15, unknown=1.5, top=-1.6, margin=0.4, inliers=6.0, neighbours=0.14,
-                     mean=0.205, deviation=0.0506)
 QUARTERS, STRETCH = 3, np.arange(10.0, 40.0, 5.0)  # metres along each quarter
 
 
@@ -54,7 +50,6 @@ def street(drives, tmp_path):
 
 def test_equal_quarters_are_ambiguous_with_all_of_them_named(street):
     localizer, asked = street
-    localizer.calibration = FITTED
     for step, (pose, picture) in enumerate(asked):
         estimate = localizer.process(picture, step * 250_000_000)
         assert not estimate.accepted and estimate.reject_reason == 'ambiguous'

@@ -166,7 +166,7 @@ def test_matches_that_agree_with_no_geometry_are_rejected(extractor, road, monke
     shuffled = view[:, :, np.random.default_rng(0).permutation(view.shape[2])]
     monkeypatch.setattr(extractor, 'extract', lambda images: shuffled)
     estimate = localizer.process(image_of(8), 0)
-    assert estimate.reject_reason == 'too_few_inliers' and estimate.hypotheses[0].inliers < 12
+    assert estimate.reject_reason in ('too_few_inliers', 'unknown_place') and estimate.hypotheses[0].inliers < 12
 
 
 def test_a_map_of_another_checkpoint_is_refused_and_the_old_one_stays(extractor, road):
@@ -178,7 +178,7 @@ def test_a_map_of_another_checkpoint_is_refused_and_the_old_one_stays(extractor,
 
 
 def test_earlier_frames_help_where_one_alone_is_not_enough(extractor, road):
-    extractor.noise = 0.24
+    extractor.noise = 0.3
     alone = Localizer(extractor, road, LocalizerConfig(use_filter=False, min_inliers=0))
     together = Localizer(extractor, road, LocalizerConfig(min_inliers=0))
     drive = range(5, 35)

@@ -57,8 +57,7 @@ def answers(rows: Sequence[ManifestRow], similarity: np.ndarray, features: np.nd
     for query in queries:
         for shown in view.asked(everywhere.positions[query]):
             seen = view.observe(similarity[query, keyframes], features[query], shown)
-            alone = calibration.belief(seen.standardised, float(calibration.evidence(seen.cues())))
-            row, _, belief = view.places.part(shown).groups(alone)[0]
+            row, _, belief = view.places.part(shown).groups(seen.alone(calibration))[0]
             found.append((query, belief.sum(), correct[query, shown[row]], correct[query, shown].any()))
     rows, probability, right, in_map = np.array(found, float).reshape(-1, 4).T
     return Answers(rows.astype(int), probability, right.astype(bool), in_map.astype(bool))

@@ -25,7 +25,7 @@ MOVED = 1000     # keyframes that are moved one by one; what is left of the beli
 class Update:
     """What a frame did to the belief (S,): ``novelty`` in [0, 1], how new it was; ``counted``: it was more than the
     view before again; ``departed``: share of the belief that motion led off the map; ``forgot``: the frames before it
-    were forgotten.
+    were forgotten; ``prior`` (S,), the belief before the frame.
     """
 
     belief: np.ndarray
@@ -33,6 +33,7 @@ class Update:
     counted: bool
     departed: float
     forgot: bool
+    prior: np.ndarray
 
 
 class DiscreteBayesFilter:
@@ -47,6 +48,7 @@ class DiscreteBayesFilter:
         """``positions`` (S, 3) metres and ``quaternions`` (S, 4) xyzw of map_T_base."""
         self.config, self.motion, self.positions, self.quaternions = config, motion, positions, quaternions
         self.rotations = Rotation.from_quat(quaternions)
+        self.ahead_axis = self.rotations.apply([1.0, 0.0, 0.0])
         self.tree = cKDTree(positions)
         self.pace = Pace(config.max_speed, motion.min_step, motion)
         self.uniform_prior = np.full(len(positions), 1 / len(positions))
@@ -96,7 +98,7 @@ class DiscreteBayesFilter:
             self.stamp_ns = max(stamp_ns, self.stamp_ns)
             if step is None:
                 self.odometry = odometry  # which has jumped or begun while the robot stood
-            return Update(self.belief, news, False, 0.0, forgot)
+            return Update(self.belief, news, False, 0.0, forgot, self.belief)
         weight = 1.0
         if self.views:
             weight = self.config.frame_weight * news * (self.motion.unknown_way if step is None else 1.0)
@@ -107,7 +109,7 @@ class DiscreteBayesFilter:
         if step is None or self.moves(step):
             self.odometry = odometry
         self.take_pace()
-        return Update(self.belief, news, True, departed, forgot)
+        return Update(self.belief, news, True, departed, forgot, prior)
 
     def take_pace(self) -> None:
         """Where the robot is now, if that is known, is where its pace counts from."""
@@ -187,7 +189,7 @@ class DiscreteBayesFilter:
     def spread(self, belief: np.ndarray, *, step: Pose | None = None, error: float | None = None,
                reach: float = 0.0) -> np.ndarray:
         """(S,) belief after a ``step`` known up to a share ``error`` of it (odometry's), or a move of up to ``reach``
-        metres any way, where a shorter one is likelier by as much as it is shorter.
+        metres any way, where a shorter one is likelier by as much as it is shorter, and one without a turn.
 
         What a step leads to where no keyframe is gets lost.
         """
@@ -195,7 +197,8 @@ class DiscreteBayesFilter:
         sources = np.argpartition(-belief, MOVED)[:MOVED] if count > MOVED else np.arange(count)
         if step is None:
             pairs = self.tree.sparse_distance_matrix(cKDTree(self.positions[sources]), reach, output_type='coo_matrix')
-            weights = 1 / (pairs.data + self.motion.min_step)
+            turned = 1 - (self.ahead_axis[pairs.row] * self.ahead_axis[sources][pairs.col]).sum(1)
+            weights = 1 / (pairs.data + self.motion.min_step + self.motion.turn_way * turned)
         else:
             error = self.config.odometry_error if error is None else error
             sigma = error * float(np.linalg.norm(step.position)) + self.motion.min_step

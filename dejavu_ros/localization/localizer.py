@@ -22,7 +22,14 @@ from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
 from dejavu_ros.localization.model import MotionModel, OnMapModel, PoseModel, model_of
-from dejavu_ros.localization.observation import Calibration, Observation, normalised, observe, with_nowhere
+from dejavu_ros.localization.observation import (
+    AMBIGUOUS_SHARE,
+    Calibration,
+    Observation,
+    normalised,
+    observe,
+    with_nowhere,
+)
 from dejavu_ros.localization.on_map import OnMapChain, logistic
 from dejavu_ros.localization.places import Neighbourhoods, Place, PlaceIndex
 from dejavu_ros.localization.pose_refiner import PoseRefiner
@@ -33,8 +40,9 @@ from dejavu_ros.optics.camera import Camera, Sight, mapping_camera
 from dejavu_ros.retrieval.describer import Describer
 from dejavu_ros.retrieval.files import load_describer
 
-AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes the frame ambiguous
-TRUST = 0.9             # probability of being on the map where somebody says where
+SURE = 0.5              # belief in one place that speaks against any other,
+EXPECTED = 0.25         # belief in a place before a frame from which that frame alone may prove it
+TRUST = 0.95            # probability of being on the map where somebody says where
 
 
 class Localizer:
@@ -185,10 +193,10 @@ class Localizer:
         seen = self.observe(query, scores, camera)
         alone, belief = self.beliefs(seen, stamp_ns, odometry, camera)
         ahead = self.filter.ahead(odometry) if self.config.use_filter else IDENTITY
-        places = [place.moved(ahead) for place in self.places.rank(belief)]
+        places = self.on_map_somewhere(seen, self.places.rank(belief), camera, float(belief[:-1].sum()))
+        places = [place.moved(ahead) for place in places]
         hypotheses = [self.hypothesis(place, scores, query, seen.agreeing, camera) for place in places]
-        on_map = functools.partial(self.on_map_somewhere, seen, places, camera, float(belief[:-1].sum()))
-        reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map)
+        reason, hypotheses, detail = self.decide(places, hypotheses, alone)
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
     def observe(self, query: np.ndarray, scores: np.ndarray, camera: str = 'camera') -> Observation:
@@ -214,17 +222,30 @@ class Localizer:
         if update.counted:
             state = int(tracked[update.belief[tracked].argmax()])
             row = self.comparable(state, seen.standardised, camera)
-            self.evidence = 0.0 if row is None else float(self.calibration.evidence(seen.cues(row)))
+            self.evidence = 0.0 if row is None else seen.evidence(self.calibration, row)
             travelled = float(np.linalg.norm(self.places.positions[state] - self.places.positions[self.tracked]))
             self.on_map.update(self.evidence, update.novelty, update.departed, travelled)
             self.tracked = state
         # a frame that proves the tracked place alone needs none before it
-        return alone, with_nowhere(update.belief, max(self.on_map.probability, logistic(self.evidence)))
+        belief = with_nowhere(update.belief, max(self.on_map.probability, logistic(self.evidence)))
+        likelier = update.counted and alone[tracked].sum() > belief[tracked].sum()
+        return alone, alone if likelier and self.could_be(tracked, update.prior) else belief
 
-    def on_map_somewhere(self, seen: Observation, places: list[Place], camera: str, on_map: float) -> float:
-        """Probability of being at one of ``places``, whichever it is: each speaks for it and none against."""
+    def could_be(self, place: np.ndarray, prior: np.ndarray) -> bool:
+        """Whether a belief (S,) from before a frame held the states of a ``place`` for likely, or none for sure."""
+        return bool(prior[place].sum() > EXPECTED or prior[self.places.likeliest(prior)].sum() < SURE)
+
+    def on_map_somewhere(self, seen: Observation, places: list[Place], camera: str, on_map: float) -> list[Place]:
+        """The places of a belief in which ``on_map`` is the probability of the map; where several are alike, with that
+        of being at one of them, whichever it is: each speaks for the map then, and none against it.
+        """
+        alike = [place for place in places if place.probability > AMBIGUOUS_SHARE * places[0].probability]
+        if len(alike) < 2:
+            return places
         beside = np.any([self.places.near(place.row)[self.states.of(camera)] for place in places], axis=0)
-        return max(on_map, logistic(self.calibration.evidence(seen.cues(beside=beside))))
+        somewhere = logistic(float(self.calibration.evidence(seen.cues(beside=beside))))
+        grown = max(somewhere / max(on_map, 1e-9), 1.0)
+        return [dataclasses.replace(place, probability=place.probability * grown) for place in places]
 
     def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray, agreeing: Callable[[int], float],
                    camera: str) -> Hypothesis:
@@ -246,16 +267,14 @@ class Localizer:
         near = np.flatnonzero(self.places.near(state)[own])
         return int(near[scores[near].argmax()]) if len(near) else None
 
-    def decide(self, places: list[Place], hypotheses: list[Hypothesis], alone: np.ndarray,
-               on_map: Callable[[], float]) -> tuple[str, list[Hypothesis], str]:
-        """The reject reason (empty: accepted), the hypotheses, and the same in words.
-
-        ``on_map`` says how probable it is that the robot is at one of the hypotheses, whichever it is.
-        """
+    def decide(self, places: list[Place], hypotheses: list[Hypothesis],
+               alone: np.ndarray) -> tuple[str, list[Hypothesis], str]:
+        """The reject reason (empty: accepted), the hypotheses, and the same in words."""
         best, config = hypotheses[0], self.config
         if best.probability < config.min_probability:
             rival = hypotheses[1].probability if len(hypotheses) > 1 else 0.0
-            if rival > AMBIGUOUS_SHARE * best.probability and on_map() > 0.5:  # on the map, but where?
+            on_map = sum(hypothesis.probability for hypothesis in hypotheses)
+            if rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5:  # on the map, but where?
                 two = f'{best.keyframe} ({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})'
                 return outcome.AMBIGUOUS, hypotheses, f'places are alike: keyframes {two}'
             return outcome.UNKNOWN_PLACE, hypotheses, f'the likeliest place has probability {best.probability:.2f}'

@@ -36,6 +36,8 @@ class MotionModel:
     min_turn: float = option(10.0, 'turn that keyframes can tell', unit='deg', low=0.1, high=180.0)
     turn_error: float = option(30.0, 'between the headings of two keyframes and what odometry says of them', unit='deg',
                                low=1.0, high=180.0)
+    turn_way: float = option(5.0, 'way that is as unlikely as a quarter turn, where nothing is known of the motion',
+                             unit='m', low=0.0, high=1000.0)
     surprise: float = option(12.0, 'log of how unlikely one frame can make a place: it may be hidden or blurred',
                              low=0.0, high=100.0)
     late: float = option(0.5, 'a frame that comes so much out of order is late; with an earlier stamp the clock has '

@@ -13,7 +13,9 @@ grows with the score (``variation``), and of two equal houses the one without a 
 the robot is on the map is asked of one place, the one it is held to be at, by two cues: the *lead* of that place over
 all that is elsewhere, in which the best three of its keyframes must join and which counts no further than the map's own
 neighbours confirm there (:class:`dejavu_ros.localization.background.BackgroundModel`); and the *agreement* of the cells
-with its best keyframe, in standard deviations of what unrelated keyframes of this map agree in.
+with its best keyframe, in standard deviations of what unrelated keyframes of this map agree in. Neither says anything
+without the other, so it is their product that counts: of a foreign place some keyframe always leads a little, or
+agrees in its ground and sky.
 """
 
 import dataclasses
@@ -28,8 +30,11 @@ from dejavu_ros.localization.places import Neighbourhoods
 
 CUES = 'lead', 'agreement'
 JOINED = 3             # keyframes of a place whose mean score is its lead
-CONFIRMED = 0.3        # of the lead of a keyframe's neighbours in its own map: so much a frame's lead counts at most
-AGREEMENT = -3.0, 15.0  # standard deviations between which agreement counts
+CONFIRMED = 0.3        # of the lead of a keyframe's neighbours in its own map: so much a frame's lead counts at most,
+UNCONFIRMED = 0.5      # but so many standard deviations at a keyframe that stands alone
+AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes a frame ambiguous
+MOST_AGREEMENT = 30.0  # standard deviations up to which agreement counts
+OLDER = {'offset': -2.5, 'confirmed': 0.89}  # fitted for the features of version 0.2, whose cards do not hold them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,19 +46,18 @@ class Calibration:
     sharpness: float = option(2.0, 'log-odds between two keyframes per standard deviation', low=0.0, high=100.0)
     variation: float = option(0.1, 'share of itself by which the score of one place differs from drive to drive: of '
                                    'two that stand out alike, neither is certain', low=0.0, high=10.0)
-    offset: float = option(-3.5, 'log-odds of the map against nowhere where both cues are 0', low=-100.0, high=100.0)
-    lead: float = option(1.6, 'the same per unit of log(1 + lead), the lead in standard deviations', low=0.0,
-                         high=100.0)
-    agreement: float = option(0.6, 'the same per standard deviation of agreement', low=0.0, high=100.0)
+    offset: float = option(-2.75, 'log-odds of the map against nowhere where either cue is 0', low=-100.0, high=100.0)
+    confirmed: float = option(0.65, 'the same per unit of agreement * log(1 + lead), both in standard deviations',
+                              low=0.0, high=100.0)
     mean: float = option(0.25, 'similarity of unrelated places', low=0.0, high=1.0)
     deviation: float = option(0.02, 'its standard deviation for one query', low=1e-6, high=1.0)
 
     @classmethod
     def of(cls, card: Mapping) -> 'Calibration':
-        """The one in a checkpoint's card, else the default; of a card of version 0.2 the reference alone."""
+        """The one in a checkpoint's card, else the default; of a card of version 0.2 the reference and OLDER."""
         stored = card.get('calibration', {})
         if 'unknown' in stored:
-            stored = {name: value for name, value in stored.items() if name in ('mean', 'deviation')}
+            stored = OLDER | {name: value for name, value in stored.items() if name in ('mean', 'deviation')}
         return build(cls, stored)
 
     def on(self, scores: np.ndarray, unrelated: np.ndarray) -> 'Calibration':
@@ -75,13 +79,8 @@ class Calibration:
 
     def evidence(self, cues: np.ndarray) -> np.ndarray:
         """Log-odds (...) of the map against nowhere for ``cues`` (..., 2), in the order of CUES."""
-        lead, agreement = np.asarray(cues, float)[..., 0], np.asarray(cues, float)[..., 1]
-        return (self.offset + self.lead * np.sign(lead) * np.log1p(np.abs(lead))
-                + self.agreement * np.clip(agreement, *AGREEMENT))
-
-    def belief(self, standardised: np.ndarray, evidence: float) -> np.ndarray:
-        """(K + 1,) probabilities of the keyframes and, last, of nowhere, by one frame alone."""
-        return with_nowhere(normalised(self.log_likelihood(standardised)), logistic(evidence))
+        lead, agreement = np.moveaxis(np.asarray(cues, float), -1, 0)
+        return self.offset + self.confirmed * np.log1p(lead.clip(min=0)) * agreement.clip(0, MOST_AGREEMENT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,9 +111,40 @@ class Observation:
             far = far & ~beside
         best = int(near[np.argmax(self.standardised[near])])
         lead = leading(self.standardised, near, far)
-        confirmed = CONFIRMED * max(self.background.support[best], 0.0) if beside is None else np.inf
+        confirmed = max(CONFIRMED * self.background.support[best], UNCONFIRMED) if beside is None else np.inf
         shown = (self.agreeing(best) - self.background.agreement) / self.background.agreement_deviation
         return np.array([min(lead, confirmed), shown])
+
+
+    def rival(self, row: int) -> np.ndarray:
+        """(K,) mask of the place elsewhere that stands out most beside that of a keyframe; empty where there is none.
+        """
+        far = self.places.far_from(row)
+        if not far.any():
+            return far
+        return self.places.near(int(np.argmax(np.where(far, self.standardised, -np.inf))))
+
+    def evidence(self, calibration: Calibration, row: int) -> float:
+        """Log-odds of being on the map, at the place of a keyframe where the robot is held to be.
+
+        Where another place of the map looks the same, and nothing else does, the frame speaks neither for the map nor
+        against it: which of the two it is, is known otherwise.
+        """
+        found = float(calibration.evidence(self.cues(row)))
+        if found >= 0:
+            return found
+        return max(found, min(float(calibration.evidence(self.cues(row, self.rival(row)))), 0.0))
+
+    def alone(self, calibration: Calibration) -> np.ndarray:
+        """(K + 1,) probabilities of the keyframes and, last, of nowhere, by this frame alone."""
+        places = normalised(calibration.log_likelihood(self.standardised))
+        evidence = calibration.evidence(self.cues())
+        (row, _, share), *others = self.places.groups(np.append(places, 0.0))
+        rivals = [other for other, _, weights in others if weights.sum() > AMBIGUOUS_SHARE * share.sum()]
+        if rivals:  # on the map, whichever of them it is
+            beside = np.any([self.places.near(rival) for rival in rivals], axis=0)
+            evidence = max(evidence, calibration.evidence(self.cues(row, beside)))
+        return with_nowhere(places, logistic(float(evidence)))
 
 
 def observe(scores: np.ndarray, background: BackgroundModel, places: Neighbourhoods, calibration: Calibration,

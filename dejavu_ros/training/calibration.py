@@ -17,7 +17,7 @@ from dejavu_ros.evaluation.reliability import poses
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.map_view import HIDDEN, MapView
-from dejavu_ros.localization.observation import CUES, Calibration
+from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.nn.checkpoint import Checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
@@ -27,7 +27,7 @@ AREA_GAP = 200.0  # metres between areas that know nothing of each other
 RADIUS = 5.0      # a keyframe this near shows the query's place
 THINNED = 1, 2, 5  # a map counts whole and with every second and fifth keyframe: maps are driven finely and coarsely
 BOUNDS = {'sharpness': (1e-3, 50.0), 'variation': (0.0, 1.0), 'offset': (-100.0, 100.0),
-          **dict.fromkeys(CUES, (0.0, 50.0))}  # frames that separate perfectly would ask for the infinite
+          'confirmed': (0.0, 50.0)}  # frames that separate perfectly would ask for the infinite
 UNMAPPED_WEIGHT = 3.0  # of unmapped frames: a wrong pose costs more than a right one that is rejected
 TRANSFER = 0.7        # of the evidence holds on a set that it was not fitted on (fitted with each real set left out)
 FITTED = 5000         # frames, drawn from all, that the numbers are fitted on
@@ -237,4 +237,4 @@ def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
     first = [getattr(start, name) for name in BOUNDS]
     found = make(minimize(lambda numbers: likelihood.negative_log(make(numbers)), first, method='L-BFGS-B',
                           bounds=list(BOUNDS.values())).x)
-    return dataclasses.replace(found, **{name: TRANSFER * getattr(found, name) for name in ('offset', *CUES)})
+    return dataclasses.replace(found, **{name: TRANSFER * getattr(found, name) for name in ('offset', 'confirmed')})

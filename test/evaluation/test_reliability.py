@@ -88,8 +88,7 @@ def test_each_query_is_asked_again_without_its_surroundings(street):
 
 
 def test_views_that_agree_raise_the_probability(street):
-    calibration = dataclasses.replace(CALIBRATION, offset=-8.0)
-    alone, agreeing = (answers(*street, 'summer', dataclasses.replace(calibration, agreement=weight))
+    alone, agreeing = (answers(*street, 'summer', dataclasses.replace(CALIBRATION, confirmed=weight))
                        for weight in (0.0, 1.0))
     assert (agreeing.probability > alone.probability)[alone.in_map].all()
     assert agreeing.probability[~agreeing.in_map].max() < 0.5

@@ -6,7 +6,7 @@ import pytest
 from dejavu_ros.errors import RenderError
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
-from dejavu_ros.localization import Localizer
+from dejavu_ros.localization import Localizer, LocalizerConfig
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
@@ -45,7 +45,7 @@ def street(drives, tmp_path):
                 session.add(extractor.extract([picture])[0], 'camera', number, pose, np.diag([0.01] * 6),
                             encode_jpeg(picture))
     keyframes = KeyframeMap.open(tmp_path / 'street.dvmap', extractor.checkpoint.identity)
-    return Localizer(extractor, keyframes), asked
+    return Localizer(extractor, keyframes, LocalizerConfig(hypotheses=9)), asked
 
 
 def test_equal_quarters_are_ambiguous_with_all_of_them_named(street):

@@ -27,6 +27,7 @@ setup(
     data_files=[(f'share/dejavu_ros/{folder}', [str(path.relative_to(HERE)) for path in (HERE / folder).iterdir()])
                 for folder in ('ckpts', 'config')],
     install_requires=[
+        'backports-zstd>=1.0; python_version < "3.14"',
         'filelock>=3.4',
         'matplotlib>=3.5',
         'moderngl>=5.8',
@@ -35,7 +36,7 @@ setup(
         'pillow>=9.0',
         'pymap3d>=2.7',
         'pyyaml>=5.4',
-        'rosbags>=0.10',
+        'rosbags>=0.11.9',
         'rosbags-image>=0.10',
         'safetensors>=0.4',
         'scikit-learn>=1.0',

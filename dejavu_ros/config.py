@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dejavu_ros.errors import ConfigError
+from dejavu_ros.errors import ConfigError, did_you_mean
 
 C = TypeVar('C')
 
@@ -86,7 +86,8 @@ def build(config: type[C], values: Mapping[str, Any]) -> C:
     known = {row.name: row for row in options(config)}
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f'unknown setting {", ".join(unknown)} for {config.__name__}; known: {", ".join(known)}')
+        raise ConfigError(f'unknown setting {", ".join(unknown)} for {config.__name__}; known: {", ".join(known)}'
+                          f'{did_you_mean(unknown[0], known)}')
     return config(**{name: known[name].check(value) for name, value in values.items()})
 
 

@@ -5,14 +5,18 @@ these are settled here, and both only ever see plain 8-bit rows without padding.
 """
 
 import functools
+import re
 import types
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 
 from dejavu_ros.errors import ImageError
-from dejavu_ros.images import decode_image
+from dejavu_ros.file_kinds import HEAD, kind_of
+from dejavu_ros.images import decode_values
+from dejavu_ros.tones import ToneRange
 
 # encoding as sent -> (encoding as converted, channels, bytes a channel). What OpenCV calls 8UC3 is shown as BGR by
 # ROS's own viewers, 8UC1 as grey. 16UC1 and 32FC1 are depth more often than pictures, and are left out.
@@ -25,63 +29,77 @@ ENCODINGS = {
     'yuyv': ('yuv422_yuy2', 2, 1),
     **{f'bayer_{order}{8 * size}': (f'bayer_{order}8', 1, size)
        for order in ('rggb', 'bggr', 'gbrg', 'grbg') for size in (1, 2)}}
+DEPTH = '16UC1', '32FC1', '16uc1', '32fc1'
+VIDEO = re.compile(r'\b(h\.?26[3-6]|x26[45]|hevc|avc1?|av1|vp[89]|mpeg-?[124]|mp4|theora|webm)\b')
+START_CODE = re.compile(b'\x00{2,3}\x01')  # before each unit of an H.264 or H.265 stream
 
 
-def numbers(info: Any, name: str) -> np.ndarray:
-    """``k``, ``d``, ``r`` or ``p`` of a CameraInfo in a row, float64; ROS 1 wrote them with capitals."""
-    return np.array(getattr(info, name if hasattr(info, name) else name.upper()), float)
+def image_from_message(message: Any, tones: ToneRange | None = None) -> np.ndarray:
+    """Image or CompressedImage, of rclpy or rosbags, to (H, W, 3) uint8 RGB; ``tones`` is that of its topic.
 
-
-def is_rectified(image_topic: str) -> bool:
-    """Whether a topic is named as image_proc and stereo_image_proc name what they have rectified."""
-    return any(part.startswith('image_rect') for part in image_topic.split('/'))
-
-
-def calibration(info: Any, image_topic: str) -> dict:
-    """How the images of a topic were taken: ``width``, ``height``, ``K`` (9), ``D``, ``model`` of a CameraInfo.
-
-    It describes the raw images by K and D; of those that are rectified there is no distortion, and P tells.
-    """
-    K, D, P = (numbers(info, name) for name in 'kdp')
-    model = info.distortion_model
-    if is_rectified(image_topic):
-        K, D, model = P.reshape(3, 4)[:, :3].ravel() if P[0] > 0 else K, np.zeros(0), ''
-    return {'width': info.width, 'height': info.height, 'K': K.tolist(), 'D': D.tolist(), 'model': model}
-
-
-def image_from_message(message: Any) -> np.ndarray:
-    """Image or CompressedImage, of rclpy or rosbags, to (H, W, 3) uint8 RGB.
-
-    Raises ImageError for an unknown encoding, a size that is zero or odd where pixels share their colour, a step or
-    data too short for it, and for compressed data that is damaged or cut short.
+    Without it, a picture of 16 bits is scaled by its own values. Raises ImageError for an unknown encoding, a size that
+    is zero or odd where pixels share their colour, a step or data too short for it, and for compressed data that is
+    damaged, cut short, depth or a part of a video stream.
     """
     if hasattr(message, 'format'):
-        return _decompressed(message)
-    return _converter()(_plain(message))
+        return _decompressed(message, tones or ToneRange())
+    return _converter()(_plain(message, tones or ToneRange()))
 
 
-def _decompressed(message: Any) -> np.ndarray:
-    kind = message.format.lower()
-    if 'compresseddepth' in kind:
-        raise ImageError(f'compressed image of format {message.format!r} holds depth, not a picture')
-    image = decode_image(_bytes(message.data), f'compressed image ({message.format})')
-    mosaic = kind.split(';')[0].strip()
-    if mosaic.startswith('bayer_') and mosaic in ENCODINGS:
-        # image_transport compresses the raw mosaic as a grey picture
-        height, width, _ = image.shape
+def _decompressed(message: Any, tones: ToneRange) -> np.ndarray:
+    """What compressed_image_transport has made: ``ENCODING; CODEC compressed TARGET``.
+
+    The picture was converted to TARGET before it was compressed, or, without one, compressed as it was.
+    """
+    kind, data = message.format.lower(), bytes(_bytes(message.data))
+    encoding, semicolon, rest = (part.strip() for part in kind.partition(';'))
+    target = rest.partition('compressed')[2].strip()
+    if 'compresseddepth' in kind or encoding in DEPTH and not target:
+        raise ImageError(f'compressed image of format {message.format!r} holds depth, not a picture: choose the topic '
+                         'of the pictures')
+    video = _video(kind, data)
+    if video:
+        raise ImageError(f'compressed image ({message.format}) is part of a video stream ({video}), which is not read: '
+                         'decode it once, to a topic of pictures by the image_transport that recorded it (ros2 run '
+                         'image_transport republish), or to files by ffmpeg, and take those')
+    values = decode_values(data, f'compressed image ({message.format})')
+    if values.dtype == np.uint16:
+        values = tones.to_8bit(values)
+    if values.ndim == 2:
+        mosaic = encoding in ENCODINGS and encoding.startswith('bayer_') and (not target or target.startswith('bayer_'))
+        height, width = values.shape
         return _converter()(types.SimpleNamespace(
-            height=height, width=width, step=width, is_bigendian=0, encoding=ENCODINGS[mosaic][0],
-            data=np.ascontiguousarray(image[:, :, 0]).reshape(-1)))
-    return image
+            height=height, width=width, step=width, is_bigendian=0, data=np.ascontiguousarray(values).reshape(-1),
+            encoding=ENCODINGS[encoding][0] if mosaic else 'mono8'))
+    # codecs take red for blue in what was not converted
+    swapped = semicolon and encoding.startswith('rgb') and 'bgr' not in target
+    return np.ascontiguousarray(values) if swapped else cv2.cvtColor(values, cv2.COLOR_BGR2RGB)
 
 
-def _plain(message: Any) -> types.SimpleNamespace:
+def _video(kind: str, data: bytes) -> str:
+    """The codec of a video stream, by the format's name or the first bytes; empty for a picture."""
+    if data[:2] == b'\xff\xd8' or data[:4] == b'\x89PNG':
+        return ''
+    named = VIDEO.search(kind)
+    if named:
+        return named.group()
+    start = START_CODE.match(data)
+    if start:
+        return 'h265' if data[start.end():][:1] in (b'\x40', b'\x42', b'\x44', b'\x46') else 'h264'
+    if data[:2] == b'\x12\x00':  # a temporal delimiter
+        return 'av1'
+    found = kind_of(data[:HEAD])
+    return found if 'video' in found else ''
+
+
+def _plain(message: Any, tones: ToneRange) -> types.SimpleNamespace:
     """The same picture as 8-bit rows without padding."""
     height, width, step = message.height, message.width, message.step
     try:
         encoding, channels, size = ENCODINGS[message.encoding]
     except KeyError:
-        raise ImageError(f'image encoding {message.encoding!r} is not supported; supported are: '
+        depth = ': it is depth more often than a picture (which mono16 would be)' if message.encoding in DEPTH else ''
+        raise ImageError(f'image encoding {message.encoding!r} is not supported{depth}; supported are: '
                          f'{", ".join(ENCODINGS)}') from None
     if not height or not width:
         raise ImageError(f'image is empty: {width}x{height}')
@@ -98,8 +116,8 @@ def _plain(message: Any) -> types.SimpleNamespace:
                          f'{needed} bytes, got {len(data)}')
     pixels = np.lib.stride_tricks.as_strided(data, (height, row), (step, 1))
     if size == 2:
-        wide = np.ascontiguousarray(pixels).view('>u2' if message.is_bigendian else '<u2').astype(np.uint32)
-        pixels = ((wide + 128) // 257).astype(np.uint8)  # 65535 to 255, rounded
+        wide = np.ascontiguousarray(pixels).view('>u2' if message.is_bigendian else '<u2').astype(np.uint16)
+        pixels = tones.to_8bit(wide)
     return types.SimpleNamespace(height=height, width=width, step=width * channels, is_bigendian=0, encoding=encoding,
                                  data=np.array(pixels, order='C').reshape(-1))  # a copy: nobody's buffer is shared
 

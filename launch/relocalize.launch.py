@@ -8,6 +8,8 @@ Several cameras, with the values of each in their order:
 An argument left empty leaves its parameter to `params_file`, or else to the node's own default.
 """
 
+import os
+
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
@@ -16,20 +18,22 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 SWITCH = ['true', 'false']
+DDS_PROFILES = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'  # of Fast DDS 2 and 3
 
 # parameters of the node: argument, type, what it says; those of a camera take a value for each of several `cameras`
 CAMERA_PARAMETERS = [
     ('image_topic', str, 'Topic of the camera (empty: image)'),
     ('transport', str, 'Type of that topic: raw for sensor_msgs/Image, compressed for CompressedImage (empty: raw)'),
-    ('reliability', str, 'QoS of the image subscription: best_effort or reliable (empty: best_effort)'),
+    ('reliability', str, 'QoS of the images: auto (what the publishers offer), reliable or best_effort (empty: auto)'),
     ('max_rate', float, 'Frames processed per second at most (empty: 10)'),
     ('camera_info_topic', str, 'Topic of its CameraInfo, to see as the camera of the map would have (empty: none)'),
     ('base_T_camera', str, 'Mounting, "x y z qx qy qz qw" of its optical frame in base_frame (empty: from TF)'),
+    ('camera_frame_convention', str, 'Axes of that frame: optical, body (camera_link) or auto (empty: auto)'),
     ('mask', str, 'Image of what hides a part of its pictures, black: hidden (empty: nothing does)'),
 ]
 PARAMETERS = [
     ('map', str, 'Folder of the keyframe map (NAME.dvmap); empty: every frame is answered with no_map'),
-    ('checkpoint', str, 'Weights of the network, those that the map was made with (empty: the shipped ones)'),
+    ('checkpoint', str, 'Weights of the network, those that the map was made with (empty: found by what the map says)'),
     ('device', str, 'Where the network runs: cpu, cuda, cuda:1, ... (empty: cpu)'),
     ('odom_topic', str, 'Topic of nav_msgs/Odometry, for the filter and for map -> odom (empty: none)'),
     ('map_frame', str, 'Frame of all published poses (empty: map)'),
@@ -54,6 +58,9 @@ LAUNCH = [
                           description='Configure and activate at once; false where a lifecycle manager does it'),
     DeclareLaunchArgument('respawn', default_value='false', choices=SWITCH,
                           description='Start the node again if it dies'),
+    DeclareLaunchArgument('dds_profile', default_value='',
+                          description='Fast DDS profile of the node, such as config/fastdds_shared_memory.xml, which '
+                                      'the driver of the camera needs too (empty: the node chooses)'),
     DeclareLaunchArgument('log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
                           description='Least severe messages that are logged'),
     DeclareLaunchArgument('rviz', default_value='false', choices=SWITCH,
@@ -94,10 +101,12 @@ def make_node(context) -> list[Node]:
     for name in ('use_sim_time', 'autostart'):
         parameters[name] = typed(LaunchConfiguration(name).perform(context), bool)
     params_file = LaunchConfiguration('params_file').perform(context)
+    profile = LaunchConfiguration('dds_profile').perform(context)
     return [Node(
         package='dejavu_ros', executable='relocalize', name='relocalize', namespace=LaunchConfiguration('namespace'),
         parameters=[*([params_file] if params_file else []), parameters],
         arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        additional_env=dict.fromkeys(DDS_PROFILES, os.path.abspath(profile)) if profile else {},
         respawn=typed(LaunchConfiguration('respawn').perform(context), bool), respawn_delay=2.0,
         output='screen', emulate_tty=True)]
 

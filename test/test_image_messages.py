@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from dejavu_ros import image_messages
 from dejavu_ros.errors import ImageError
 from dejavu_ros.image_messages import ENCODINGS, image_from_message
+from dejavu_ros.tones import ToneRange
 
 GRID = np.mgrid[0:48, 0:64]
 # smooth colours: 4:2:2 and mosaics lose little of them
 RGB = np.stack([4 * GRID[1], 5 * GRID[0], 120 + GRID[0] + GRID[1]], -1).astype(np.uint8)
 GREY = cv2.cvtColor(RGB, cv2.COLOR_RGB2GRAY)
+ALL_VALUES = ToneRange()
+ALL_VALUES.fixed = True  # before it has seen anything
 
 
 def image(encoding, pixels, *, step=None, big=False, **changes):
@@ -167,7 +170,8 @@ def test_the_picture_does_not_change_with_the_message():
     (image('rgb8', RGB, height=0), 'empty: 64x0'),
     (image('rgb8', RGB, width=0), 'empty: 0x48'),
     (image('nv12', GREY), "'nv12' is not supported"),
-    (image('16UC1', wide(GREY)), "'16UC1' is not supported"),
+    (image('16UC1', wide(GREY)), "'16UC1' is not supported: it is depth"),
+    (compressed(cv2.imencode('.png', GREY)[1].tobytes(), '16UC1; png compressed '), 'depth'),
     (image('32FC1', GREY), "'32FC1' is not supported"),
     (image('', GREY), "'' is not supported"),
     (image('RGB8', RGB), "'RGB8' is not supported"),
@@ -194,6 +198,57 @@ def test_a_compressed_mosaic():
     assert (got == image_from_message(image('bayer_grbg8', mosaic('grbg')))).all()
 
 
+@pytest.mark.parametrize('format, sent', [
+    ('rgb8; tiff compressed ', RGB), ('bgr8; tiff compressed ', RGB[:, :, ::-1]), ('rgb8; png', RGB),
+    ('rgba8; tiff compressed ', with_alpha(RGB)), ('rgb16; tiff compressed ', wide(RGB)),
+    ('rgb8; png compressed bgr8', RGB[:, :, ::-1]), ('rgb16; png compressed bgr16', wide(RGB)[:, :, ::-1]),
+    ('tiff', RGB[:, :, ::-1]), ('png', RGB[:, :, ::-1])])
+def test_colours_come_in_the_order_that_the_format_tells(format, sent):
+    data = cv2.imencode('.tiff' if 'tiff' in format else '.png', sent)[1].tobytes()
+    assert np.abs(image_from_message(compressed(data, format)).astype(int) - RGB).max() <= 1
+
+
+@pytest.mark.parametrize('codec', ['jpeg', 'png', 'tiff'])
+@pytest.mark.parametrize('target', ['mono8', 'bgr8'])
+def test_a_mosaic_that_was_converted_before_it_was_compressed_is_none(codec, target):
+    sent = GREY if target == 'mono8' else RGB[:, :, ::-1]
+    data = cv2.imencode(f'.{codec}', sent)[1].tobytes()
+    got = image_from_message(compressed(data, f'bayer_rggb8; {codec} compressed {target}'))
+    expected = np.dstack([GREY] * 3) if target == 'mono8' else RGB
+    assert np.abs(got.astype(int) - expected).max() <= (16 if codec == 'jpeg' else 0)
+
+
+@pytest.mark.parametrize('format, data, codec', [
+    ('h264', b'\x00\x00\x00\x01\x67\x42', 'h264'), ('h265', b'\x00\x00\x01\x40', 'h265'), ('hevc', b'\x01\x02', 'hevc'),
+    ('', b'\x00\x00\x00\x01\x67\x42', 'h264'), ('jpeg', b'\x00\x00\x00\x01\x40\x01', 'h265'),
+    ('av1', b'\x12\x00\x0a\x0a', 'av1'), ('bgr8; h264 yuv420p', b'\x00\x00\x01\x09', 'h264'),
+    ('', b'\x00\x00\x00\x18ftypmp42', 'MP4')])
+def test_a_video_stream_is_named_with_what_to_do(format, data, codec):
+    with pytest.raises(ImageError, match=f'video stream .*{codec}.*not read: decode it once.*ffmpeg') as caught:
+        image_from_message(compressed(data, format))
+    assert 'cut short' not in str(caught.value)
+
+
+def test_a_jpeg_in_a_format_named_like_a_video_is_a_picture():
+    data = cv2.imencode('.jpg', RGB[:, :, ::-1])[1].tobytes()
+    assert image_from_message(compressed(data, 'h264')).shape == RGB.shape
+
+
+@pytest.mark.parametrize('encoding', ['mono16', 'rgb16', 'bayer_rggb16'])
+@pytest.mark.parametrize('bits', [10, 12, 14, 16])
+def test_few_bits_in_sixteen_are_scaled_by_what_is_seen(encoding, bits):
+    sent, expected, error = CASES[encoding]
+    values = (sent.astype(np.uint32) * ((1 << bits) - 1) // 65535).astype(np.uint16)
+    got = image_from_message(image(encoding, values))
+    assert np.abs(got.astype(int) - expected)[2:-2, 2:-2].max() <= error + 2
+
+
+def test_compressed_pictures_of_few_bits_are_scaled_too():
+    data = cv2.imencode('.png', GREY.astype(np.uint16) * 4)[1].tobytes()
+    got = image_from_message(compressed(data, 'mono16; png compressed mono16'))
+    assert np.abs(got[..., 0].astype(int) - GREY).max() <= 1
+
+
 @pytest.mark.parametrize('share', [0.05, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
 def test_pictures_cut_short(suffix, share):
@@ -211,7 +266,7 @@ def test_any_size_and_step(height, width, padding, encoding, seed):
     rgb = np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
     sent = wide(rgb) if encoding == 'mono16' else rgb
     plain = image(encoding, sent)
-    got = image_from_message(image(encoding, sent, step=plain.step + padding))
+    got = image_from_message(image(encoding, sent, step=plain.step + padding), ALL_VALUES)
     expected = rgb[:, :, [0, 0, 0]] if channels == 1 else rgb[:, :, [2, 1, 0] if encoding == 'bgr8' else [0, 1, 2]]
     assert (got == expected).all()
 

@@ -12,16 +12,21 @@ from dejavu_ros.cli import COMMANDS
 
 PACKAGE = Path(dejavu_ros.__file__).parent
 
-GROUND = {'errors', 'config', 'geometry', 'files', 'images', 'image_messages'}
+GROUND = {'errors', 'config', 'geometry', 'files', 'file_kinds', 'tones', 'images', 'image_messages', 'intrinsics',
+          'troubleshooting'}
 CORE = GROUND | {'optics', 'ops', 'nn', 'keyframes'}
 ALLOWED = {
     'errors': set(),
     'config': {'errors'},
     'geometry': {'errors'},
     'files': {'errors'},
-    'images': {'errors'},
-    'image_messages': {'errors', 'images'},
-    'optics': {'errors', 'geometry', 'images'},
+    'file_kinds': set(),
+    'tones': set(),
+    'images': {'errors', 'file_kinds', 'tones'},
+    'image_messages': {'errors', 'file_kinds', 'images', 'tones'},
+    'intrinsics': {'errors'},
+    'troubleshooting': set(),
+    'optics': {'errors', 'geometry', 'images', 'intrinsics', 'troubleshooting'},
     'ops': {'errors', 'config'},
     'nn': GROUND | {'ops'},
     'matching': GROUND | {'ops', 'nn'},
@@ -44,8 +49,9 @@ ALLOWED = {
     'bench': CORE | {'localization', 'training', 'ros'},
     'soak': CORE | {'localization', 'data', 'mapping', 'evaluation', 'town', 'ros', 'bench'},
 }
-ROS_MODULES = {'rclpy', 'tf2_ros', 'tf2_msgs', 'rcl_interfaces', 'builtin_interfaces', 'std_msgs', 'std_srvs',
-               'sensor_msgs', 'geometry_msgs', 'nav_msgs', 'diagnostic_msgs', 'visualization_msgs', 'lifecycle_msgs'}
+ROS_MODULES = {'rclpy', 'tf2_ros', 'tf2_msgs', 'rcl_interfaces', 'rosgraph_msgs', 'builtin_interfaces', 'std_msgs',
+               'std_srvs', 'sensor_msgs', 'geometry_msgs', 'nav_msgs', 'diagnostic_msgs', 'visualization_msgs',
+               'lifecycle_msgs'}
 
 
 def imports(path: Path) -> set[str]:

@@ -24,6 +24,8 @@ needs_build = pytest.mark.skipif(not PROGRAMS.is_dir(), reason='the ROS package 
 # what the sources import: (requirement in setup.py, rosdep key in package.xml where there is one)
 THIRD_PARTY = {
     'PIL': ('pillow', 'python3-pil'),
+    'backports': ('backports-zstd', None),
+    'compression': (None, None),  # of Python 3.14, instead of backports
     'cv2': ('opencv-python-headless', 'python3-opencv'),
     'filelock': ('filelock', 'python3-filelock'),
     'hypothesis': (None, None),  # comes with the tests; the soak says that it needs it

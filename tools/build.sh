@@ -11,6 +11,10 @@ if [ -z "${ROS_DISTRO:-}" ]; then
   PYTHONPATH=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
   export PYTHONPATH
   testing=-DBUILD_TESTING=OFF # the wheels' lint hooks want programs that are not there
+  # colcon looks for these in every prefix, and its own setup files source them
+  for shell in sh bash zsh; do
+    echo "# the wheels of ROS 2 need no set-up: $venv/bin/python finds them" > "$venv/local_setup.$shell"
+  done
 fi
 
 # a file that has gone would leave a dangling link

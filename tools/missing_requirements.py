@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 MODULES = {  # requirement: module
+    'backports-zstd': 'backports.zstd',
     'filelock': 'filelock',
     'hypothesis': 'hypothesis',
     'matplotlib': 'matplotlib',

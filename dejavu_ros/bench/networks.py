@@ -8,7 +8,7 @@ import torch
 from dejavu_ros.bench.turns import medians
 from dejavu_ros.nn.checkpoint import Checkpoint
 from dejavu_ros.nn.features import by_own_maximum, to_grid
-from dejavu_ros.nn.folded import FoldedNet
+from dejavu_ros.nn.folded import inference_net
 from dejavu_ros.nn.recorded import Recorded
 
 Way = Callable[[np.ndarray], np.ndarray]  # (B, H, W, 3) uint8 to (B, n, N)
@@ -42,9 +42,10 @@ def own_ways(checkpoint: Checkpoint, device: str) -> dict[str, Way]:
     """Plain first, to which the others are compared; sizes are those of the images."""
     network = checkpoint.network
     ways = {'plain': by_torch(network, checkpoint, device)}
-    ways |= {precision: by_torch(FoldedNet(network, precision), checkpoint, device) for precision in precisions(device)}
+    ways |= {precision: by_torch(inference_net(network, precision), checkpoint, device)
+             for precision in precisions(device)}
     if torch.device(device).type == 'cuda':
-        ways['float16 graph'] = by_torch(FoldedNet(network, 'float16'), checkpoint, device, 'graph')
+        ways['float16 graph'] = by_torch(inference_net(network, 'float16'), checkpoint, device, 'graph')
     return ways
 
 

@@ -12,6 +12,7 @@ from dejavu_ros.data.folders import folder_stamps, list_images, read_tum
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import load_image
+from dejavu_ros.intrinsics import resized
 from dejavu_ros.mapping.config import MappingConfig
 from dejavu_ros.mapping.recordings import bag_recording
 
@@ -48,6 +49,10 @@ def folder_views(folder: Path) -> list[View]:
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise DataError(f'{folder}/camera.yaml does not tell camera_matrix and base_T_camera '
                         f'({str(error).splitlines()[0]}): see docs/caps.md') from None
+    if 'image_width' in described:
+        height, width, _ = load_image(images[0]).shape
+        known = {'width': described['image_width'], 'height': described.get('image_height'), 'K': camera.ravel()}
+        camera = np.reshape(resized(known, width, height)['K'], (3, 3))
     found = [(image, track.at(stamp, MAX_GAP_NS)) for image, stamp in zip(images, folder_stamps(images, track))]
     return [View(functools.partial(load_image, image), camera, pose[0] @ mount) for image, pose in found if pose]
 
@@ -55,7 +60,7 @@ def folder_views(folder: Path) -> list[View]:
 def bag_views(bag: str, source: CapsSource, config: CapsConfig) -> list[View]:
     """The pictures of a bag, kept in memory at the size that the network sees. Raises DataError."""
     with bag_recording(bag, source.image_topic, source.pose_topic, MappingConfig()) as recording:
-        known = recording.intrinsics
+        known = recording.intrinsics  # of its pictures
         if known is None or any(known['D']):
             raise DataError(f'{recording.source} has {"a distorted camera" if known else "no CameraInfo"}: epipolar '
                             'lines need the pinhole matrix of rectified images')
@@ -63,7 +68,7 @@ def bag_views(bag: str, source: CapsSource, config: CapsConfig) -> list[View]:
             raise DataError(f'{recording.source} has no transform from the base to the camera: record /tf_static')
         views = []
         for frame in recording.frames:
-            pose = recording.poses.at(frame.stamp_ns, MAX_GAP_NS)
+            pose = recording.poses.at(frame.asked_ns, MAX_GAP_NS)
             if pose:
                 whole = View(frame.image, np.array(known['K']).reshape(3, 3), pose[0] @ recording.base_T_camera)
                 picture, camera = whole.at(config.width, config.height)

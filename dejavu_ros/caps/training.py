@@ -17,7 +17,7 @@ from dejavu_ros.errors import DataError
 from dejavu_ros.losses.infonce import infonce
 from dejavu_ros.matching.keypoints import corners
 from dejavu_ros.nn.caps import CapsNet, save_caps
-from dejavu_ros.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from dejavu_ros.nn.checkpoint import Checkpoint, load_published, save_checkpoint
 from dejavu_ros.nn.device import usable_device
 from dejavu_ros.nn.features import by_own_maximum, to_grid
 from dejavu_ros.ops.contextual import contextual_similarity
@@ -34,7 +34,7 @@ def train_caps(config: CapsConfig, sets: Sequence[PosedSet], folder: str | Path)
     Raises CheckpointError, ConfigError, DataError, ImageError.
     """
     folder, device = Path(folder), usable_device(config.device)
-    checkpoint = load_checkpoint(config.start_from)
+    checkpoint = load_published(config.start_from)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = CapsNet(checkpoint.network, config.length).to(device).train()

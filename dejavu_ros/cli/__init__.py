@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from dejavu_ros import __version__
-from dejavu_ros.errors import exit_status
+from dejavu_ros.cli._parser import Parser
+from dejavu_ros.errors import did_you_mean, exit_status
 
 COMMANDS = ('build-map', 'localize', 'similarity', 'match', 'explore', 'evaluate', 'evaluate-matching',
             'evaluate-hpatches', 'evaluate-pose', 'extract-triplets', 'train', 'train-posenet', 'train-caps',
@@ -25,13 +26,14 @@ def load(command: str):
 def make_parser(command: str) -> argparse.ArgumentParser:
     """The argument parser of one command."""
     module = load(command)
-    parser = argparse.ArgumentParser(prog=f'dejavu {command}', description=module.HELP)
+    parser = Parser(prog=f'dejavu {command}', description=module.HELP)
     module.configure(parser)
     return parser
 
 
 def overview() -> str:
-    rows = [f'  {command:19}{load(command).HELP}' for command in COMMANDS]
+    width = max(len(command) for command in COMMANDS) + 2
+    rows = [f'  {command:{width}}{load(command).HELP}' for command in COMMANDS]
     return '\n'.join(['usage: dejavu COMMAND [options]   (dejavu COMMAND --help says more)', '', *rows])
 
 
@@ -46,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     command = argv[0]
     if command not in COMMANDS:
-        print(f'dejavu: no command {command!r}; there are: {", ".join(COMMANDS)}', file=sys.stderr)
+        print(f'dejavu: no command {command!r}{did_you_mean(command, COMMANDS)} (dejavu --help lists them)',
+              file=sys.stderr)
         return 2
     arguments = make_parser(command).parse_args(argv[1:])
     return exit_status(f'dejavu {command}', lambda: load(command).run(arguments))

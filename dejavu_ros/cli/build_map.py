@@ -17,9 +17,12 @@ def configure(parser) -> None:
     parser.add_argument('--image-topic', default='', metavar='T',
                         help='Image or CompressedImage; may be left out where the bag has one')
     parser.add_argument('--pose-topic', default='', metavar='P',
-                        help='Odometry, PoseStamped, PoseWithCovarianceStamped, NavSatFix or TF (/tf); may be left out '
-                             'where the bag has one')
-    parser.add_argument('--poses', metavar='TUM', help='trajectory of the base, lines of: stamp x y z qx qy qz qw')
+                        help='Odometry, PoseStamped, PoseWithCovarianceStamped, TransformStamped, Path, NavSatFix or '
+                             'TF (/tf); left out: ground truth, else poses in the map, odometry, other poses, TF, '
+                             'fixes; goals and plans are none')
+    parser.add_argument('--poses', metavar='TUM', help='trajectory of the base, or of the camera with --poses-of; '
+                                                       'lines of: stamp x y z qx qy qz qw; or CSV with a header that '
+                                                       'names these columns')
     parser.add_argument('--session', default='', metavar='NAME', help='name of this traversal (default: the bag\'s)')
     parser.add_argument('--condition', default='', metavar='LABEL', help='such as snow or night')
     parser.add_argument('--append', action='store_true', help='add the session to an existing map')
@@ -48,11 +51,10 @@ def run(arguments) -> int:
     from tqdm import tqdm
 
     from dejavu_ros.keyframes import MapWriter
+    from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.mapping.builder import MapBuilder
     from dejavu_ros.mapping.config import MappingConfig
     from dejavu_ros.mapping.recordings import bag_recording, folder_recording
-    from dejavu_ros.nn.checkpoint import load_checkpoint
-    from dejavu_ros.nn.features import FeatureExtractor
 
     config = from_arguments(MappingConfig, arguments)
     wanted = any((arguments.depth_topic, arguments.depth_images, arguments.right_topic, arguments.right_images,
@@ -81,12 +83,14 @@ def run(arguments) -> int:
             recording = folder_recording(arguments.images, arguments.poses, arguments.camera_info,
                                          arguments.depth_images,
                                          (arguments.right_images, arguments.right_camera_info)
-                                         if arguments.right_images else None)
+                                          if arguments.right_images else None, config)
+        for note in recording.notes:
+            print(note)
         origin = getattr(recording.poses, 'origin', None)
         if origin and arguments.append and not config.gps_origin:
             raise ConfigError('appending by NavSatFix needs --gps-origin, as it was printed when the map was made; '
                               'without it, this session would start at a point of its own')
-        extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device)
+        extractor = extractor_for(arguments.output if arguments.append else '', config.checkpoint, config.device)
         begin = MapWriter.append if arguments.append else MapWriter.create
         writer = stack.enter_context(begin(arguments.output, extractor.record, extractor.checkpoint.identity))
         name = arguments.session or recording.name
@@ -95,11 +99,15 @@ def run(arguments) -> int:
             frames = tqdm(recording.frames, desc=name, total=recording.count, unit='frame', disable=None)
             report = MapBuilder(extractor, config, points).add(session, recording, frames)
         seconds = time.monotonic() - started
-        _tell(writer.path, name, arguments.condition, recording, report, seconds, config)
+        _tell(writer.path, name, arguments.condition, arguments.append, recording, report, seconds, config)
+        if extractor.checkpoint.warning:
+            print(f'  {extractor.checkpoint.warning}')
     return 0
 
 
-def _tell(path, name, condition, recording, report, seconds, config) -> None:
+def _tell(path, name, condition, append, recording, report, seconds, config) -> None:
+    from dejavu_ros.localization.verification import FEW
+
     size = sum(file.stat().st_size for file in path.rglob('*') if file.is_file())
     print(f'{path}: session {name}{f" ({condition})" if condition else ""} has {report.keyframes} keyframes of '
           f'{report.frames} frames along {report.metres:.1f} m; the map is {size / 1e6:.1f} MB; '
@@ -111,12 +119,21 @@ def _tell(path, name, condition, recording, report, seconds, config) -> None:
     for count, why in left_out:
         if count:
             print(f'  left out: {count} {why}')
+    for why, count in report.no_pose_because.most_common(3):
+        print(f'    of those without poses, {count}: {why}')
     if report.with_points:
         print(f'  {report.with_points} keyframes carry points in 3-D')
     origin = getattr(recording.poses, 'origin', None)
     if origin:
         print(f'  the map frame is east, north, up of --gps-origin "{" ".join(map(str, origin))}"')
     if recording.poses.skipped:
-        print(f'  unusable poses of {recording.poses.source}: {recording.poses.skipped}')
+        first = getattr(recording.poses, 'reason', '')
+        print(f'  unusable poses of {recording.poses.source}: {recording.poses.skipped}'
+              f'{f" (the first: {first})" if first else ""}')
+    if report.keyframes <= FEW and not append:
+        print(f'  WARNING: a map of {report.keyframes} keyframes cannot tell how far from them a frame was taken, so '
+              'that most will be rejected: map more of the place, or choose a smaller --keyframe-distance')
+    for warning in report.warnings:
+        print(f'  WARNING: {warning}')
     if recording.base_T_camera is None:
         print('  nothing says where the camera is fixed to the base: taken to be at its origin, looking ahead')

@@ -8,8 +8,8 @@ def configure(parser) -> None:
     parser.add_argument('checkpoint', help='checkpoint to calibrate')
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument('--manifest', nargs='+', metavar='CSV',
-                      help='validation manifests of two sessions or more, each a set of its own; the first with x, y, '
-                           'and two areas or more')
+                      help='validation manifests of two sessions or more, each a set of its own, as extract-triplets '
+                           'writes them; one at least with x and y')
     what.add_argument('--map', metavar='MAP', help='keyframe map made with this checkpoint: two sessions or more of '
                                                    'different conditions')
     parser.add_argument('--foreign', nargs='+', default=[], metavar='CSV',

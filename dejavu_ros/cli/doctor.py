@@ -5,7 +5,8 @@ MARKS = 'ok', 'note', 'BAD'
 
 
 def configure(parser) -> None:
-    parser.add_argument('--checkpoint', default='', metavar='FILE', help='empty: the shipped one')
+    parser.add_argument('--checkpoint', default='', metavar='FILE',
+                        help='empty: the one that made the map, else the default')
     parser.add_argument('--map', default='', metavar='M', help='also check every byte of this map')
     parser.add_argument('--robot', action='store_true', help='also listen to a running robot')
     parser.add_argument('--image-topic', default='', metavar='T', help='of the robot; may be left out where it has one')
@@ -15,7 +16,7 @@ def configure(parser) -> None:
 def run(arguments) -> int:
     """Print findings as they are made; 1 where one is bad."""
     from dejavu_ros.doctor import files, machine, robot
-    from dejavu_ros.doctor.finding import Level
+    from dejavu_ros.doctor.finding import Level, bad
 
     worst = Level.GOOD
     parts = [machine.examine()]
@@ -23,6 +24,8 @@ def run(arguments) -> int:
         parts.append(files.examine(arguments.checkpoint, arguments.map))
     if arguments.robot and machine.importable('dejavu_ros.ros.inspection'):
         parts.append(robot.examine(arguments.image_topic, arguments.odom_topic))
+    elif arguments.robot:
+        parts.append([bad('robot', 'nobody can listen to it here: ROS or the package is missing', 'see ROS above')])
     for part in parts:
         for finding in part:
             advice = f'\n                   -> {finding.advice}' if finding.advice else ''

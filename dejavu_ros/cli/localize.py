@@ -1,5 +1,7 @@
 """``dejavu localize``: the node without ROS, over the images of a bag or a folder."""
 
+import argparse
+
 from dejavu_ros.config import add_arguments, from_arguments
 from dejavu_ros.errors import ConfigError
 
@@ -9,12 +11,16 @@ HELP = 'find the images of a bag or a folder on a map'
 
 def configure(parser) -> None:
     from dejavu_ros.localization.config import PRECISIONS, LocalizerConfig
+    from dejavu_ros.optics.mounting import CONVENTIONS
 
     parser.add_argument('--map', required=True, metavar='M.dvmap', help='keyframe map to localize in')
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument('--bag', help='ROS 1 bag, rosbag2 folder, .mcap or .db3 file')
-    source.add_argument('--images', metavar='DIR', help='folder of images, in the order of the stamps in their names; '
-                                                        'without stamps in the order of counting, one a second')
+    source.add_argument('images', nargs='?', metavar='PICTURE', default=argparse.SUPPRESS,
+                        help='one picture, or a folder as of --images')
+    source.add_argument('--images', metavar='DIR', default=None,
+                        help='folder of images, in the order of the stamps in their names; without stamps in the order '
+                             'of counting, one a second; or one picture')
     parser.add_argument('--image-topic', action='append', default=[], metavar='[CAMERA=]T',
                         help='Image or CompressedImage; may be left out where the bag has one; several times for the '
                              'cameras of one robot, each with a name, best that of its like in the map')
@@ -23,6 +29,14 @@ def configure(parser) -> None:
     parser.add_argument('--base-frame', default='base_link', metavar='F',
                         help='the robot\'s frame, from which the bag\'s TF says how cameras are mounted (default: '
                              '%(default)s)')
+    parser.add_argument('--camera-info', default='', metavar='YAML',
+                        help='calibration of the camera of --images, as camera_calibration writes it')
+    parser.add_argument('--base-T-camera', default='', metavar='"X Y Z QX QY QZ QW"',
+                        help='mounting of the camera (of each, where there are several): its optical frame in the base '
+                             '(default: from TF, or the camera file, else as in the map)')
+    parser.add_argument('--camera-frame-convention', choices=CONVENTIONS, default='auto',
+                        help='axes of the camera\'s frame: optical (x right, y down, z ahead), body (x ahead, y left, '
+                             'z up: camera_link); auto: optical unless only body fits the map (default: %(default)s)')
     parser.add_argument('--json', metavar='FILE', help='one JSON object a line for each image; - is standard output')
     parser.add_argument('--truth', metavar='TUM', help='true poses of the base in the map, a trajectory in TUM format: '
                                                        'how many frames were found is printed')
@@ -32,7 +46,8 @@ def configure(parser) -> None:
     parser.add_argument('--summary', metavar='JSON', help='where the counts over all frames are written')
     parser.add_argument('--tum', metavar='FILE', help='where the accepted poses are written, in TUM format')
     parser.add_argument('--report', metavar='HTML', help='where a page with all answers is written')
-    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: the shipped one')
+    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: found by '
+                                                             'what the map says of it')
     parser.add_argument('--device', default='cpu', help='where the network runs: cpu, cuda, cuda:1 (default: cpu)')
     parser.add_argument('--precision', choices=PRECISIONS, default='float32',
                         help='numbers that the network computes with (default: %(default)s)')
@@ -49,9 +64,8 @@ def run(arguments) -> int:
     from dejavu_ros.evaluation.trial import Trial
     from dejavu_ros.files import new_file
     from dejavu_ros.keyframes import KeyframeMap
+    from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.localization import Localizer, LocalizerConfig
-    from dejavu_ros.nn.checkpoint import load_checkpoint
-    from dejavu_ros.nn.features import FeatureExtractor
 
     if not 0 < arguments.radius < float('inf'):
         raise ConfigError(f'--radius is {arguments.radius}: it must be a number of metres above 0')
@@ -59,14 +73,15 @@ def run(arguments) -> int:
     config = from_arguments(LocalizerConfig, arguments)
     if arguments.images and arguments.image_topic:
         raise ConfigError('--image-topic goes with --bag, not with --images')
+    if arguments.bag and arguments.camera_info:
+        raise ConfigError('--camera-info goes with --images; a bag has a topic of CameraInfo beside that of the images')
     to_stdout = arguments.json == '-'
     tally = _Tally()
     with contextlib.ExitStack() as stack:
-        extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint), arguments.device,
-                                     precision=arguments.precision)
+        extractor = extractor_for(arguments.map, arguments.checkpoint, arguments.device, arguments.precision)
         keyframes = stack.enter_context(KeyframeMap.open(arguments.map, extractor.checkpoint.identity))
         localizer = Localizer(extractor, keyframes, config)
-        frames, count, cameras = _bag(stack, arguments) if arguments.bag else _folder(arguments.images, arguments.mask)
+        frames, count, cameras = _bag(stack, arguments) if arguments.bag else _folder(arguments)
         for camera in cameras:
             localizer.use(camera)
             if localizer.sights[camera.name].warning:
@@ -83,7 +98,8 @@ def run(arguments) -> int:
         positions = keyframes.positions
     # standard output holds either the JSON or the words
     words = sys.stderr if to_stdout else sys.stdout
-    print(tally.words(keyframes), file=words)
+    warning = extractor.checkpoint.warning
+    print(tally.words(keyframes) + (f'\n  {warning}' if warning else ''), file=words)
     trial.check()
     if arguments.truth:
         print(f'  {trial.words()}', file=words)
@@ -97,9 +113,12 @@ def run(arguments) -> int:
 
 def _bag(stack, arguments):
     """(name, camera, frame) of each image, how many there are, and the cameras; the bag is closed by ``stack``."""
+    import sys
+
     from dejavu_ros.data.bags import open_bag
     from dejavu_ros.data.frames import bag_frames, find_image_topic, intrinsics
     from dejavu_ros.data.pose_topics import mounting
+    from dejavu_ros.errors import DataError
 
     bag = stack.enter_context(open_bag(arguments.bag))
     names, topics, cameras = {}, [], []
@@ -113,31 +132,59 @@ def _bag(stack, arguments):
         names[found.name] = name
         topics.append(found)
         frame_id = next(bag_frames(bag, found.name)).frame_id
-        cameras.append(_camera(name, arguments.mask, intrinsics(bag, found.name),
-                               mounting(bag, arguments.base_frame, frame_id)))
+        try:
+            known = intrinsics(bag, found.name)
+        except DataError as error:
+            print(f'camera {name}: not used: {error}', file=sys.stderr)
+            known = None
+        cameras.append(_camera(name, arguments, known, mounting(bag, arguments.base_frame, frame_id, found.name),
+                               frame_id))
     frames = ((f'{frame.topic}@{frame.stamp_ns}', names[frame.topic], frame) for frame in bag_frames(bag, *names))
     return frames, sum(topic.count for topic in topics), cameras
 
 
-def _camera(name, masks, intrinsics=None, base_T_camera=None):
+def _camera(name, arguments, intrinsics=None, base_T_camera=None, frame=''):
     from dejavu_ros.optics.camera import Camera
     from dejavu_ros.optics.lens import Lens
     from dejavu_ros.optics.mask import mask_of
+    from dejavu_ros.optics.mounting import parse_mounting
 
-    found = [mask for mask in (mask_of(option, name) for option in masks) if mask is not None]
-    return Camera(name, Lens.of(intrinsics) if intrinsics else None, found[0] if found else None, base_T_camera)
+    found = [mask for mask in (mask_of(option, name) for option in arguments.mask) if mask is not None]
+    given = parse_mounting(arguments.base_T_camera)
+    return Camera(name, Lens.of(intrinsics) if intrinsics else None, found[0] if found else None,
+                  given or base_T_camera, arguments.camera_frame_convention, '' if given else frame)
 
 
-def _folder(folder: str, masks):
+def _folder(arguments):
+    import sys
     from pathlib import Path
 
     from dejavu_ros.data.folders import image_stamps, list_images
     from dejavu_ros.data.frames import folder_frames
 
-    images = list_images(folder)
-    stamps = image_stamps(images) or [index * 10**9 for index in range(len(images))]
+    images = list_images(arguments.images)
+    stamps = image_stamps(images)
+    if stamps is None:
+        if len(images) > 1:
+            print(f'{arguments.images}: no times in the names ({images[0].name} to {images[-1].name}): taken in the '
+                  'order of counting, one a second', file=sys.stderr)
+        stamps = [index * 10**9 for index in range(len(images))]
     frames = sorted(folder_frames(images, stamps), key=lambda frame: frame.stamp_ns)
-    return ((Path(frame.name).name, CAMERA, frame) for frame in frames), len(images), [_camera(CAMERA, masks)]
+    camera = _camera(CAMERA, arguments, *_described(arguments.camera_info, frames))
+    return ((Path(frame.name).name, CAMERA, frame) for frame in frames), len(images), [camera]
+
+
+def _described(path: str, frames):
+    """Intrinsics for the pictures, and base_T_camera, from a camera file; both None without one."""
+    from dejavu_ros.data.camera_file import read_camera
+    from dejavu_ros.data.frames import first_size
+    from dejavu_ros.intrinsics import resized
+
+    if not path:
+        return None, None
+    intrinsics, base_T_camera = read_camera(path)
+    size = first_size(frames)
+    return resized(intrinsics, *size) if size else intrinsics, base_T_camera
 
 
 def _answer(localizer, frame, camera):

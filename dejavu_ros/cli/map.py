@@ -6,7 +6,7 @@ import sys
 
 from dejavu_ros.config import add_arguments
 
-HELP = 'show, verify, repair, migrate, export, merge, align, thin or limit keyframe maps'
+HELP = 'show, verify, repair, migrate, export, merge, align, thin, limit or label keyframe maps'
 NEW = 'the new map; the old one stays as it is'
 
 
@@ -29,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add('export', 'write poses (TUM), a table (CSV) and thumbnails into a new folder', output='folder to make')
     others = add('merge', 'put maps of one frame together into a new one', output=NEW)
     others.add_argument('others', nargs='+', metavar='M', help='further maps, made with the same checkpoint')
+    labelled = add('set-condition', 'say in which condition a session was driven, such as snow or night')
+    labelled.add_argument('session', metavar='SESSION', help='as dejavu map show lists them')
+    labelled.add_argument('condition', metavar='CONDITION', help='the new one; \'\' for none')
     removed = add('remove-session', 'make a new map without some sessions', output=NEW)
     removed.add_argument('sessions', nargs='+', metavar='NAME', help='as dejavu map show lists them')
     add_arguments(add('thin', 'make a new map with fewer keyframes', output=NEW), ThinConfig)
@@ -36,18 +39,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
                                'best', output=NEW), LimitConfig)
     repaired = add('repair', 'make a new map of what is whole in a damaged one', output=NEW)
     repaired.add_argument('--checkpoint', default='', help='describes keyframes again, by their pictures, whose '
-                          'descriptors are lost; the one the map was made with; empty: the shipped one')
+                          'descriptors are lost; the one the map was made with; empty: found by what '
+                          'the map says of it')
     repaired.add_argument('--drop', action='store_true', help='leave such keyframes out instead')
     aligned = add('align', 'bring the sessions of another map, whose frame is its own, into this one, and append them')
     aligned.add_argument('other', metavar='OTHER', help='their map, made with the same checkpoint; it stays as it is')
-    aligned.add_argument('--checkpoint', default='', help='the one both were made with; empty: the shipped one')
+    aligned.add_argument('--checkpoint', default='', help='the one both were made with; empty: found by what the '
+                                                                  'map says of it')
     aligned.add_argument('--dry-run', action='store_true', help='only say where they would go')
     add_arguments(aligned, AlignConfig)
 
 
 def run(arguments: argparse.Namespace) -> int:
     actions = {'show': show, 'verify': verify, 'repair': repair, 'migrate': migrate, 'export': export, 'merge': merge,
-               'remove-session': remove_session, 'thin': thin, 'limit': limit, 'align': align}
+               'set-condition': set_condition, 'remove-session': remove_session, 'thin': thin, 'limit': limit,
+               'align': align}
     return actions[arguments.action](arguments)
 
 
@@ -122,16 +128,15 @@ def findings(path: str) -> tuple[int, int]:
 
 def repair(arguments: argparse.Namespace) -> int:
     """Say what is wrong, make a map of the rest, and say what it lacks; the damaged one is set aside as it is."""
+    from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.mapping.repair import repair
-    from dejavu_ros.nn.checkpoint import load_checkpoint
-    from dejavu_ros.nn.features import FeatureExtractor
 
     defects, leftovers = findings(arguments.map)
     if not defects + leftovers:
         print(f'{named(arguments.map)}: nothing to repair, so no new map was made')
         return 0
-    extractor = None if arguments.drop else FeatureExtractor(load_checkpoint(arguments.checkpoint))
-    report = repair(arguments.map, arguments.output, extractor, bar)
+    report = repair(arguments.map, arguments.output,
+                    None if arguments.drop else lambda: extractor_for(arguments.map, arguments.checkpoint), bar)
     for note in report.notes:
         print(note)
     print(f'{named(arguments.output)}: {count(report.kept, "keyframe")} of {report.keyframes:,}, '
@@ -149,6 +154,16 @@ def migrate(arguments: argparse.Namespace) -> int:
     with KeyframeMap.open(arguments.map) as content:
         print(f'{content.path}: format {before} is now {content.format}' if before < content.format else
               f'{content.path}: format {before} is the present one')
+    return 0
+
+
+def set_condition(arguments: argparse.Namespace) -> int:
+    from dejavu_ros.keyframes import KeyframeMap, MapWriter
+
+    with KeyframeMap.open(arguments.map) as content, \
+            MapWriter.append(arguments.map, content.settings, content.checkpoint_id) as writer:
+        writer.set_condition(arguments.session, arguments.condition)
+    print(f'{named(arguments.map)}: session {arguments.session} is of condition {arguments.condition or "none"}')
     return 0
 
 
@@ -216,14 +231,13 @@ def align(arguments: argparse.Namespace) -> int:
 
     from dejavu_ros.config import from_arguments
     from dejavu_ros.keyframes import KeyframeMap, MapWriter
+    from dejavu_ros.keyframes.own_checkpoint import extractor_for
     from dejavu_ros.mapping.align import align as place
     from dejavu_ros.mapping.config import AlignConfig
     from dejavu_ros.mapping.maintenance import copy_session
-    from dejavu_ros.nn.checkpoint import load_checkpoint
-    from dejavu_ros.nn.features import FeatureExtractor
 
     config = from_arguments(AlignConfig, arguments)
-    extractor = FeatureExtractor(load_checkpoint(arguments.checkpoint))
+    extractor = extractor_for(arguments.map, arguments.checkpoint)
     with KeyframeMap.open(arguments.map, extractor.checkpoint.identity) as content, \
             KeyframeMap.open(arguments.other, extractor.checkpoint.identity) as other:
         placed = {session.name: place(content, other, session.name, extractor, config, bar)

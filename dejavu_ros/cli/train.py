@@ -20,5 +20,20 @@ def run(arguments) -> int:
 
     set_threads(arguments)
     recipe = load_recipe(arguments.config, **given(arguments, TrainConfig))
-    return run_trainer(Trainer, recipe, arguments.output,
-                       lambda run: f'{arguments.output}/{"best.pt and " if run.validation else ""}last.pt')
+    return run_trainer(Trainer, recipe, arguments.output, lambda run: written(run, arguments.output))
+
+
+def written(run, folder: str) -> str:
+    """The files of a finished training, what they are, and the command that comes next."""
+    import shlex
+
+    last, best = f'{folder}/last.pt', f'{folder}/best.pt'
+    if not run.validation:
+        files, chosen, known = last, last, ['--map', 'M']
+    else:
+        words = run.best_in_words()
+        files, chosen = f'{best}{f" ({words})" if words else ""} and {last}', best
+        known = ['--manifest', *run.recipe.validation]
+    command = shlex.join(['dejavu', 'calibrate', chosen, *known, '-o', f'{folder}/calibrated.pt'])
+    where = ', on a map M of two sessions or more of different conditions, made with it' if '--map' in known else ''
+    return f'{files}\nnot calibrated yet, so probabilities mean little; next{where}:\n  {command}'

@@ -3,20 +3,21 @@
 import contextlib
 import dataclasses
 import heapq
+import itertools
+import logging
 from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rosbags.interfaces import MessageDefinitionFormat
-from rosbags.rosbag1 import Reader as Rosbag1Reader
-from rosbags.rosbag2 import Reader as Rosbag2Reader
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
+from dejavu_ros.data.bag_files import count, open_files
+from dejavu_ros.data.storage import ZSTD_MAGIC, Storage, one_line, unzstd
 from dejavu_ros.errors import DataError
 
-SUFFIXES = ('.bag', '.mcap', '.db3')
-REPAIR = {'.bag': 'rosbag reindex', '.mcap': 'mcap recover', '.db3': 'sqlite3 .recover'}
+IDL_PART = '=' * 80 + '\n'  # between the IDL definitions of a type and of those that it uses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,35 +33,32 @@ class Topic:
 
 
 def open_bag(path: str | Path) -> 'Bag':
-    """Open a ``.bag``, ``.mcap`` or ``.db3`` file, a folder of such, or a rosbag2 folder or its ``metadata.yaml``.
+    """Open a storage file of ROS 1 or rosbag2, also compressed by zstd, or a folder with those of one recording.
 
-    A folder without metadata.yaml (the recorder was killed) is read by its files. Raises DataError where there is no
-    bag or it is damaged.
+    The files decide what is read. What metadata.yaml says otherwise, and files that are left out, are in the bag's
+    ``notes`` and in the log. Nothing is written into the folder. Raises DataError where there is no bag, where a file
+    is something else, cut short or damaged, and where a folder holds several recordings.
     """
-    path = Path(path)
-    return Bag(path, _files(path))
+    return Bag(Path(path))
 
 
 class Bag:
-    """An open bag; a context manager. Messages have the fields of their ROS type; ROS 1 and ROS 2 read alike."""
+    """An open bag; a context manager. Messages have the fields of their ROS type; ROS 1 and ROS 2 read alike.
 
-    def __init__(self, path: Path, files: list[Path]):
+    ``notes`` say what is odd about its files, a line each; ``foreign`` topics hold what the words say, and cannot be
+    read; ``streams`` are what :mod:`dejavu_ros.data.frames` decodes topics by.
+    """
+
+    def __init__(self, path: Path):
         self.path = path
-        self.is_ros1 = files[0].suffix == '.bag'
-        self._stack = contextlib.ExitStack()
-        self._readers = []
-        for file in files:
-            try:
-                reader = self._stack.enter_context((Rosbag1Reader if self.is_ros1 else Rosbag2Reader)(file))
-            except PermissionError:
-                self.close()
-                raise DataError(f'bag {path} cannot be read: permission denied') from None
-            except Exception as error:  # the readers meet damaged bytes with errors of many kinds
-                self.close()
-                suffix = file.suffix or _suffix_inside(file)
-                raise DataError(f'bag {file} cannot be read, perhaps because it was cut short: {_line(error)} '
-                                f'({_bytes(file)} bytes are there; to repair it: {REPAIR[suffix]})') from None
-            self._readers.append(reader)
+        with contextlib.ExitStack() as stack:
+            self._storages, self.notes = open_files(path, stack)
+            self._stack = stack.pop_all()
+        self.streams: dict[str, Any] = {}
+        self._stores: dict[tuple[str, str], Any] = {}
+        self.foreign = {topic: words for storage in self._storages for topic, words in storage.foreign.items()}
+        for note in self.notes:
+            logging.getLogger(__name__).warning('bag %s: %s', path, note)
 
     def __enter__(self) -> 'Bag':
         return self
@@ -74,17 +72,15 @@ class Bag:
     @cached_property
     def topics(self) -> dict[str, Topic]:
         """By name, sorted."""
-        topics: dict[str, Topic] = {}
-        for connection in self._connections():
-            before = topics.get(connection.topic)
-            topics[connection.topic] = Topic(connection.topic, connection.msgtype,
-                                             connection.msgcount + (before.count if before else 0))
-        return dict(sorted(topics.items()))
+        types = {connection.topic: connection.msgtype for connection in self._connections()}
+        counts = count(self._storages)
+        return {name: Topic(name, types[name], counts[name]) for name in sorted(types)}
 
     @property
     def listing(self) -> str:
         """All topics with type and count, for messages to people."""
-        return ', '.join(map(str, self.topics.values())) or 'none'
+        foreign = [f'{name} ({words}: not read)' for name, words in sorted(self.foreign.items())]
+        return ', '.join([*map(str, self.topics.values()), *foreign]) or 'none'
 
     def find(self, types: Collection[str], what: str, name: str = '', flag: str = '') -> Topic:
         """The topic ``name``, or the only one of ``types`` if it is empty.
@@ -96,6 +92,10 @@ class Bag:
         fitting = [topic for topic in self.topics.values() if topic.type in types and topic.count]
         if name:
             topic = self.topics.get(name) or self.topics.get('/' + name)
+            foreign = self.foreign.get(name) or self.foreign.get('/' + name)
+            if topic is None and foreign:
+                raise DataError(f'topic {name} of bag {self.path} cannot be read: it holds {foreign}; ROS messages are '
+                                f'read; its topics: {self.listing}')
             if topic is None:
                 raise DataError(f'bag {self.path} has no topic {name}; its topics: {self.listing}')
             if topic.type not in types:
@@ -115,57 +115,94 @@ class Bag:
         """Yield (topic, stamp, message) in the order of recording; one message is in memory at a time.
 
         The stamp (ns) is the header's, or the time of recording where there is no header or it is zero. Raises
-        DataError where the bag breaks off, with how far it was read.
+        DataError where the bag breaks off, with how far it was read, and where a message is not of its type.
         """
-        connections = [connection for connection in self._connections() if connection.topic in topics]
-        store = self._store(connections)
-        read = store.deserialize_ros1 if self.is_ros1 else store.deserialize_cdr
-        sources = [reader.messages(connections=[c for c in connections if c in reader.connections])
-                   for reader in self._readers if any(c in reader.connections for c in connections)]
-        raw = heapq.merge(*sources, key=lambda item: item[1])
-        count = 0
+        for number, (connection, recorded, data) in enumerate(self._raw(topics), 1):
+            message = self._decoded(connection, data, number)
+            yield connection.topic, stamp_of(message) or recorded, message
+
+    def sample(self, topic: str, number: int) -> Iterator[Any]:
+        """At most ``number`` messages of a topic, evenly over the time of recording. Raises as :meth:`messages`."""
+        for storage, share in zip(self._storages, self._shares(topic, number)):
+            if share and storage.indexed:
+                starts = [storage.start + (storage.end - storage.start) * index // share for index in range(share)]
+                found = filter(None, (next(self._raw([topic], storage, start), None) for start in starts))
+            else:
+                found = itertools.islice(self._raw([topic], storage), 0, None,
+                                         max(1, count([storage]).get(topic, 0) // max(share, 1)))
+            for connection, _, data in itertools.islice(found, share):
+                yield self._decoded(connection, data, 0)
+
+    def _shares(self, topic: str, number: int) -> list[int]:
+        """How many samples each file gives."""
+        counts = [count([storage]).get(topic, 0) for storage in self._storages]
+        total = sum(counts)
+        return [min(own, -(-number * own // total)) if total else 0 for own in counts]
+
+    def _raw(self, topics: Collection[str], only: Storage | None = None, start: int | None = None
+             ) -> Iterator[tuple[Any, int, bytes]]:
+        """(connection, time of recording, data) of all files or of one, in the order of recording."""
+        sources = []
+        for storage in self._storages if only is None else [only]:
+            wanted = [connection for connection in storage.connections if connection.topic in topics]
+            if wanted:
+                sources.append(storage.messages(wanted, start))
+        read, merged = 0, heapq.merge(*sources, key=lambda item: item[1])
         while True:
             try:
-                connection, recorded, data = next(raw)
-                message = read(data, connection.msgtype)
+                item = next(merged)
             except StopIteration:
-                break
-            except Exception as error:  # as above
-                raise DataError(f'bag {self.path} breaks off after {count} of {self._total(topics)} messages on '
-                                f'{", ".join(sorted(topics))}: {_line(error)}') from None
-            count += 1
-            yield connection.topic, stamp_of(message) or recorded, message
-        if count < self._total(topics):
-            raise DataError(f'bag {self.path} breaks off after {count} of {self._total(topics)} messages on '
-                            f'{", ".join(sorted(topics))}')
+                return
+            except Exception as error:  # the readers meet damaged bytes with errors of many kinds
+                if 'timestamp order' in str(error):
+                    raise DataError(f'bag {self.path} has no index, and its messages are not in the order of time: '
+                                    'mcap sort makes a file that has') from None
+                total = sum(self.topics[name].count for name in topics)
+                raise DataError(f'bag {self.path} breaks off after {read} of {total} messages on '
+                                f'{", ".join(sorted(topics))}: {one_line(error)}') from None
+            read += 1
+            yield item
 
-    def _total(self, topics: Collection[str]) -> int:
-        return sum(self.topics[name].count for name in topics)
+    def _decoded(self, connection: Any, data: bytes, number: int) -> Any:
+        ros1 = connection.ext is None or getattr(connection.ext, 'serialization_format', 'ros1') == 'ros1'
+        store = self._store(connection)
+        try:
+            if ros1:
+                return store.deserialize_ros1(data, connection.msgtype)
+            # no message of ROS 2 begins like this, so none need say that it is compressed
+            data = unzstd(data) if data[:4] == ZSTD_MAGIC else data
+            return store.deserialize_cdr(data, connection.msgtype)
+        except Exception as error:  # as above
+            raise DataError(f'bag {self.path}: {f"message {number}" if number else "a message"} on {connection.topic} '
+                            f'is no whole {connection.msgtype.replace("/msg/", "/")}: {one_line(error)}') from None
 
     def _connections(self) -> list:
-        return [connection for reader in self._readers for connection in reader.connections]
+        return [connection for storage in self._storages for connection in storage.connections]
 
-    def _store(self, connections: list):
-        """The types of these connections alone, so that an odd definition elsewhere in the bag does no harm."""
+    def _store(self, connection: Any):
+        """The type of this connection alone, so that an odd definition elsewhere in the bag does no harm."""
+        definition = connection.msgdef
+        key = connection.msgtype, definition.data
+        if key in self._stores:
+            return self._stores[key]
         types = {}
-        if any(connection.msgdef.format == MessageDefinitionFormat.NONE for connection in connections):
-            # rosbag2 before Iron recorded no definitions; the standard messages have not changed since
-            types.update(get_typestore(Stores.ROS2_JAZZY).fielddefs)
-        for connection in connections:
-            text = connection.msgdef.data
-            try:
-                if connection.msgdef.format == MessageDefinitionFormat.IDL:
-                    types.update(get_types_from_idl(text))
-                elif connection.msgdef.format == MessageDefinitionFormat.MSG:
-                    types.update(get_types_from_msg(text, connection.msgtype))
-            except Exception as error:
-                raise DataError(f'bag {self.path} defines {connection.msgtype} in a way that cannot be read: '
-                                f'{_line(error)}') from None
-        missing = {connection.msgtype for connection in connections} - types.keys()
-        if missing:
-            raise DataError(f'bag {self.path} does not define {", ".join(sorted(missing))}, and it is no standard type')
+        try:
+            if not definition.data.strip() or definition.format == MessageDefinitionFormat.NONE:
+                # rosbag2 before Iron recorded no definitions; the standard messages have not changed since
+                types.update(get_typestore(Stores.ROS2_JAZZY).fielddefs)
+            elif definition.format == MessageDefinitionFormat.IDL:
+                for part in filter(str.strip, definition.data.split(IDL_PART)):
+                    types.update(get_types_from_idl(part.partition('\n')[2] if part.startswith('IDL: ') else part))
+            else:
+                types.update(get_types_from_msg(definition.data, connection.msgtype))
+        except Exception as error:
+            raise DataError(f'bag {self.path} defines {connection.msgtype} in a way that cannot be read: '
+                            f'{one_line(error)}') from None
+        if connection.msgtype not in types:
+            raise DataError(f'bag {self.path} does not define {connection.msgtype}, and it is no standard type')
         store = get_typestore(Stores.EMPTY)
         store.register(types)
+        self._stores[key] = store
         return store
 
 
@@ -179,39 +216,3 @@ def frame_of(message: Any) -> str:
     """The header's frame without the leading slash that ROS 1 allowed; empty where there is none."""
     header = getattr(message, 'header', None)
     return header.frame_id.lstrip('/') if header is not None else ''
-
-
-def _files(path: Path) -> list[Path]:
-    """What to hand to the readers: a rosbag2 folder, or storage files of one kind."""
-    if path.name == 'metadata.yaml' and path.is_file():
-        path = path.parent
-    if not path.exists():
-        near = sorted(p.name for p in path.parent.glob('*') if p.suffix in SUFFIXES or (p / 'metadata.yaml').exists())
-        there = f'; bags in {path.parent}: {", ".join(near)}' if near else ''
-        raise DataError(f'no such bag: {path}{there}')
-    if path.is_file():
-        if path.suffix not in SUFFIXES:
-            raise DataError(f'{path} is no bag: a file must end in {", ".join(SUFFIXES)}; of a compressed rosbag2 '
-                            'name the folder')
-        return [path]
-    if (path / 'metadata.yaml').exists():
-        return [path]
-    for suffix in SUFFIXES:
-        files = sorted(path.glob(f'*{suffix}'))
-        if files:
-            return files
-    raise DataError(f'{path} is no bag: it holds neither metadata.yaml nor files ending in {", ".join(SUFFIXES)}')
-
-
-def _bytes(path: Path) -> int:
-    files = [path] if path.is_file() else path.iterdir()
-    return sum(file.stat().st_size for file in files)
-
-
-def _suffix_inside(folder: Path) -> str:
-    return '.db3' if any(folder.glob('*.db3*')) else '.mcap'
-
-
-def _line(error: Exception) -> str:
-    """One line about a foreign error, which may have no words of its own."""
-    return ' '.join(str(error).split()) or type(error).__name__

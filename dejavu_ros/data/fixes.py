@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pymap3d
 
+from dejavu_ros.data.motion import find_jumps
 from dejavu_ros.data.poses import PoseTrack
 from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import IDENTITY, Pose
@@ -12,6 +13,10 @@ from dejavu_ros.geometry import IDENTITY, Pose
 WINDOW_NS = 500_000_000  # the heading is that of the chord from half a second before to half a second after
 NO_FIX = -1
 UNKNOWN = 0
+NOWHERE = 1e-3  # degrees: nearer to 0, 0 than that is what receivers without a fix say
+FARTHEST = 5.0  # degrees from the median of a drive: what receivers say that start in another place
+TOO_FAR = 500e3  # metres from an origin that is given
+HOLD_NS = 10 * 10**9  # a heading is held while the fixes go on, over holes no longer than that
 
 Origin = tuple[float, float, float]  # latitude and longitude in degrees, altitude in metres
 
@@ -22,14 +27,15 @@ def parse_origin(text: str) -> Origin | None:
         numbers = tuple(float(word) for word in text.split())
     except ValueError:
         numbers = ()
-    if text.strip() and not (len(numbers) == 3 and abs(numbers[0]) <= 90 and abs(numbers[1]) <= 180):
+    if text.strip() and not (len(numbers) == 3 and np.isfinite(numbers).all() and abs(numbers[0]) <= 90
+                             and abs(numbers[1]) <= 180):
         raise ConfigError(f'gps_origin must be "latitude longitude altitude" in degrees and metres, got {text!r}')
     return numbers or None
 
 
 @dataclasses.dataclass(frozen=True)
 class Fix:
-    """Degrees north and east (WGS 84), metres up, ENU covariance (3, 3) in square metres or None if unknown."""
+    """Degrees north and east (WGS 84), metres up or NaN, ENU covariance (3, 3) in square metres or None if unknown."""
 
     stamp_ns: int
     latitude: float
@@ -39,33 +45,42 @@ class Fix:
 
 
 def fix_from_message(stamp_ns: int, message) -> Fix | None:
-    """A sensor_msgs/NavSatFix as a Fix; None for one without a position. A missing altitude counts as 0."""
-    horizontal = message.latitude, message.longitude
-    if message.status.status == NO_FIX or not np.isfinite(horizontal).all():
+    """A sensor_msgs/NavSatFix as a Fix; None for one without a position, also where it says 0, 0."""
+    latitude, longitude = message.latitude, message.longitude
+    if message.status.status == NO_FIX or not (abs(latitude) <= 90 and abs(longitude) <= 180) or \
+            max(abs(latitude), abs(longitude)) < NOWHERE:
         return None
-    altitude = message.altitude if np.isfinite(message.altitude) else 0.0
+    altitude = message.altitude if np.isfinite(message.altitude) else np.nan
     known = message.position_covariance_type != UNKNOWN
     covariance = np.asarray(message.position_covariance, float).reshape(3, 3) if known else None
-    return Fix(stamp_ns, *horizontal, altitude, covariance)
+    return Fix(stamp_ns, latitude, longitude, altitude, covariance)
 
 
 def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_sigma: float, skipped: int = 0,
                      child_T_base: Pose | None = None, origin: Origin | None = None) -> PoseTrack:
-    """Poses in metres east, north, up of ``origin`` (the first fix where None), x ahead along the track.
+    """Poses in metres east, north, up of ``origin`` (the first usable fix where None), x ahead along the track.
 
-    Below ``min_speed`` (m/s) the last heading holds; fixes before the first heading are skipped. ``heading_sigma`` is
-    radians. Driving backwards cannot be told from driving ahead. Raises DataError if no heading is ever known.
+    Below ``min_speed`` (m/s) the last heading holds; fixes before the first heading are skipped, and those over 500 km
+    from where most are. A missing altitude is that of the fixes before and after. ``heading_sigma`` is radians. Driving
+    backwards cannot be told from driving ahead. Raises DataError if no heading is ever known.
     """
     track = PoseTrack(source, child_T_base or IDENTITY)
-    for _ in range(skipped):
-        track.skip('no position')
+    track.skip('no position', skipped)
     fixes = sorted(fixes, key=lambda fix: fix.stamp_ns)
-    if len(fixes) < 2:
-        raise DataError(f'{source} has {len(fixes)} usable fixes of {len(fixes) + skipped}: a heading needs two')
-    track.origin = origin or (fixes[0].latitude, fixes[0].longitude, fixes[0].altitude)
+    near = _near_the_others(fixes)
+    track.skip('far from all others', len(fixes) - len(near))
+    if len(near) < 2:
+        raise DataError(f'{source} has {len(near)} usable fixes of {len(fixes) + skipped}: a heading needs two')
+    fixes = near
+    altitudes = _altitudes(fixes, origin)
+    track.origin = origin or (fixes[0].latitude, fixes[0].longitude, float(altitudes[0]))
     east, north, up = pymap3d.geodetic2enu([fix.latitude for fix in fixes], [fix.longitude for fix in fixes],
-                                           [fix.altitude for fix in fixes], *track.origin)
+                                           altitudes, *track.origin)
     positions = np.column_stack([east, north, up])
+    away = np.median(np.hypot(east, north))
+    if away > TOO_FAR:
+        raise DataError(f'{source} lies {away / 1e3:.0f} km from the origin "{" ".join(map(str, track.origin))}": is '
+                        'that its latitude, longitude and altitude?')
     yaws = _headings(np.array([fix.stamp_ns for fix in fixes], np.int64), positions, min_speed)
     if np.isnan(yaws).all():
         raise DataError(f'{source} never moves at {min_speed:g} m/s or more, so its heading is unknown: '
@@ -83,8 +98,31 @@ def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_si
     return track
 
 
+def _near_the_others(fixes: list[Fix]) -> list[Fix]:
+    """Those near the median of all, also across 180 degrees of longitude."""
+    if not fixes:
+        return []
+    latitudes, longitudes = (np.array([getattr(fix, name) for fix in fixes]) for name in ('latitude', 'longitude'))
+    if np.ptp(longitudes) > 180:
+        longitudes = longitudes % 360
+    far = np.maximum(np.abs(latitudes - np.median(latitudes)), np.abs(longitudes - np.median(longitudes)) *
+                     np.cos(np.radians(np.median(latitudes)))) > FARTHEST
+    return [fix for fix, is_far in zip(fixes, far) if not is_far]
+
+
+def _altitudes(fixes: list[Fix], origin: Origin | None) -> np.ndarray:
+    """Metres (T,): what is missing lies between the fixes around; where all are, everything is as high as the origin.
+    """
+    altitudes = np.array([fix.altitude for fix in fixes])
+    known = np.isfinite(altitudes)
+    if not known.any():
+        return np.full(len(fixes), origin[2] if origin else 0.0)
+    stamps = np.array([fix.stamp_ns for fix in fixes], np.int64)
+    return np.interp(stamps - stamps[0], stamps[known] - stamps[0], altitudes[known])
+
+
 def _headings(stamps_ns: np.ndarray, positions: np.ndarray, min_speed: float) -> np.ndarray:
-    """Yaw (T,) in radians; NaN before the first one known."""
+    """Yaw (T,) in radians; NaN before the first one known, and after a hole until the next one."""
     count = len(stamps_ns)
     before = np.minimum(np.searchsorted(stamps_ns, stamps_ns - WINDOW_NS), np.maximum(np.arange(count) - 1, 0))
     after = np.maximum(np.searchsorted(stamps_ns, stamps_ns + WINDOW_NS, 'right') - 1,
@@ -92,6 +130,10 @@ def _headings(stamps_ns: np.ndarray, positions: np.ndarray, min_speed: float) ->
     east, north, _ = (positions[after] - positions[before]).T
     seconds = np.maximum((stamps_ns[after] - stamps_ns[before]) / 1e9, 1e-9)
     yaws = np.where(np.hypot(east, north) / seconds >= min_speed, np.arctan2(north, east), np.nan)
-    known = np.where(np.isnan(yaws), -1, np.arange(count))
-    last = np.maximum.accumulate(known)
-    return np.where(last >= 0, yaws[last], np.nan)
+    upright = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1))
+    distinct = np.maximum.accumulate(stamps_ns + np.arange(count))  # no two alike
+    jumps = np.append(0, np.cumsum(find_jumps(distinct, np.column_stack([positions, upright]))))
+    yaws[jumps[after] > jumps[before]] = np.nan  # a chord over a jump is no heading
+    holes = np.append(0, np.cumsum(np.diff(stamps_ns) > HOLD_NS))
+    last = np.maximum.accumulate(np.where(np.isnan(yaws), -1, np.arange(count)))
+    return np.where((last >= 0) & (holes[last] == holes), yaws[last], np.nan)

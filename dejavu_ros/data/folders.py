@@ -1,20 +1,31 @@
-"""Folders of images, and trajectories in TUM format (``stamp x y z qx qy qz qw``, seconds and metres)."""
+"""Folders of images, and trajectories as text (TUM: ``stamp x y z qx qy qz qw``, seconds and metres; or CSV)."""
 
+import codecs
 import re
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+import numpy as np
+
+from dejavu_ros.data import pose_columns
 from dejavu_ros.data.poses import PoseTrack
+from dejavu_ros.data.stamps import parse_date, parse_stamps, stamps_in_names
 from dejavu_ros.errors import DataError
 from dejavu_ros.images import SUFFIXES
 
-# a number with a decimal point, or one too long to be a count
-STAMP = re.compile(r'\d+\.\d+|\d{10,}')
+STAMP_FILES = ('timestamps.txt', 'times.txt')  # of KITTI's raw recordings and of its odometry benchmark
+UNIT_LENGTH = 0.1  # by which the length of a quaternion may differ from 1: some files have one decimal
+DAY_NS = 86400 * 10**9
+FORMAT = 'stamp x y z qx qy qz qw'
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """The images of a folder in the order a person would count them (9.jpg before 10.jpg). Raises DataError if none."""
+    """The images of a folder in the order a person would count them (9.jpg before 10.jpg); a file stands for itself.
+
+    Raises DataError if there are none.
+    """
     folder = Path(folder)
+    if folder.is_file() and folder.suffix.lower() in SUFFIXES:
+        return [folder]
     if not folder.is_dir():
         raise DataError(f'no such folder of images: {folder}')
     images = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')]
@@ -24,64 +35,140 @@ def list_images(folder: str | Path) -> list[Path]:
                                             for part in re.split(r'(\d+)', path.name)])
 
 
-def parse_stamp(text: str) -> int:
-    """Nanoseconds from seconds (``1403636579.76``) or from a whole number, whose length tells its unit.
-
-    Up to 12 digits are seconds, 13 to 15 milliseconds, 16 to 17 microseconds, more nanoseconds. Raises ValueError.
-    """
-    try:
-        number = Decimal(text)
-        digits = len(text) if text.isdecimal() else 0
-        scale = 9 if digits < 13 else 6 if digits < 16 else 3 if digits < 18 else 0
-        return int(number.scaleb(scale).to_integral_value())
-    except (InvalidOperation, ValueError, OverflowError):
-        raise ValueError(f'{text!r} is no time stamp') from None
-
-
 def image_stamps(images: list[Path]) -> list[int] | None:
-    """Stamps (ns) from the file names, such as ``1403636579763555584.png``; None unless every name has one."""
-    found = [STAMP.findall(path.stem) for path in images]
-    return [parse_stamp(numbers[-1]) for numbers in found] if all(found) else None
+    """A stamp (ns) for each image, from the file names or a file of stamps beside them; None where neither tells.
+
+    See :func:`dejavu_ros.data.stamps.stamps_in_names` for what counts as a time in a name. ``timestamps.txt`` and
+    ``times.txt``, in the folder or the one above, have a line for each image, or for each number that the images are
+    named by, from 0.
+    """
+    return stamps_in_names([path.stem for path in images]) or _stamps_beside(images)
+
+
+def folder_stamps(images: list[Path], track: PoseTrack) -> list[int]:
+    """A stamp (ns) for each image: as :func:`image_stamps`, or, where there are as many poses, that of its pose.
+
+    Raises DataError where neither goes.
+    """
+    stamps, one_each = stamps_in_names([path.stem for path in images]), len(track.all_stamps_ns) == len(images)
+    if stamps is None:
+        stamps = _stamps_beside(images)
+        if one_each and (stamps is None or max(stamps) < track.stamps_ns[0] or min(stamps) > track.stamps_ns[-1]):
+            stamps = track.all_stamps_ns
+    if stamps is None:
+        raise DataError(f'{len(images)} images in {images[0].parent} carry no stamps in their names '
+                        f'({images[0].name} to {images[-1].name}), and {track.source} has {len(track.all_stamps_ns)} '
+                        'poses: name the images by their stamps, put a timestamps.txt with a line for each image '
+                        'beside them, or give one pose an image')
+    return stamps
 
 
 def read_tum(path: str | Path) -> PoseTrack:
-    """Read a trajectory; lines with NaN or a zero quaternion are counted and left out.
+    """Read a trajectory in TUM format, or in CSV whose header names the columns, in any order.
 
-    Raises DataError, with the line number, for a line that is not eight numbers, and where no pose is left.
+    Blanks, tabs, commas or semicolons are between the columns. Lines with NaN, as some programs write them where they
+    are lost, are counted and left out. Raises DataError, with the line number, for a line that is no pose or whose
+    quaternion is far from unit length, and where no pose is left or the unit of the stamps cannot be told.
     """
     path = Path(path)
-    try:
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise DataError(f'no poses {path}: {error.strerror}') from None
-    except UnicodeDecodeError:
-        raise DataError(f'{path} is no text file of poses (TUM: stamp x y z qx qy qz qw)') from None
-    track = PoseTrack(str(path))
-    for number, line in enumerate(lines, 1):
-        words = line.split('#')[0].replace(',', ' ').split()
-        if not words:
+    columns, rows = None, []
+    for number, line in enumerate(_read_text(path).splitlines(), 1):
+        comment = line.lstrip()[:1] in ('#', '%') or line.lstrip().startswith('//')
+        cells = pose_columns.split(line.split('#')[0])
+        if columns is None and (comment or cells and not _is_number(cells[0])):
+            columns = pose_columns.read_header(line)
+            if columns:
+                continue
+        if comment or not cells:
             continue
-        try:
-            stamp, values = parse_stamp(words[0]), [float(word) for word in words[1:]]
-        except ValueError:
-            values = []
-        if len(values) != 7:
-            raise DataError(f'{path} line {number}: expected stamp x y z qx qy qz qw, got {line.strip()[:60]!r}')
-        track.add(stamp, values[:3], values[3:])
+        rows.append((number, *_read_row(cells, columns or pose_columns.TUM, f'{path} line {number}', line)))
+    if columns is None and _looks_w_first(np.array([values[3:] for _, _, values in rows])):
+        raise DataError(f'{path}: every pose turns about x alone, as nothing does that drives: w seems to be the first '
+                        f'of the quaternion; expected {FORMAT}, or a header line that names the columns')
+    stamps = _stamps_of([texts for _, texts, _ in rows], columns.unit if columns else '', path)
+    track = PoseTrack(str(path))
+    for (number, _, values), stamp in zip(rows, stamps):
+        track.add(stamp, values[:3], values[3:], name=f'line {number}')
     track.finish()
     return track
 
 
-def folder_stamps(images: list[Path], track: PoseTrack) -> list[int]:
-    """A stamp (ns) for each image: from its name, or, where there are as many poses, that of the pose in its place.
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f'no poses {path}: {error.strerror}') from None
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as PowerShell writes text
+    try:
+        text = content.decode('utf-16' if is_wide else 'utf-8-sig')
+    except UnicodeDecodeError:
+        text = '\0'
+    if '\0' in text:
+        raise DataError(f'{path} is no text file of poses (TUM: {FORMAT})')
+    return text
 
-    Raises DataError where neither goes.
-    """
-    stamps = image_stamps(images)
-    if stamps is not None:
-        return stamps
-    if len(track.all_stamps_ns) != len(images):
-        raise DataError(f'{len(images)} images in {images[0].parent} carry no stamps in their names, and '
-                        f'{track.source} has {len(track.all_stamps_ns)} poses: name the images by their stamps, or '
-                        'give one pose an image')
-    return track.all_stamps_ns
+
+def _read_row(cells: list[str], layout: pose_columns.Columns, where: str, line: str) -> tuple[list[str], list[float]]:
+    """The words of the stamp, and x y z qx qy qz qw."""
+    try:
+        if len(cells) not in (layout.count, layout.last + 1):  # a header may have words after the names
+            raise ValueError
+        words = [cells[index] for index in layout.stamp]
+        values = [float(cells[index]) for index in layout.position + layout.quaternion]
+        parse_stamps(words)
+    except ValueError:
+        kitti = ' (12 numbers a line are a matrix, as KITTI has them, without a stamp)' if len(cells) == 12 else ''
+        wanted = FORMAT if layout.last == 7 else f'the {layout.count} columns that the header names'
+        raise DataError(f'{where}: expected {wanted}, got {line.strip()[:60]!r}{kitti}') from None
+    length = float(np.linalg.norm(values[3:]))
+    if abs(length - 1) > UNIT_LENGTH:  # not so for NaN
+        raise DataError(f'{where}: the quaternion {" ".join(f"{value:g}" for value in values[3:])} has length '
+                        f'{length:.3g}, not 1: expected {FORMAT}, or a header line that names the columns')
+    return words, values
+
+
+def _stamps_of(words: list[list[str]], unit: str, path: Path) -> list[int]:
+    """The stamps (ns) of a file, all in one unit. Raises DataError."""
+    if words and len(words[0]) == 2:
+        stamps = [seconds + round(float(nanoseconds)) for seconds, (_, nanoseconds) in zip(
+            parse_stamps([pair[0] for pair in words], 's'), words)]
+    else:
+        stamps = parse_stamps([word for word, in words], unit)
+    apart = np.diff(np.unique(np.array(stamps, np.int64)))
+    if len(apart) > 1 and np.median(apart) > DAY_NS:
+        raise DataError(f'{path}: read as seconds, its poses are {np.median(apart) / DAY_NS:.0f} days apart: give the '
+                        'stamps in seconds, or since 1970')
+    return stamps
+
+
+def _stamps_beside(images: list[Path]) -> list[int] | None:
+    """Stamps from a file of them beside the images; None where there is none that fits."""
+    for path in (folder / name for folder in (images[0].parent, images[0].absolute().parent.parent)
+                 for name in STAMP_FILES):
+        try:
+            lines = [line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines() if line.strip()]
+            stamps = [parse_date(line) for line in lines] if '-' in lines[0][1:] and ':' in lines[0] else \
+                parse_stamps(lines)
+        except (OSError, ValueError, IndexError):
+            continue
+        if len(stamps) == len(images):
+            return stamps
+        numbers = [int(path.stem) if path.stem.isdecimal() else len(stamps) for path in images]
+        if max(numbers) < len(stamps):
+            return [stamps[number] for number in numbers]
+    return None
+
+
+def _looks_w_first(quaternions: np.ndarray) -> bool:
+    """Whether quaternions (T, 4) that are read as x y z w turn about x only, by different angles."""
+    quaternions = quaternions[np.isfinite(quaternions).all(-1)] if len(quaternions) else np.zeros((0, 4))
+    angles = 2 * np.arctan2(np.abs(quaternions[:, 0]), np.abs(quaternions[:, 3]))
+    return len(angles) > 1 and np.abs(quaternions[:, 1:3]).max() < 1e-3 and np.ptp(angles) > np.radians(20)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -5,6 +5,7 @@
 
 import argparse
 import csv
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +36,11 @@ def webcams_by_hour(folder: Path) -> list[ManifestRow]:
     return [ManifestRow(row.image, row.place, row.session[9:11]) for row in webcams(folder)]
 
 
+def camera(folder: Path) -> list[ManifestRow]:
+    """The folder of one fixed camera: place = folder, every image a session of its own."""
+    return [ManifestRow(path, place=folder.resolve().name, session=path.stem) for path in files(folder, '*.jpg')]
+
+
 def cmu_seasons(folder: Path) -> list[ManifestRow]:
     """Extended CMU Seasons stretch with its pseudo ground truth: ``x`` is the position in spring frames, not metres.
 
@@ -47,6 +53,19 @@ def cmu_seasons(folder: Path) -> list[ManifestRow]:
         path = queries[name]
         rows.append(ManifestRow(path, str(round(index)), path.parent.name, x=index, y=0.0))
     return rows
+
+
+def neighbours(folder: Path) -> list[ManifestRow]:
+    """Walks that pass every place once, in any layout: every two frames are one place in two sessions.
+
+    ``condition`` is the walk, so that a source can leave some out.
+    """
+    walks: dict[str, list[ManifestRow]] = {}
+    for row in layout(folder):
+        walks.setdefault(row.session, []).append(row)
+    return [dataclasses.replace(row, place=f'{walk}-{index // 2:03d}', session=('first', 'second')[index % 2],
+                                condition=walk)
+            for walk, rows in sorted(walks.items()) for index, row in enumerate(rows[:len(rows) // 2 * 2])]
 
 
 def layout(folder: Path) -> list[ManifestRow]:
@@ -77,7 +96,7 @@ def files(folder: Path, pattern: str) -> list[Path]:
 
 SETS: dict[str, Callable[[Path], list[ManifestRow]]] = {
     'grief': grief, 'webcams': webcams, 'webcams-by-month': webcams_by_month, 'webcams-by-hour': webcams_by_hour,
-    'cmu-seasons': cmu_seasons, 'layout': layout}
+    'camera': camera, 'cmu-seasons': cmu_seasons, 'neighbours': neighbours, 'layout': layout}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from dejavu_ros.data.folders import parse_stamp
+from dejavu_ros.data.stamps import parse_stamp
 from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.data.places import NOWHERE, cluster
 from dejavu_ros.errors import DataError
@@ -46,7 +46,7 @@ def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[
     for name, (x, y), yaw, label in zip(names, points.tolist(), yaws.tolist(), labels.tolist()):
         condition, _, stamp = name.split('/')
         if label != NOWHERE:
-            rows.append(ManifestRow(own[name], f'{label:04d}', condition, condition, parse_stamp(stamp), x, y, yaw))
+            rows.append(ManifestRow(own[name], f'{label:04d}', condition, condition, _stamp(stamp, name), x, y, yaw))
     without = Counter(name.split('/')[0] for name in own if name not in posed)
     notes = [f'{count} images of {condition} have no published pose and are left out'
              for condition, count in sorted(without.items())]
@@ -94,6 +94,13 @@ def planar(world_R_camera: np.ndarray, positions: np.ndarray) -> tuple[np.ndarra
         axes.reverse()
     ahead = world_R_camera[:, axes, 2]
     return positions[:, axes], np.arctan2(ahead[:, 1], ahead[:, 0])
+
+
+def _stamp(text: str, name: str) -> int:
+    try:
+        return parse_stamp(text)
+    except ValueError as error:
+        raise DataError(f'RobotCar Seasons: image {name} is not named by its time: {error}') from None
 
 
 def _key(name: str) -> str:

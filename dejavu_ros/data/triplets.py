@@ -72,7 +72,7 @@ class Traversal:
             self.without_next += overdue
             waiting = waiting[overdue:]
             followed = sum(stamp - kept >= after_ns for kept, _, _ in waiting)
-            pose, _ = poses.at(stamp, max_gap_ns) or (None, None)
+            pose, _ = poses.at(frame.asked_ns, max_gap_ns) or (None, None)
             if pose is None:
                 self.without_pose += 1
             else:

@@ -7,7 +7,8 @@ were brought into one format for Berton et al., "Deep Visual Geo-localization Be
 """
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,10 @@ FIELDS = 15  # between and after the signs, with the suffix
 EAST, NORTH, ZONE, LETTER, HEADING, TIMESTAMP = 1, 2, 3, 4, 9, 13  # numbers of the fields
 RADIUS, ANGLE, GAP = 10.0, math.radians(30), 5.0  # metres, radians, metres: see dejavu_ros.data.places
 ZONE_APART = 1e6  # metres put between zones: the east of each is counted anew
-ROLES = {'gallery', 'queries'}  # folders of a set that is searched, and of what is asked of it
+# folders of a set that is searched, and of what is asked of it; also queries_night, database_v2
+ROLES = {'database': re.compile(r'(databases?|db|gallery|galleries|references?|refs?|index|indexes|indices|maps?)'
+                                r'([_\- ].*|\d*)', re.IGNORECASE),
+         'queries': re.compile(r'(quer(y|ies)|probes?)([_\- ].*|\d*)', re.IGNORECASE)}
 EQUATOR = 1e7  # the north of southern zones is counted from this far south
 
 
@@ -28,9 +32,10 @@ def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[
     """Rows and notes of a folder with such names, at any depth; None where no image has one.
 
     Places are clusters of ``RADIUS``, and of heading where the names tell it; what lies between them is left out. A
-    session is a day (``YYYYMMDD``, or as much of it as the names tell), or the folder where they tell none. Where the
-    folders are ROLES, these are the sessions, and what lies between places is a place of its own: queries are asked of
-    a gallery, and none of either may be missing. Raises DataError where a position is no number.
+    session is a day (``YYYYMMDD``, or as much of it as the names tell), or the folder where they tell none. Where all
+    images lie in folders of both ROLES, at any depth, these are the sessions, and what lies between places is a place
+    of its own: queries are asked of a gallery, and none of either may be missing. Raises DataError where a position is
+    no number.
     """
     named = [image for image in images if image.name.startswith('@')]
     if not named:
@@ -43,7 +48,7 @@ def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[
     positions[:, 0] += ZONE_APART * (zones - zones.min())
     yaws = np.array([_yaw(field[HEADING]) for field in full])
     labels, centres = cluster(positions, yaws, RADIUS, ANGLE, GAP)
-    roles = {image.relative_to(folder).parts[0] for image in images} == ROLES
+    roles = _role_folders(folder, named)
     if roles:
         between = labels == NOWHERE
         labels[between] = len(centres) + np.arange(between.sum())
@@ -51,12 +56,34 @@ def read(folder: Path, images: Sequence[Path]) -> tuple[list[ManifestRow], list[
     for image, field, (x, y), yaw, label in zip(named, full, positions.tolist(), yaws.tolist(), labels.tolist()):
         if label != NOWHERE:
             place = str(image.parent.relative_to(folder))
-            session = image.relative_to(folder).parts[0] if roles else field[TIMESTAMP][:8] or place
+            session = roles[image.parent] if roles else field[TIMESTAMP][:8] or place
             rows.append(ManifestRow(image, f'{label:05d}', session, place if place != '.' else '', x=x, y=y,
                                     yaw=None if math.isnan(yaw) else yaw))
     counted = [(len(images) - len(named), 'have no position in their name'),
                (len(named) - len(rows), f'lie between places of {RADIUS:g} m')]
     return rows, [f'{count} of {len(images)} images {why} and are left out' for count, why in counted if count]
+
+
+def gallery_and_queries(sessions: Collection[str]) -> tuple[str, str] | None:
+    """Which of two sessions is searched, and which is asked; None where they are not called so."""
+    played = {_role(name.rpartition('/')[2]): name for name in sessions}
+    return (played['database'], played['queries']) if len(sessions) == 2 and set(played) == set(ROLES) else None
+
+
+def _role(name: str) -> str:
+    """Of a folder; empty where it plays none."""
+    return next((role for role, names in ROLES.items() if names.fullmatch(name)), '')
+
+
+def _role_folders(folder: Path, images: Sequence[Path]) -> dict[Path, str]:
+    """For each folder of images that within ``folder`` which plays a role; empty unless all do, and both are there."""
+    found, played = {}, set()
+    for parent in {image.parent for image in images}:
+        parts = parent.relative_to(folder).parts
+        at, role = next(((at, _role(part)) for at, part in enumerate(parts) if _role(part)), (-1, ''))
+        found[parent] = '/'.join(parts[:at + 1])
+        played.add(role)
+    return found if played == set(ROLES) else {}
 
 
 def _position(image: Path, field: list[str]) -> tuple[float, float]:

@@ -89,7 +89,8 @@ def play_drive(bag_path: Path, drive: Drive, is_mapped: bool, player: Player) ->
         truth, odometry = (Trajectory(*zip(*((stamp, pose_from_message(message.pose.pose))
                                              for _, stamp, message in bag.messages([topic]))))
                            for topic in (TRUTH_TOPIC, ODOMETRY_TOPIC))
-        for frame in tqdm(bag_frames(bag, COMPRESSED_TOPIC), desc=f'   {drive.name}', total=len(truth), unit='frame'):
+        for frame in tqdm(bag_frames(bag, COMPRESSED_TOPIC), desc=f'   {drive.name}', total=len(truth), unit='frame',
+                          disable=None):
             image = frame.image()
             sent = time.monotonic()
             message = player.ask(image, frame.stamp_ns, ANSWER_TIMEOUT, odometry.at(frame.stamp_ns, 0))

@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import re
 from collections.abc import Iterator
 from ctypes.util import find_library
 from pathlib import Path
@@ -17,6 +18,7 @@ FOR_SOME = {'sklearn': ('evaluation and training', 'scikit-learn'),
             'matplotlib': ('reports and pictures', 'matplotlib'),
             'tensorboard': ('curves while training', 'tensorboard'), 'moderngl': ('the town', 'moderngl')}
 LEAST_MEMORY = 1.0  # GiB
+WHEEL = re.compile(r'ros[-_.]([a-z]+)[-_.]rclpy')
 
 
 def examine() -> Iterator[Finding]:
@@ -88,7 +90,9 @@ def ros() -> Iterator[Finding]:
         yield note('ROS', 'rclpy is not there: the node cannot run, all else can',
                    'source /opt/ros/DISTRO/setup.bash, or make setup')
         return
-    yield good('ROS', f'{os.environ.get("ROS_DISTRO", "from wheels")}, ROS_DOMAIN_ID '
+    wheels = wheels_of()
+    distribution = os.environ.get('ROS_DISTRO') or (f'{wheels} from wheels' if wheels else 'of an unknown distribution')
+    yield good('ROS', f'{distribution}, ROS_DOMAIN_ID '
                       f'{os.environ.get("ROS_DOMAIN_ID", "0")}, '
                       f'{os.environ.get("RMW_IMPLEMENTATION", "the default middleware")}')
     if not importable('dejavu_ros.msg'):
@@ -98,7 +102,15 @@ def ros() -> Iterator[Finding]:
                                    ('bondpy', 'the bond with Nav2\'s lifecycle manager', 'bondpy'),
                                    ('cv_bridge', 'nothing but speed', 'cv-bridge')):
         if not importable(name):
-            yield note('ROS', f'{name} is not installed; it is for {purpose}', f'apt install ros-$ROS_DISTRO-{package}')
+            yield note('ROS', f'{name} is not installed; it is for {purpose}',
+                       f'there is no wheel of it: an installed ROS 2 has it, as ros-{wheels}-{package}' if wheels else
+                       f'apt install ros-{os.environ.get("ROS_DISTRO", "$ROS_DISTRO")}-{package}')
+
+
+def wheels_of() -> str:
+    """The distribution of ROS 2 whose rclpy came as a wheel, such as jazzy; empty: none did."""
+    names = (found.metadata['Name'] or '' for found in importlib.metadata.distributions())
+    return next((found[1] for found in (WHEEL.fullmatch(name.lower()) for name in names) if found), '')
 
 
 def importable(name: str) -> bool:

@@ -1,8 +1,11 @@
 """The topics of a running robot."""
 
+import os
 from collections.abc import Iterator
 
 from dejavu_ros.doctor.finding import Finding, bad, good, note
+from dejavu_ros.ros.delivery import explain
+from dejavu_ros.ros.transport import transport
 
 LISTENING = 3.0  # seconds a topic
 OLD = 1.0  # seconds between a stamp and its arrival
@@ -44,17 +47,19 @@ def stream(inspector, subject: str, name: str, kinds: dict[str, type]) -> Iterat
         yield bad(subject, f'{name} carries {", ".join(topic.types)}, not {" or ".join(kinds)}', 'name another topic')
         return
     heard = inspector.listen(name, kinds[usable[0]], LISTENING)
+    delivery, advice = explain(heard.delivery, transport(os.environ))
     if not heard.count:
-        yield bad(subject, f'{name} has {topic.publishers} publishers, but nothing came in {LISTENING:g} s',
-                  'is the driver running, and the network let through?')
+        yield bad(subject, f'{name} is {delivery}, in {LISTENING:g} s', advice)
         return
     text = f'{name}: {usable[0].rpartition("/")[2]} at {heard.rate:.1f} Hz, frame {heard.frame_id!r}'
     if heard.rate < SLOW:
         yield note(subject, text, 'so slow a camera leaves the filter without support')
     else:
         yield good(subject, text)
-    if not topic.reliable:
-        yield note(subject, f'{name} is published best effort', 'leave the parameter reliability at best_effort')
+    if advice:
+        yield bad(subject, f'{name} is {delivery}', advice)
+    else:
+        yield good(subject, f'{name} is {delivery}')
     if heard.age is not None and abs(heard.age) > OLD:
         yield bad(subject, f'{name} is stamped {heard.age:.1f} s before it arrives',
                   'synchronise the clocks (chrony), or set use_sim_time where a bag or a simulator runs')

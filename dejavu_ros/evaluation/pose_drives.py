@@ -88,6 +88,9 @@ def kitti_drives(folder: str | Path) -> tuple[PosedDrive, PosedDrive]:
         raise DataError(f'{folder} has {len(images)} images and {len(poses)} poses: there must be one each')
     height, width, _ = load_image(images[0]).shape
     lens = pinhole(calibration[0, :, :3], width, height)
+    if not 0.25 < (lens.K[2] + 0.5) / width < 0.75:
+        raise DataError(f'{folder}/calib.txt is not that of pictures of {width}x{height}: the centre of view is at '
+                        f'{lens.K[2]:.0f}, {lens.K[5]:.0f}. Scale it to them')
 
     def half(first: int) -> PosedDrive:
         frames = (PosedFrame(load_image(images[index]), Pose.from_matrix(poses[index]))

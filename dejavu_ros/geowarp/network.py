@@ -8,7 +8,7 @@ from dejavu_ros.geowarp.settings import GeoWarpSettings
 from dejavu_ros.geowarp.warping import frame_corners, warp
 from dejavu_ros.nn.checkpoint import Checkpoint
 from dejavu_ros.nn.features import dense_map, reduce
-from dejavu_ros.nn.folded import FoldedNet
+from dejavu_ros.nn.folded import inference_net
 from dejavu_ros.retrieval.pooling import GeM, NetVLAD
 
 GAIN = 0.1  # of the corners' offsets: sums over all cells would leap with each step otherwise
@@ -97,7 +97,7 @@ class StoredGrid(nn.Module):
 
     def __init__(self, checkpoint: Checkpoint):
         super().__init__()
-        self.network, self.settings = FoldedNet(checkpoint.network), checkpoint.settings
+        self.network, self.settings = inference_net(checkpoint.network), checkpoint.settings
         self.channels, self.contextual = checkpoint.network.channels, checkpoint.contextual
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from dejavu_ros.errors import MapError
+from dejavu_ros.errors import MapError, did_you_mean
 
 DATABASE = 'map.sqlite'
 DESCRIPTORS = 'descriptors'
@@ -78,7 +78,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     """
     database = folder / DATABASE
     if not folder.is_dir():
-        raise MapError(f'no keyframe map {folder}: build one with dejavu build-map -o {folder.name}')
+        raise MapError(f'no keyframe map {folder}: build one with dejavu build-map -o {folder.name}{_nearby(folder)}')
     if not database.is_file():
         raise MapError(f'{folder} has no {DATABASE}: it is no keyframe map, or an unfinished one; build it again')
     for suffix in ('-journal', '-wal'):
@@ -93,6 +93,16 @@ def connect(folder: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _nearby(folder: Path) -> str:
+    """Which map may have been meant, in words: one beside ``folder`` or in the current folder; empty: none is there."""
+    maps = [path for place in dict.fromkeys((folder.parent, Path.cwd())) for path in sorted(place.glob('*.dvmap'))]
+    alike = did_you_mean(folder.stem.lower(), [path.stem.lower() for path in maps])
+    if alike:
+        named = next(path for path in maps if f' {path.stem.lower()}?' in alike)
+        return f'; did you mean {os.path.relpath(named)}?'
+    return f'; there is {", ".join(path.stem for path in maps[:4])}{", ..." if len(maps) > 4 else ""}' if maps else ''
 
 
 def _check_version(connection: sqlite3.Connection, folder: Path) -> None:

@@ -70,6 +70,12 @@ def _check_rows(content: KeyframeMap, connection: sqlite3.Connection) -> Iterato
         if shape and camera.width and shape != (camera.height, camera.width):
             yield Finding(f'camera {camera.name} of session {camera.session}: its mask is {shape[1]}x{shape[0]}, its '
                           f'pictures {camera.width}x{camera.height}')
+        known = camera.intrinsics or {}
+        size = known.get('width'), known.get('height')
+        if known and camera.width and size != (camera.width, camera.height) and content.has_points:
+            yield Finding(f'camera {camera.name} of session {camera.session}: its points were made with the '
+                          f'calibration of {size[0]}x{size[1]}, and its pictures are {camera.width}x{camera.height}: '
+                          'build the map again')
     try:
         pictured = set()
         for keyframe, start in connection.execute('SELECT keyframe, substr(jpeg, 1, 2) FROM thumbnails'):

@@ -94,15 +94,30 @@ class MapWriter:
                 connection.commit()
         return before
 
+    def set_condition(self, session: str, condition: str) -> None:
+        """Change the condition of a session, in one commit. Raises MapError where there is no such session."""
+        _check_label('condition', condition)
+        with self._reported(), new_path(self.path / DATABASE, None) as part:
+            shutil.copyfile(self.path / DATABASE, part)
+            with contextlib.closing(sqlite3.connect(part)) as connection:
+                migrate(connection)
+                if not connection.execute('UPDATE sessions SET condition = ? WHERE name = ?',
+                                          (condition, session)).rowcount:
+                    there = ', '.join(row[0] for row in connection.execute('SELECT name FROM sessions ORDER BY id'))
+                    raise MapError(f'{self.path} has no session {session!r}; it has: {there}')
+                connection.execute('UPDATE map SET revision = revision + 1')
+                connection.commit()
+
     @contextlib.contextmanager
     def session(self, name: str, condition: str) -> Iterator['SessionWriter']:
         """Add the session ``name`` in one commit at the end of the block, or nothing if the block fails.
 
         Raises MapError for a name that is taken, a session without keyframes, a full disk; the map is then as before.
         """
-        for what, text in (('session name', name), ('condition', condition)):
-            if not text.isprintable() or (what == 'session name' and not text.strip()):
-                raise MapError(f'{what} {text!r} must be printable text')
+        _check_label('session name', name)
+        if not name.strip():
+            raise MapError(f'session name {name!r} must be printable text')
+        _check_label('condition', condition)
         with contextlib.ExitStack() as stack:
             with self._reported():
                 folder = stack.enter_context(new_folder(self.path, None)) if self._is_new else self.path
@@ -245,6 +260,11 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise MapError(f'map settings cannot be used: {error}') from None
     return settings
+
+
+def _check_label(what: str, text: str) -> None:
+    if not text.isprintable():
+        raise MapError(f'{what} {text!r} must be printable text')
 
 
 def _lock(folder: Path) -> filelock.FileLock:

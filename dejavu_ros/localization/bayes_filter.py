@@ -61,6 +61,8 @@ class DiscreteBayesFilter:
         self.counted_ns: int | None = None
         self.odometry: Pose | None = None      # where the belief was moved to last
         self.views: dict[str, np.ndarray] = {}  # what each camera's last one said
+        self.stamps: dict[str, int] = {}        # of each camera's last one
+        self.undated = False                   # the last one had the stamp of the one before it
         self.pace.forget()
 
     def expect(self, position: np.ndarray, covariance: np.ndarray) -> None:
@@ -90,6 +92,7 @@ class DiscreteBayesFilter:
         forgot = self.has_lost_track(stamp_ns, odometry)
         if forgot:
             self.reset()
+        self.undated, self.stamps[camera] = self.stamps.get(camera) == stamp_ns, stamp_ns
         news = novelty(log_likelihood, self.views.get(camera))
         step = self.step(stamp_ns, odometry)
         if self.is_contradicted(log_likelihood):
@@ -157,8 +160,14 @@ class DiscreteBayesFilter:
                     or step.rotation.magnitude() >= np.radians(self.motion.min_turn))
 
     def reach(self, stamp_ns: int) -> float:
-        """Metres that the robot can have moved since the last frame that counted."""
-        return self.config.max_speed * abs(stamp_ns - self.counted_ns) * 1e-9 + self.motion.min_step
+        """Metres that the robot can have moved since the last frame that counted.
+
+        A stamp that comes again says nothing about that.
+        """
+        elapsed = abs(stamp_ns - self.counted_ns) * 1e-9
+        if self.undated:
+            elapsed = max(elapsed, self.motion.undated)
+        return self.config.max_speed * elapsed + self.motion.min_step
 
     def predict(self, stamp_ns: int, odometry: Pose | None = None) -> np.ndarray:
         """The belief (S,) about where the robot is at ``stamp_ns``, before any frame is seen there."""
@@ -176,7 +185,7 @@ class DiscreteBayesFilter:
             moved = self.spread(self.belief, step=step) if self.moves(step) else self.belief
         else:
             moved = (1 - news) * self.belief + news * self.spread(self.belief, reach=self.reach(stamp_ns))
-            if pace := self.pace.step(stamp_ns):
+            if not self.undated and (pace := self.pace.step(stamp_ns)):
                 steady = self.spread(self.belief, step=pace, error=self.motion.pace_error)
                 moved = self.motion.steady * steady + (1 - self.motion.steady) * moved
         total = float(moved.sum())

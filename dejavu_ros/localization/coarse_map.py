@@ -32,6 +32,7 @@ class CoarseMap:
             raise ConfigError(f'memory_limit_mb is {memory_limit_mb}, a map of {count} keyframes needs at least '
                               f'{math.ceil(4e-6 * count * channels)}: allow more, or load a smaller map')
         cells = torch.eye(grid[0] * grid[1]).unflatten(1, grid)
+        self.shape = (channels, grid[0] * grid[1])  # of a query
         self.pooling = F.adaptive_avg_pool2d(cells, [min(side, length) for length in grid]).flatten(1)
         self.vectors = torch.empty(count, channels * self.pooling.shape[1])
         start = 0

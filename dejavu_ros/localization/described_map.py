@@ -20,6 +20,7 @@ class DescribedMap:
             raise ConfigError(f'memory_limit_mb is {memory_limit_mb}, descriptors of {len(vectors)} keyframes need '
                               f'{needed}: allow more, or train a describer with a smaller whitening')
         self.vectors = torch.from_numpy(vectors).float()
+        self.shape = (vectors.shape[1],)  # of a query
 
     def similarity(self, queries: torch.Tensor) -> torch.Tensor:
         """Cosine of descriptors (Q, D) float16 with all keyframes: (Q, K)."""

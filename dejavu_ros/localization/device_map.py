@@ -21,6 +21,11 @@ class StoredMap:
         self.shards = [mapped(shard) for _, shard in keyframes.shards()]
         self.starts = np.cumsum([0, *(len(shard) for shard in self.shards)])
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, N) of a keyframe."""
+        return tuple(self.shards[0].shape[1:])
+
     def __len__(self) -> int:
         return int(self.starts[-1])
 

@@ -7,8 +7,10 @@ import torch
 
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.device_map import DeviceMap, StoredMap
+from dejavu_ros.nn.device import is_device_failure
 from dejavu_ros.ops.contextual.masked import masked_similarity, shown
 from dejavu_ros.ops.contextual.settings import ContextualSettings
+from dejavu_ros.troubleshooting import SEARCH_ON_CPU
 
 REST = 30  # searches for which a GPU that failed is left alone
 
@@ -36,10 +38,12 @@ class ExactSearch:
                 scores = self.search(self.on_gpu, queries, rows)
                 self.problem = ''
                 return scores
-            except RuntimeError as error:  # as in nn/features.py
+            except RuntimeError as error:
+                if not is_device_failure(error):
+                    raise
                 self.on_gpu.release()
                 self.rest = REST
-                fails = f'{self.on_gpu.device} failed and the CPU searches the map: {str(error).splitlines()[0]}.'
+                fails = SEARCH_ON_CPU(device=self.on_gpu.device, reason=str(error).splitlines()[0])
                 if not self.problem:
                     logging.getLogger(__name__).warning(fails)
                 self.problem = fails

@@ -34,7 +34,7 @@ from dejavu_ros.localization.on_map import OnMapChain, logistic
 from dejavu_ros.localization.places import Neighbourhoods, Place, PlaceIndex
 from dejavu_ros.localization.pose_refiner import PoseRefiner
 from dejavu_ros.localization.states import States
-from dejavu_ros.localization.verification import SAMPLED, UsualView, agreement
+from dejavu_ros.localization.verification import FEW, SAMPLED, UsualView, agreement, needed_cells
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.optics.camera import Camera, Sight, mapping_camera
 from dejavu_ros.retrieval.describer import Describer
@@ -82,6 +82,7 @@ class Localizer:
             card, sampled = self.extractor.checkpoint.card, self.scorer.spread(SAMPLED)
             views, places = self.scorer.stored[sampled].numpy(), Neighbourhoods.of(keyframes, self.config)
             self.usual = UsualView(views, self.extractor.grid)
+            self.min_inliers = needed_cells(views, self.config.min_inliers)
             self.background, self.calibration = self.scorer.backgrounds(places, Calibration.of(card))
             self.background = self.background.with_agreement(*agreement_of_unrelated(
                 views, self.usual, places.part(sampled)))
@@ -118,8 +119,11 @@ class Localizer:
     def look(self, image: np.ndarray, camera: str) -> tuple[np.ndarray, np.ndarray | None]:
         """A camera's (H, W, 3) uint8 RGB as one of the map's would have taken it, and which cells of the grid it shows.
 
-        None: all. Raises ImageError where the mask does not fit, or nothing is left.
+        None: all. Raises ImageError where mask or calibration do not fit, nothing is left, or its mounting beside that
+        of the map's camera cannot be true.
         """
+        if camera in self.sights and self.sights[camera].contradiction:
+            raise ImageError(self.sights[camera].contradiction)
         try:
             image, cells = self.sights[camera](image) if camera in self.sights else (image, None)
         except ConfigError as error:
@@ -130,7 +134,8 @@ class Localizer:
         return image, cells
 
     def reset(self) -> None:
-        """Forget what earlier frames said."""
+        """Forget what earlier frames said, and when they were taken."""
+        self.arrivals.newest.clear()
         if self.map is not None and len(self.map):
             self.filter.reset()
             self.on_map.reset()
@@ -282,8 +287,10 @@ class Localizer:
         elsewhere = float(alone[:-1].sum()) - here
         if elsewhere > config.min_probability:
             return outcome.INCONSISTENT_MOTION, hypotheses, 'the frame shows a place that the robot cannot have reached'
-        if best.inliers < config.min_inliers:
-            return outcome.TOO_FEW_INLIERS, hypotheses, f'{best.inliers} cells agree, {config.min_inliers} are needed'
+        if best.inliers < self.min_inliers:
+            few = f' in a map of {len(self.map)} keyframes: map more of the place' if len(self.map) <= FEW else ''
+            detail = f'{best.inliers} cells agree, {self.min_inliers} are needed{few}'
+            return outcome.TOO_FEW_INLIERS, hypotheses, detail
         return '', hypotheses, f'keyframe {best.keyframe} with probability {best.probability:.2f}'
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.background import BackgroundModel, background, elsewhere, lead_of_neighbours
 from dejavu_ros.localization.coarse_map import CoarseMap
@@ -60,12 +61,19 @@ class MapScorer:
         With a ``shortlist`` shorter than the map (-1: the usual one), only that many best of the coarse map are scored
         exactly, and a sample that tells the scale; the others keep their coarse similarity, brought to that scale and
         cut to no more than the shortlist's median. A described map needs the query's ``descriptor`` (D,) for that.
+        Raises ConfigError for a query or a descriptor of another shape than the map's.
         """
+        if query.shape != self.stored.shape:
+            raise ConfigError(f'a query must have the shape of the map\'s keyframes {self.stored.shape}, '
+                              f'got {query.shape}')
         query = torch.from_numpy(query)
         if not self.shortens(shortlist):
             return self.exact(query[None])[0]
         shortlist = self.usual if shortlist < 0 else shortlist
         brief = query if descriptor is None else torch.from_numpy(descriptor)
+        if brief.shape != self.coarse.shape:
+            raise ConfigError(f'for a shortlist of this map a query must be {self.coarse.shape}, '
+                              f'got {tuple(brief.shape)}')
         coarse = self.coarse.similarity(brief[None])[0].numpy()
         best = np.argpartition(-coarse, shortlist)[:shortlist]
         sample = self.spread(sampled(shortlist))

@@ -40,6 +40,8 @@ class MotionModel:
                              unit='m', low=0.0, high=1000.0)
     surprise: float = option(12.0, 'log of how unlikely one frame can make a place: it may be hidden or blurred',
                              low=0.0, high=100.0)
+    undated: float = option(1.0, 'time that is taken to lie between two frames of one camera with the same stamp',
+                            unit='s', low=0.0, high=100.0)
     late: float = option(0.5, 'a frame that comes so much out of order is late; with an earlier stamp the clock has '
                               'jumped', unit='s', low=0.0, high=100.0)
     same_view: float = option(0.1, 'novelty up to which a camera without odometry has not moved', low=0.0, high=1.0)

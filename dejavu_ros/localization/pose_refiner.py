@@ -6,14 +6,17 @@ import numpy as np
 
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.keyframes.keyframe_map import Camera
 from dejavu_ros.localization.estimate import Hypothesis
 from dejavu_ros.nn.features import FeatureExtractor
-from dejavu_ros.optics.camera import Sight
+from dejavu_ros.optics.camera import Sight, is_known
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.sixdof.features import PointFeatures
 from dejavu_ros.sixdof.locator import Locator
 from dejavu_ros.sixdof.map_points import MapPoints
 from dejavu_ros.sixdof.settings import SixDofSettings
+
+TURNED = np.radians(60.0)  # between a pose from points and that of the place: no robot that sees the place lies so
 
 
 class PoseRefiner:
@@ -26,6 +29,8 @@ class PoseRefiner:
             raise ConfigError(f'six_dof needs keyframes with points, and map {keyframes.name} has none: build it with '
                               '--depth-topic, --right-topic or --triangulate, or switch six_dof off')
         settings = SixDofSettings(point_features=self.points.kind)
+        for camera in keyframes.cameras:
+            _check_size(camera, keyframes.name)
         self.features, self.locator = PointFeatures(settings, extractor), Locator(settings)
 
     def __call__(self, image: np.ndarray, hypothesis: Hypothesis, sight: Sight | None) -> tuple[Hypothesis, str]:
@@ -39,11 +44,19 @@ class PoseRefiner:
         lens = self.lens(row, sight)
         if not views or lens is None:
             return hypothesis, 'its keyframe has no points'
-        mounting = sight.base_T_camera if sight is not None and sight.base_T_camera else None
-        mounting = mounting or self.points.camera(row).base_T_camera
-        fit = self.locator.locate(self.features(image), scaled(lens, image), mounting, views)
+        height, width, _ = image.shape
+        try:
+            lens = lens.resized(width, height)
+        except ConfigError as error:
+            return hypothesis, f'no pose from points: {error}'
+        mounting = self.points.camera(row).base_T_camera
+        if sight is not None and sight.base_T_camera and is_known(mounting):  # beside an assumed one, ours says nothing
+            mounting = sight.base_T_camera
+        fit = self.locator.locate(self.features(image), lens, mounting, views)
         if fit is None:
             return hypothesis, 'too few points agree with a pose'
+        if fit.map_T_base.distance(hypothesis.map_T_base)[1] > TURNED:
+            return hypothesis, 'the pose from points lies the robot on its side, or turns it away: it is not believed'
         covariance = fit.covariance + self.map.keyframes.covariances[row]
         return (dataclasses.replace(hypothesis, map_T_base=fit.map_T_base, covariance=covariance),
                 f'its pose from {fit.inliers} points')
@@ -58,12 +71,10 @@ class PoseRefiner:
             return None
 
 
-def scaled(lens: Lens, image: np.ndarray) -> Lens:
-    """The lens for an image (H, W, 3) of another size than it was calibrated for."""
-    height, width = image.shape[:2]
-    if (width, height) == (lens.width, lens.height):
-        return lens
-    fx, skew, cx, zero, fy, cy, *last = lens.K
-    across, down = width / lens.width, height / lens.height
-    return dataclasses.replace(lens, width=width, height=height, K=(
-        fx * across, skew * across, (cx + 0.5) * across - 0.5, zero, fy * down, (cy + 0.5) * down - 0.5, *last))
+def _check_size(camera: Camera, name: str) -> None:
+    """Raises ConfigError where the points of a map were made with a calibration of other pictures than its own."""
+    known = camera.intrinsics
+    if known and camera.width and (known.get('width'), known.get('height')) != (camera.width, camera.height):
+        raise ConfigError(f'the points of map {name} are wrong: the pictures of session {camera.session} are '
+                          f'{camera.width}x{camera.height}, and it was made with the calibration of '
+                          f'{known.get("width")}x{known.get("height")}: build it again, or switch six_dof off')

@@ -11,6 +11,7 @@ SIDEWAYS, UP = 5, 12  # the view may have moved by a fifth of the columns, and b
 DOUBT = 2             # keyframes' worth of "nothing is usual": what a map of one place shows is not
 SHARED = 16           # keyframes' worth of what varies over all cells, in a map too small to tell for each
 SAMPLED = 512         # keyframes, at most, that say what is usual on a map
+FEW = 4               # keyframes: a map of so many cannot tell how far from them a frame was taken
 FLOOR = 0.15          # of the mean variance, added to all: directions that hardly vary are not to be trusted
 
 
@@ -38,6 +39,18 @@ class UsualView:
         the view; from 0 to 1.
         """
         return agreement(self.beyond(query), self.beyond(view))
+
+
+def needed_cells(keyframes: np.ndarray, least: int) -> int:
+    """How many cells must agree with the best of a map's ``keyframes`` (K, n, N), ``least`` in a map of many.
+
+    In a map of a few keyframes nothing is known to be usual, and a frame agrees with them from 5 to 20 m away; it is
+    only near where nearly all that is seen agrees (docs/cameras.md). A ``least`` of 0 asks for nothing.
+    """
+    if len(keyframes) > FEW or not least:
+        return least
+    seen = int(keyframes.any(1).sum(1).max(initial=0))
+    return max(least, round((0.9 - 0.05 * len(keyframes)) * seen))
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from dejavu_ros.config import option
+from dejavu_ros.optics.mounting import CONVENTIONS, parse_mounting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +18,16 @@ class MappingConfig:
     base_frame: str = option('', 'the robot\'s frame whose pose is mapped; empty: what the poses say, or base_link')
     map_frame: str = option('', 'the frame that poses from TF are in; empty: map, or odom where there is no map')
     camera: str = option('camera', 'name of the camera in the map')
+    base_T_camera: str = option('', 'mounting of the camera, "x y z qx qy qz qw" of its optical frame in the base '
+                                    '(metres); empty: what TF or the camera file says, else at the base, looking ahead')
+    camera_frame_convention: str = option('auto', 'axes of the camera\'s frame: optical (x right, y down, z ahead: '
+                                                  'REP-103), body (x ahead, y left, z up: camera_link); auto: optical '
+                                                  'unless z points up and its name does not say optical',
+                                          choices=CONVENTIONS)
+    poses_of: str = option('base', 'whose the poses are: the robot\'s base, or its camera (TUM, KITTI, COLMAP)',
+                           choices=('base', 'camera'))
+    pose_axes: str = option('ros', 'axes of the frame that the poses are in: ros (z up), or optical (y down, z ahead: '
+                                   'KITTI, where it is the first camera\'s)', choices=('ros', 'optical'))
     mask: str = option('', 'image of what hides a part of every picture, such as the robot itself, black: hidden; '
                            'CAMERA=FILE counts for that camera only')
     position_sigma: float = option(0.1, 'standard deviation of positions that come without a covariance', unit='m',
@@ -28,8 +39,11 @@ class MappingConfig:
     gps_origin: str = option('', 'NavSatFix: where the map frame lies, "latitude longitude altitude"; empty: the first '
                                  'fix. Needed to append')
     thumbnail_width: int = option(320, 'width of the stored pictures of keyframes', unit='px', low=16, high=4096)
-    checkpoint: str = option('', 'checkpoint file; empty: the shipped one')
+    checkpoint: str = option('', 'checkpoint file; empty: the default, to append the one that made the map')
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1')
+
+    def __post_init__(self):
+        parse_mounting(self.base_T_camera)
 
 
 @dataclasses.dataclass(frozen=True)

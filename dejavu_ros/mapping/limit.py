@@ -18,11 +18,10 @@ from dejavu_ros.config import build
 from dejavu_ros.errors import MapError
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.keyframes.schema import DATABASE
-from dejavu_ros.localization.exact_search import seen_cells
+from dejavu_ros.localization.exact_search import ExactSearch
 from dejavu_ros.mapping.config import LimitConfig
 from dejavu_ros.mapping.maintenance import keep, session_rows
 from dejavu_ros.ops.contextual import ContextualSettings
-from dejavu_ros.ops.contextual.masked import masked_similarity
 
 Progress = Callable[[Iterable], Iterable]
 STRANGERS = 32  # keyframes, spread over the map, that say what views of other places score
@@ -66,7 +65,6 @@ def sizes(source: KeyframeMap) -> np.ndarray:
     return rows * max(packed, 1.0) + 2 * math.prod(source.descriptor_shape)
 
 
-@torch.inference_mode()
 def usefulness(source: KeyframeMap, near: list[np.ndarray], progress: Progress = iter) -> np.ndarray:
     """(K,) how well each keyframe is told from other places by those of its place in other sessions.
 
@@ -74,7 +72,7 @@ def usefulness(source: KeyframeMap, near: list[np.ndarray], progress: Progress =
     mean over those sessions. Where no other session came by, the median of the map.
     """
     settings = build(ContextualSettings, source.settings.get('contextual', {}))
-    cells = [seen_cells(source, camera) for camera in range(len(source.cameras))]
+    search = ExactSearch(source, settings, torch.device('cpu'), 0)
     spread = np.linspace(0, len(source) - 1, STRANGERS).round().astype(int)
     useful = np.full(len(source), np.nan)
     for row in progress(range(len(source))):
@@ -83,9 +81,7 @@ def usefulness(source: KeyframeMap, near: list[np.ndarray], progress: Progress =
         if not len(others) or len(strangers) < 2:
             continue
         rows = np.concatenate([others, strangers])
-        descriptors = torch.from_numpy(np.concatenate([source.descriptors(other, other + 1) for other in rows]))
-        scores = masked_similarity(torch.from_numpy(source.descriptors(row, row + 1)[0].copy()), descriptors,
-                                   source.camera_index[rows], cells, settings).numpy()
+        scores = search(search.stored[np.array([row])], rows)[0]
         known, unrelated = scores[:len(others)], scores[len(others):]
         sessions = source.session_index[others]
         best = np.mean([known[sessions == session].max() for session in np.unique(sessions)])

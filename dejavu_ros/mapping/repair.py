@@ -34,16 +34,18 @@ class Repair:
     notes: list[str] = dataclasses.field(default_factory=list)
 
 
-def repair(path: str | Path, output: str | Path, extractor: FeatureExtractor | None,
+def repair(path: str | Path, output: str | Path, make_extractor: Callable[[], FeatureExtractor] | None,
            progress: Callable[[Iterable], Iterable] = iter) -> Repair:
-    """A new map of all keyframes of a damaged one that are whole, or that ``extractor`` can describe again.
+    """A new map of all keyframes of a damaged one that are whole, or that can be described again.
+
+    The extractor that describes them is made only where something is lost.
 
     Raises MapError where its database cannot be read, nothing would be left, or the extractor's checkpoint is not the
     map's although it is needed.
     """
     folder = map_folder(path)
     with contextlib.closing(connect(folder)) as connection:
-        salvage = Salvage(folder, connection, extractor)
+        salvage = Salvage(folder, connection, make_extractor)
         rows = {session.name: session_rows(salvage, session.name) for session in salvage.sessions}
         kept = keep(salvage, {name: own[salvage.usable[own]] for name, own in rows.items()}, output, progress)
     again = salvage.usable & ~salvage.whole
@@ -60,16 +62,17 @@ class Salvage(KeyframeMap):
     can have; ``notes`` grow with what is read and turns out to be lost.
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection, extractor: FeatureExtractor | None):
+    def __init__(self, folder: Path, connection: sqlite3.Connection,
+                 make_extractor: Callable[[], FeatureExtractor] | None):
         super().__init__(folder, connection)
-        self.extractor = extractor
         self.notes: list[str] = []
         self.cameras = [dataclasses.replace(camera, mask=self._mask(camera)) for camera in self.cameras]
         self._shards = [self._part(shard) for shard in self.shard_table]
         self.whole = np.zeros(len(self), bool)
         for start, part in self.shards():
             self.whole[start:start + len(part)] = np.isfinite(part).all((1, 2))
-        if extractor and not self.whole.all() and extractor.checkpoint.identity != self.checkpoint_id:
+        self.extractor = extractor = make_extractor() if make_extractor and not self.whole.all() else None
+        if extractor and extractor.checkpoint.identity != self.checkpoint_id:
             raise MapError(f'{folder} was made with checkpoint {self.checkpoint_id}, not with '
                            f'{extractor.checkpoint.identity}: give that one to describe again what is lost, or --drop')
         pictured = [extractor is not None and self._picture(row) is not None for row in np.flatnonzero(~self.whole)]

@@ -1,6 +1,7 @@
 """Depth of a recording that has a second camera beside the first: a rectified pair."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from dejavu_ros.data.bags import Bag
 from dejavu_ros.data.camera_file import read_camera, read_projection
 from dejavu_ros.data.depth import PictureTrack, stamped_files
 from dejavu_ros.data.frames import bag_frames, camera_info, find_image_topic
-from dejavu_ros.errors import DataError
-from dejavu_ros.image_messages import is_rectified, numbers
+from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.images import load_image
+from dejavu_ros.intrinsics import calibration, is_rectified, numbers, resized
 from dejavu_ros.sixdof.stereo import depth_from_stereo
 
 TOGETHER_NS = 5_000_000  # between the two pictures of a pair, at most: at 10 m/s they are 5 cm apart then
@@ -22,25 +23,26 @@ SIDEWAYS = 0.05  # share of the baseline by which the right camera may be higher
 class StereoDepth:
     """Depth as the left camera sees it, of pairs with the pictures of the right one."""
 
-    def __init__(self, right: PictureTrack, P: np.ndarray, width: int, name: str):
-        """``P`` (12,) of the right camera for pictures ``width`` pixels wide, as in CameraInfo; ``name`` is for people.
+    def __init__(self, right: PictureTrack, P: np.ndarray, intrinsics: Mapping, name: str):
+        """``P`` (12,) of the right camera as in CameraInfo; ``intrinsics`` of its pictures; ``name`` is for people.
 
-        Raises DataError where it tells no baseline.
+        Raises DataError where P tells no baseline.
         """
-        self.right, self.name, self.width = right, name, width
-        self.focal, across, down, ahead = P[0], P[3], P[7], P[11]
-        if self.focal <= 0 or not across:
+        self.right, self.name, self.intrinsics = right, name, intrinsics
+        focal, across, down, ahead = P[0], P[3], P[7], P[11]
+        if focal <= 0 or not across:
             raise DataError(f'{name}: its P tells no baseline: it must be that of the right camera of a rectified pair')
-        self.baseline = -across / self.focal
+        self.baseline = -across / focal
         if self.baseline < 0:
             raise DataError(f'{name} is the left camera by its P: exchange the two')
-        if max(abs(down / self.focal), abs(ahead)) > SIDEWAYS * self.baseline:
+        if max(abs(down / focal), abs(ahead)) > SIDEWAYS * self.baseline:
             raise DataError(f'{name}: by its P the cameras are not side by side, as those of a rectified pair are')
 
     def __call__(self, stamp_ns: int, left: np.ndarray) -> np.ndarray | None:
         """(H, W) float32 metres of the left picture (H, W, 3) taken then, 0 where not known; None without its other.
 
-        Raises DataError for pictures of two sizes, ImageError where the right one is damaged.
+        Raises DataError for pictures of two sizes or not of the calibrated shape, ImageError where the right one is
+        damaged.
         """
         right = self.right.at(stamp_ns)
         if right is None:
@@ -48,7 +50,12 @@ class StereoDepth:
         if left.shape != right.shape:
             raise DataError(f'{self.name} has pictures of {right.shape[1]}x{right.shape[0]}, the left camera of '
                             f'{left.shape[1]}x{left.shape[0]}: a rectified pair has one size')
-        return depth_from_stereo(left, right, self.focal * left.shape[1] / self.width, self.baseline)
+        height, width, _ = left.shape
+        try:
+            focal = resized(self.intrinsics, width, height)['K'][0]
+        except ConfigError as error:
+            raise DataError(f'{self.name}: {error}') from None
+        return depth_from_stereo(left, right, focal, self.baseline)
 
 
 def bag_stereo(bag: Bag, left_topic: str, right_topic: str) -> StereoDepth:
@@ -63,7 +70,11 @@ def bag_stereo(bag: Bag, left_topic: str, right_topic: str) -> StereoDepth:
                             'map with --triangulate')
     track = PictureTrack(((frame.stamp_ns, frame.image) for frame in bag_frames(bag, right_topic)), TOGETHER_NS)
     info = infos[right_topic]
-    return StereoDepth(track, numbers(info, 'p'), info.width, f'{right_topic} of {bag.path}')
+    name = f'{right_topic} of {bag.path}'
+    try:
+        return StereoDepth(track, numbers(info, 'p'), calibration(info, right_topic), name)
+    except ConfigError as error:
+        raise DataError(f'{name}: {error}') from None
 
 
 def needs_no_rectifying(info: Any) -> bool:
@@ -80,4 +91,6 @@ def folder_stereo(folder: str | Path, camera: str | Path) -> StereoDepth:
     """
     track = PictureTrack(((stamp, functools.partial(load_image, path)) for stamp, path in stamped_files(folder)),
                          TOGETHER_NS)
-    return StereoDepth(track, np.array(read_projection(camera)), read_camera(camera)[0]['width'], str(camera))
+    P = np.array(read_projection(camera))
+    rectified = {**read_camera(camera)[0], 'K': P.reshape(3, 4)[:, :3].ravel().tolist(), 'D': [], 'model': ''}
+    return StereoDepth(track, P, rectified, str(camera))

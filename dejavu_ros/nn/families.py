@@ -1,12 +1,16 @@
-"""Networks of one design and several sizes: the published one, a small student, a stronger encoder.
+"""Families of networks: the published design in several sizes, and encoders that learnt elsewhere.
 
-An architecture is kept in a checkpoint's record, number by number, so that a file stays readable whatever becomes of
+An architecture is kept in a checkpoint's record, value by value, so that a file stays readable whatever becomes of
 the names here. A file without one holds the published network.
 """
 
 import dataclasses
 
 from dejavu_ros.config import option
+from dejavu_ros.errors import ConfigError
+
+ENCODERS = ('efficientnet_lite0', 'efficientnet_lite1', 'efficientnet_lite2', 'xfeat')
+TIMM = 'timm:'  # before the name of a model of the timm package
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +38,36 @@ FAMILIES = {
 NAMES = tuple(FAMILIES)
 
 
-def family_of(architecture: Architecture) -> str:
+@dataclasses.dataclass(frozen=True)
+class EncoderArchitecture:
+    """A :class:`dejavu_ros.nn.encoder_net.EncoderNet`: the names of its encoders, joined by ``+``."""
+
+    encoder: str = option('efficientnet_lite0', f'of {", ".join(ENCODERS)}, {TIMM}NAME; several are joined by +')
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if name not in ENCODERS and not (name.startswith(TIMM) and name != TIMM):
+                raise ConfigError(f'encoder {name!r} is none of {", ".join(ENCODERS)}, {TIMM}NAME')
+
+    @property
+    def names(self) -> list[str]:
+        """Of the encoders, in the order of their channels."""
+        return self.encoder.split('+')
+
+
+def architecture_of(family: str) -> Architecture | EncoderArchitecture:
+    """Of a family's name: one of NAMES, or encoders joined by ``+``. Raises ConfigError for another name."""
+    if family in FAMILIES:
+        return FAMILIES[family]
+    try:
+        return EncoderArchitecture(family)
+    except ConfigError:
+        raise ConfigError(f'family {family!r} is none of {", ".join(NAMES)}, and no encoder: {", ".join(ENCODERS)}, '
+                          f'{TIMM}NAME, or several of them joined by +') from None
+
+
+def family_of(architecture: Architecture | EncoderArchitecture) -> str:
     """The name of an architecture, ``custom`` for one without."""
+    if isinstance(architecture, EncoderArchitecture):
+        return architecture.encoder
     return next((name for name, known in FAMILIES.items() if known == architecture), 'custom')

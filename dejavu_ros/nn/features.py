@@ -14,8 +14,13 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.images import load_image
 from dejavu_ros.images import resize as resize_image
 from dejavu_ros.nn.dejavu import DejavuNet, resize
-from dejavu_ros.nn.folded import FoldedNet
+from dejavu_ros.nn.device import is_device_failure, usable_device
+from dejavu_ros.nn.encoder_net import EncoderNet
+from dejavu_ros.nn.folded import InferenceNet, inference_net
 from dejavu_ros.nn.recorded import Recorded
+from dejavu_ros.troubleshooting import NETWORK_ON_CPU
+
+Network = DejavuNet | EncoderNet | InferenceNet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,21 +49,22 @@ def by_own_maximum(images: torch.Tensor) -> torch.Tensor:
     return batch / batch.amax((1, 2, 3), keepdim=True).clamp(min=1)
 
 
-def to_grid(network: DejavuNet | FoldedNet, batch: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
+def to_grid(network: Network, batch: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
     """(B, 3, H, W) to the grid (B, n, gh, gw), with gradients where they are on.
 
     ``bilinear`` is the published example: the full-size unit-length map sampled with aligned corners, not
-    renormalised. ``area`` averages the half-size map over each cell and normalises again.
+    renormalised. ``area`` averages the network's own map (half the image's size in the published family) over each cell
+    and normalises again.
     """
     return reduce(network, dense_map(network, batch, settings), settings)
 
 
-def dense_map(network: DejavuNet | FoldedNet, batch: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
-    """(B, 3, H, W) to the map that the grid is made of: (B, n, H, W), or half that size where cells are averaged."""
+def dense_map(network: Network, batch: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
+    """(B, 3, H, W) to the map that the grid is made of: (B, n, H, W), or of the network's own size for ``area``."""
     return network(batch) if settings.reduction == 'bilinear' else network.half_size(batch)
 
 
-def reduce(network: DejavuNet | FoldedNet, dense: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
+def reduce(network: Network, dense: torch.Tensor, settings: FeatureSettings) -> torch.Tensor:
     """A :func:`dense_map` to the grid (B, n, gh, gw)."""
     grid = settings.grid_height, settings.grid_width
     if settings.reduction == 'bilinear':
@@ -83,10 +89,12 @@ class FeatureExtractor:
         self.checkpoint, self.settings, self.batch_size = checkpoint, checkpoint.settings, batch_size
         self.problem, self._substitute = '', None
         self._recorded = Recorded(self._grids)
+        self.device = usable_device(device)
         try:
-            self.device = torch.device(device)
-            self.network = FoldedNet(checkpoint.network, precision).to(self.device)
-        except (RuntimeError, AssertionError) as error:
+            self.network = inference_net(checkpoint.network, precision).to(self.device)
+        except RuntimeError as error:
+            if not is_device_failure(error):
+                raise
             raise ConfigError(f'device {device!r} cannot be used: {str(error).splitlines()[0]}') from None
 
     @property
@@ -113,7 +121,7 @@ class FeatureExtractor:
             grids.append(self._run(self._recorded if len(batch) == 1 else self._grids, batch))
         return np.concatenate(grids)
 
-    def _grids(self, network: FoldedNet, images: torch.Tensor) -> torch.Tensor:
+    def _grids(self, network: InferenceNet, images: torch.Tensor) -> torch.Tensor:
         return to_grid(network, images, self.settings).flatten(2).half()
 
     @torch.inference_mode()
@@ -121,16 +129,18 @@ class FeatureExtractor:
         """(H, W, 3) uint8 RGB to the network's whole map (n, height, width of its input) float32."""
         return self._run(lambda network, images: network(images)[0], to_input([image], self.settings))
 
-    def _run(self, work: Callable[[FoldedNet, torch.Tensor], torch.Tensor], batch: torch.Tensor) -> np.ndarray:
+    def _run(self, work: Callable[[InferenceNet, torch.Tensor], torch.Tensor], batch: torch.Tensor) -> np.ndarray:
         """``work(network, batch)`` on the device, or on the CPU where a GPU fails."""
         if self.device.type != 'cpu':
             try:
                 result = work(self.network, batch.to(self.device)).cpu().numpy()
                 self.problem = ''
                 return result
-            except RuntimeError as error:  # CUDA's own are of this kind: out of memory, illegal access, device lost
-                self.problem = f'{self.device} failed and the CPU computes instead: {str(error).splitlines()[0]}.'
-            self._substitute = self._substitute or FoldedNet(self.checkpoint.network)
+            except RuntimeError as error:
+                if not is_device_failure(error):
+                    raise
+                self.problem = NETWORK_ON_CPU(device=self.device, reason=str(error).splitlines()[0])
+            self._substitute = self._substitute or inference_net(self.checkpoint.network)
             return work(self._substitute, batch).cpu().numpy()
         return work(self.network, batch).cpu().numpy()
 

@@ -1,10 +1,11 @@
 """The network as it is run: what :class:`dejavu_ros.nn.dejavu.DejavuNet` does in eval mode, in fewer steps.
 
+- :func:`inference_net` makes it from a network of any family.
 - Batch norms are folded into the convolutions before them.
 - What is linear and works on single pixels commutes with a bilinear resize. So the head is applied at half size, and
   the widest convolution's nine taps on the pyramid's maps of few pixels before these are resized to half size.
 
-DejavuNet is what is trained, and the reference that the tests hold this to.
+DejavuNet and EncoderNet are what is trained, and the reference that the tests hold this to.
 """
 
 import copy
@@ -17,6 +18,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.nn.dejavu import ConvNorm, DejavuNet, resize
+from dejavu_ros.nn.encoder_net import EncoderNet
+from dejavu_ros.nn.encoders import ConvBN, FoldedConvBN
 
 PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
@@ -26,10 +29,8 @@ class FoldedNet(nn.Module):
 
     def __init__(self, network: DejavuNet, precision: str = 'float32'):
         """Leaves ``network`` as it is. Raises ConfigError for a precision that is none of PRECISIONS."""
-        if precision not in PRECISIONS:
-            raise ConfigError(f'precision {precision!r} is none of {", ".join(PRECISIONS)}')
         super().__init__()
-        self.channels, self.unit, self.dtype = network.channels, network.unit, PRECISIONS[precision]
+        self.channels, self.unit, self.dtype = network.channels, network.unit, dtype_of(precision)
         body = fold(copy.deepcopy(network).eval().double())
         widest, final = body.last_conv['block1'], body.final.weight
         projections = [branch.block.out_channels for branch in body.pyramid]
@@ -60,6 +61,45 @@ class FoldedNet(nn.Module):
         for merge, branch in zip(self.merge_pooled, self.body.pyramid):
             merged += merge(branch(high), high.shape[2:], stem.shape[2:])
         return (self.head(F.relu(merged)) + self.stem_head(stem)).float()
+
+
+class FoldedEncoderNet(nn.Module):
+    """An EncoderNet's ``forward`` and ``half_size``, for inference alone; the head and what follows are float32."""
+
+    def __init__(self, network: EncoderNet, precision: str = 'float32'):
+        """Leaves ``network`` as it is. Raises ConfigError for a precision that is none of PRECISIONS."""
+        super().__init__()
+        self.channels, self.unit, self.dtype = network.channels, network.unit, dtype_of(precision)
+        self.body = fold(copy.deepcopy(network).eval().double()).float()
+        self.body.encoders.to(self.dtype)
+        self.to(memory_format=torch.channels_last).requires_grad_(False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) to (B, n, H, W)."""
+        return self.unit(resize(self.linear(images), images.shape[2:]))
+
+    def half_size(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) to (B, n, H / stride, W / stride), sizes rounded up."""
+        return self.unit(self.linear(images))
+
+    def linear(self, images: torch.Tensor) -> torch.Tensor:
+        """The same before the vectors are brought to unit length."""
+        return self.body.final(self.body.encode(images.contiguous(memory_format=torch.channels_last)).float())
+
+
+InferenceNet = FoldedNet | FoldedEncoderNet
+
+
+def inference_net(network: DejavuNet | EncoderNet, precision: str = 'float32') -> InferenceNet:
+    """A network of any family as it is run. Raises ConfigError for a precision that is none of PRECISIONS."""
+    return (FoldedEncoderNet if isinstance(network, EncoderNet) else FoldedNet)(network, precision)
+
+
+def dtype_of(precision: str) -> torch.dtype:
+    """Raises ConfigError for a precision that is none of PRECISIONS."""
+    if precision not in PRECISIONS:
+        raise ConfigError(f'precision {precision!r} is none of {", ".join(PRECISIONS)}')
+    return PRECISIONS[precision]
 
 
 class ResizedConv(nn.Module):
@@ -99,10 +139,12 @@ def pointwise(weight: torch.Tensor) -> nn.Conv2d:
 
 
 def fold(module: nn.Module) -> nn.Module:
-    """Replace every ConvNorm below ``module`` by one convolution, in place."""
+    """Replace every ConvNorm and ConvBN below ``module`` by one convolution, in place."""
     for name, child in module.named_children():
         if isinstance(child, ConvNorm):
             setattr(module, name, fuse_conv_bn_eval(child._layers['conv'], child._layers['bn']))
+        elif isinstance(child, ConvBN):
+            setattr(module, name, FoldedConvBN(child))
         else:
             fold(child)
     return module

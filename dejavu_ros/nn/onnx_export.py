@@ -24,7 +24,7 @@ from torch import nn
 from dejavu_ros.errors import CheckpointError, ConfigError
 from dejavu_ros.nn.checkpoint import Checkpoint
 from dejavu_ros.nn.features import by_own_maximum, dense_map, reduce
-from dejavu_ros.nn.folded import FoldedNet
+from dejavu_ros.nn.folded import inference_net
 
 INPUT, OUTPUT = 'images', 'vectors'
 OPSET = 18
@@ -51,7 +51,7 @@ class GridNet(nn.Module):
 
     def __init__(self, checkpoint: Checkpoint):
         super().__init__()
-        self.network, self.settings = FoldedNet(checkpoint.network), checkpoint.settings
+        self.network, self.settings = inference_net(checkpoint.network), checkpoint.settings
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         dense = dense_map(self.network, by_own_maximum(images), self.settings)

@@ -33,4 +33,4 @@ def quantise(source: str | Path, path: str | Path, images: np.ndarray) -> None:
         prepared = Path(folder) / 'prepared.onnx'
         preparation.quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         quantisation.quantize_static(str(prepared), str(path), Reader(), per_channel=True,
-                                     op_types_to_quantize=['Conv', 'Add', 'Relu', 'Concat'])
+                                     op_types_to_quantize=['Conv', 'Add', 'Relu', 'Clip', 'Concat'])

@@ -1,8 +1,11 @@
 """Work on a GPU that is recorded once and replayed: what are hundreds of small kernels starts as one (a CUDA graph)."""
 
+import logging
 from collections.abc import Callable
 
 import torch
+
+from dejavu_ros.nn.device import is_device_failure
 
 WARM_UP = 3  # times that libraries may choose their kernels
 
@@ -24,7 +27,11 @@ class Recorded:
         if images.shape not in self.recordings:
             try:
                 self.recordings[images.shape] = self.record(network, images)
-            except RuntimeError:  # if the GPU itself has failed, so does the work
+            except RuntimeError as error:  # if the GPU itself has failed, so does the work
+                if not is_device_failure(error) and 'captur' not in str(error):
+                    raise
+                logging.getLogger(__name__).warning('images of shape %s are not recorded as a CUDA graph, which costs '
+                                                    'time: %s', tuple(images.shape), str(error).partition('\n')[0])
                 self.recordings[images.shape] = None
         if self.recordings[images.shape] is None:
             return self.work(network, images)

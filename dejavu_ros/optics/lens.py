@@ -8,8 +8,9 @@ import numpy as np
 
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.images import MAX_PIXELS, resize
+from dejavu_ros.intrinsics import FISHEYE, scale_of, scaled_matrix
 
-PINHOLE, FISHEYE = ('', 'plumb_bob', 'rational_polynomial'), ('equidistant', 'fisheye')
+PINHOLE = '', 'plumb_bob', 'rational_polynomial'
 REFINEMENTS = 5  # of OpenCV's inverse, which alone may miss by pixels
 PRECISE, TOLERANCE = 0.05, 0.5  # pixels: good enough, and of no use
 
@@ -49,6 +50,13 @@ class Lens:
                        tuple(map(float, intrinsics['D'])), str(intrinsics['model']))
         except (KeyError, TypeError, ValueError):
             raise ConfigError('the camera is not calibrated: width, height, K, D and model are needed') from None
+
+    def resized(self, width: int, height: int) -> 'Lens':
+        """The lens of its pictures resized to another size. Raises ConfigError for a size of another shape."""
+        if (width, height) == (self.width, self.height):
+            return self
+        scale = scale_of((self.width, self.height), (width, height))
+        return dataclasses.replace(self, width=width, height=height, K=tuple(scaled_matrix(self.K, *scale)))
 
     @property
     def matrix(self) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dejavu_ros.errors import CheckpointError, ConfigError
-from dejavu_ros.nn.checkpoint import check_archive, check_tensors, load_checkpoint
+from dejavu_ros.nn.checkpoint import check_archive, check_tensors, load_published
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.foreign import failure, load_extractor
 from dejavu_ros.retrieval.classic import ResNet50, alexnet, vgg16
@@ -73,11 +73,11 @@ def empty_backbone(name: str) -> nn.Module:
 def open_backbone(name: str, weights: str) -> nn.Module:
     """A backbone with the weights of a file.
 
-    For dejavu a checkpoint, empty for the shipped one; for the others a state dict, empty for random weights, or as a
-    stranger's module comes. Raises CheckpointError for a file that does not fit, ConfigError.
+    For dejavu a checkpoint of the published network, empty for the shipped one; for the others a state dict, empty for
+    random weights, or as a stranger's module comes. Raises CheckpointError for a file that does not fit, ConfigError.
     """
     if name == 'dejavu':
-        return DejavuEncoder(load_checkpoint(weights).network)
+        return DejavuEncoder(load_published(weights).network)
     backbone = empty_backbone(name)
     if weights:
         load_weights(backbone.extract if isinstance(backbone, Foreign) else backbone, weights)

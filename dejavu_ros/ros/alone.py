@@ -1,6 +1,7 @@
 """Nodes whose callbacks are called here, without DDS, and have done their work when they return."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ class Inline:
 
     def set_max_rates(self, max_rates: Mapping[str, float]) -> None:
         """Every item is worked on."""
+
+    def clear(self) -> None:
+        """Nothing waits."""
 
     def request(self) -> None:
         """The next item is worked on anyway."""
@@ -65,7 +69,8 @@ def handle(nodes: list[RelocalizeNode], message: Any) -> str:
         node.problem = ''
         for subscription in node.subscriptions:
             if subscription.msg_type is type(message):
-                subscription.callback(message)
+                # images come with what the middleware knows of them
+                subscription.callback(*(message, {})[:len(inspect.signature(subscription.callback).parameters)])
                 heard = True
         if node.problem:
             return node.problem

@@ -1,5 +1,6 @@
 """The bond by which Nav2's lifecycle manager notices a node that hangs or dies, where bondpy is installed."""
 
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 try:
@@ -31,5 +32,9 @@ def break_bond(node: Node, bond) -> None:
     node lets go of them here. To be called where the node's callbacks are.
     """
     node.destroy_subscription(bond.sub)
-    bond.shutdown()
+    try:
+        bond.shutdown()
+    except rclpy_implementation.RCLError:
+        if node.context.ok():
+            raise  # else the context is gone, and with it the way to tell
     node.destroy_publisher(bond.pub)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dejavu_ros.config import option
-from dejavu_ros.errors import ConfigError, DataError
-from dejavu_ros.geometry import Pose
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.localization.config import PRECISIONS, LocalizerConfig
+from dejavu_ros.optics.mounting import CONVENTIONS
+from dejavu_ros.optics.mounting import parse_mounting as parse_mounting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,9 +20,8 @@ class CameraConfig:
                                        'namespace')
     transport: str = option('raw', 'type of that topic: sensor_msgs/Image or sensor_msgs/CompressedImage',
                             choices=('raw', 'compressed'))
-    reliability: str = option('best_effort', 'QoS of the subscription; best_effort hears every publisher, reliable '
-                                             'only reliable ones',
-                              choices=('best_effort', 'reliable'))
+    reliability: str = option('auto', 'QoS of the image subscription; auto: reliable if all publishers are, else '
+                                      'best_effort', choices=('auto', 'reliable', 'best_effort'))
     max_rate: float = option(10.0, 'frames processed per second at most, the newest wins; 0: only when ~/relocalize '
                                    'asks', unit='Hz', low=0.0, high=1000.0)
     camera_info_topic: str = option('', 'topic of its sensor_msgs/CameraInfo: images are then seen as the camera that '
@@ -29,12 +29,17 @@ class CameraConfig:
                                         '(empty: as they are)')
     base_T_camera: str = option('', 'mounting of the camera, "x y z qx qy qz qw" of its optical frame in base_frame '
                                     '(metres); empty: from TF where tf2_ros is installed, else as in the map')
+    camera_frame_convention: str = option('auto', 'axes of the frame of base_T_camera or of the images\' header: '
+                                                  'optical (x right, y down, z ahead: REP-103), body (x ahead, y '
+                                                  'left, z up: camera_link); auto: optical unless only body fits the '
+                                                  'map', choices=CONVENTIONS)
     mask: str = option('', 'image of what hides a part of every picture, such as the robot itself, black: hidden '
                            '(empty: nothing does)')
 
     def __post_init__(self):
         if not self.image_topic.strip():
             raise ConfigError('image_topic must not be empty')
+        check_topics(self)
         parse_mounting(self.base_T_camera)
 
 
@@ -47,8 +52,8 @@ class NodeConfig(CameraConfig):
                                 'read when the node starts')
     map: str = option('', 'folder of the keyframe map (NAME.dvmap); may be set while running; empty: none, all frames '
                           'are rejected with no_map')
-    checkpoint: str = option('', 'file of the network\'s weights, the one that the map was made with (empty: the '
-                                 'shipped one)')
+    checkpoint: str = option('', 'file of the network\'s weights, the one that the map was made with (empty: found '
+                                 'by what the map says of it; without a map the default)')
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1, ...')
     precision: str = option('float32', 'numbers that the network computes with: bfloat16 is twice as fast on '
                                        'processors that have it, and may change the order of places that score alike; '
@@ -88,7 +93,7 @@ class NodeConfig(CameraConfig):
 def camera_defaults(name: str, config: NodeConfig) -> CameraConfig:
     """What holds for one of several cameras unless its own parameters say otherwise."""
     return CameraConfig(image_topic=f'{name}/image', transport=config.transport, reliability=config.reliability,
-                        max_rate=config.max_rate)
+                        max_rate=config.max_rate, camera_frame_convention=config.camera_frame_convention)
 
 
 def cameras_of(configs: Mapping[str, Any]) -> dict[str, CameraConfig]:
@@ -97,15 +102,11 @@ def cameras_of(configs: Mapping[str, Any]) -> dict[str, CameraConfig]:
     return {name: configs[name] for name in config.cameras} or {config.camera: config}
 
 
-def parse_mounting(text: str) -> Pose | None:
-    """``x y z qx qy qz qw`` to base_T_camera, None for an empty text. Raises ConfigError for anything else."""
-    if not text.strip():
-        return None
-    try:
-        x, y, z, qx, qy, qz, qw = map(float, text.split())
-        return Pose.make((x, y, z), (qx, qy, qz, qw))
-    except (ValueError, DataError):
-        raise ConfigError(f'base_T_camera must be seven numbers "x y z qx qy qz qw", got {text!r}') from None
+def check_topics(config: CameraConfig) -> None:
+    """Raises ConfigError where a parameter that names a topic holds what no topic can be called."""
+    for field in dataclasses.fields(config):
+        if field.name.endswith('_topic') and re.search(r'[^\w/~{}]', name := getattr(config, field.name), re.ASCII):
+            raise ConfigError(f'{field.name} {name!r} is no name of a topic: letters, digits, _ and / are allowed')
 
 
 # prefix of the ROS parameters and key in the YAML file -> configuration

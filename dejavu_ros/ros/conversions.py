@@ -8,8 +8,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from dejavu_ros.geometry import Pose
-from dejavu_ros.image_messages import calibration
 from dejavu_ros.image_messages import image_from_message as image_from_message
+from dejavu_ros.intrinsics import calibration
 from dejavu_ros.localization import Estimate, Hypothesis
 from dejavu_ros.msg import Hypothesis as HypothesisMessage
 from dejavu_ros.msg import HypothesisArray
@@ -77,9 +77,12 @@ def lens_to_message(lens: Lens, stamp_ns: int, frame: str) -> CameraInfo:
                       distortion_model=lens.model, k=np.array(lens.K, float), d=list(map(float, lens.D)))
 
 
-def lens_from_message(message: CameraInfo, image_topic: str = '') -> Lens:
-    """Of the images of a topic, which may be rectified. Raises ConfigError for a camera that is not calibrated."""
-    return Lens.of(calibration(message, image_topic))
+def lens_from_message(message: CameraInfo, image_topic: str = '', size: tuple[int, int] | None = None) -> Lens:
+    """Of the images of a topic, which may be rectified; ``size`` (width, height) is theirs, None: as the message says.
+
+    Raises ConfigError for a camera that is not calibrated, or for images of another shape.
+    """
+    return Lens.of(calibration(message, image_topic, size))
 
 
 def hypothesis_to_message(hypothesis: Hypothesis) -> HypothesisMessage:

@@ -15,7 +15,9 @@ from dejavu_ros.localization import Estimate, Localizer
 from dejavu_ros.localization.estimate import BAD_IMAGE
 from dejavu_ros.ros.cameras import CameraInput, Cameras
 from dejavu_ros.ros.config import NodeConfig
+from dejavu_ros.ros.delivery import explain
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch, rate
+from dejavu_ros.troubleshooting import NO_CAUSE, NO_FRAME, NO_IMAGE, NOT_ACTIVE, POSE_IS_OLD
 
 LATENCIES = 1000  # frames over which latencies are taken
 
@@ -30,6 +32,8 @@ class Condition:
     watches: Mapping[str, Watch]  # by the topics of the cameras
     pose_timeout: float  # seconds
     dropped: int
+    causes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # why a topic is silent
+    missing: str = ''  # the part of the warning that is not about cameras
 
 
 class Statistics:
@@ -75,16 +79,16 @@ class Statistics:
             if condition.problem:
                 return _level(status.ERROR), f'Not localized! {condition.problem}'
             if not condition.active:
-                return _level(status.WARN), 'Not localized! The node is not active.'
+                return _level(status.WARN), f'Not localized! {NOT_ACTIVE()} {condition.warning}'.strip()
             silence = min(watch.silence for watch in condition.watches.values())
             if silence > RATE_WINDOW:
-                return _level(status.ERROR), (
-                    f'Not localized! No image on {", ".join(condition.watches)} for {silence:.0f} s: is the camera on, '
-                    'and are image_topic, transport and reliability right?')
+                cause = '; '.join(dict.fromkeys(condition.causes.values())) or NO_CAUSE()
+                words = NO_IMAGE(topics=', '.join(condition.watches), seconds=silence, cause=cause)
+                return _level(status.ERROR), f'Not localized! {sentence(words)} {condition.missing}'.strip()
             if now - self.accepted_at > condition.pose_timeout:
                 if self.last is None:
-                    return _level(status.WARN), 'Not localized! No frame has been processed yet.'
-                reason = self.last.reject_reason or 'the last accepted pose is old'
+                    return _level(status.WARN), f'Not localized! {NO_FRAME()} {condition.warning}'.strip()
+                reason = self.last.reject_reason or POSE_IS_OLD()
                 return _level(status.WARN), f'Not localized! {reason}: {self.last.detail}. {condition.warning}'.strip()
             if condition.warning:
                 return _level(status.WARN), f'Localized. But {condition.warning}'
@@ -114,10 +118,13 @@ def report(statistics: Statistics, config: NodeConfig, localizer: Localizer | No
     problems = {name: camera.problem(localizer) for name, camera in inputs.items()}
     words = [f'camera {name}: {text}' if len(inputs) > 1 else text for name, text in problems.items() if text]
     if localizer is not None and localizer.problem:
-        words.append(localizer.problem)
-    condition = Condition(cameras is not None, problem, ' '.join([*warnings.copy().values(), *words]),
+        words.insert(0, localizer.problem)
+    missing = ' '.join(map(sentence, warnings.values()))
+    causes = {camera.topic: camera.cause_of_silence() for camera in inputs.values()
+              if camera.watch.silence > RATE_WINDOW}
+    condition = Condition(cameras is not None, problem, ' '.join(filter(None, [*map(sentence, words), missing])),
                           {camera.topic: camera.watch for camera in inputs.values()}, config.pose_timeout,
-                          sum(cameras.worker.dropped.values()) if cameras else 0)
+                          sum(cameras.worker.dropped.values()) if cameras else 0, causes, missing)
     extra = {'map': config.map, 'device': config.device, 'memory [MiB]': f'{memory(config.device):.0f}'}
     if localizer is not None:
         extra['checkpoint'] = localizer.extractor.checkpoint.identity
@@ -142,7 +149,9 @@ def make_camera_status(camera: CameraInput, problem: str, dropped: int, node_nam
     watch, known = camera.watch, camera.known
     level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
     values = {'topic': camera.topic, 'frames received': str(watch.received), 'frames repeated': str(watch.repeated),
-              'frames dropped': str(dropped), 'input rate [Hz]': f'{watch.rate:.1f}',
+              'frames dropped': str(dropped), 'frames lost': str(watch.lost),
+              'input rate [Hz]': f'{watch.rate:.1f}', 'published': explain(camera.delivery, camera.transport)[0],
+              'subscribed': camera.images.reliability,
               'calibration': 'known' if known.lens else 'not known',
               'mounting': 'known' if known.base_T_camera else 'as in the map',
               'mask': 'none' if known.mask is None else f'hides {1 - known.mask.mean():.0%}'}
@@ -152,6 +161,11 @@ def make_camera_status(camera: CameraInput, problem: str, dropped: int, node_nam
 def _status(level: int, name: str, hardware: str, message: str, values: dict[str, str]) -> DiagnosticStatus:
     return DiagnosticStatus(level=bytes([level]), name=name, hardware_id=hardware, message=' '.join(message.split()),
                             values=[KeyValue(key=key, value=value) for key, value in values.items()])
+
+
+def sentence(words: str) -> str:
+    """With a full stop, or the mark that it ends with."""
+    return words if words.endswith(('.', '?', '!')) else f'{words}.'
 
 
 def memory(device: str) -> float:

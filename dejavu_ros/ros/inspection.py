@@ -1,15 +1,19 @@
 """A running robot looked at from outside: topics, types, QoS, rates, stamps."""
 
 import dataclasses
+import os
 import time
+from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
 from dejavu_ros.ros.bystander import Bystander
 from dejavu_ros.ros.conversions import stamp_from_message
+from dejavu_ros.ros.delivery import Delivery
+from dejavu_ros.ros.subscriptions import FollowingSubscription
+from dejavu_ros.ros.transport import receive_large_images
 
 IMAGES = {'sensor_msgs/msg/Image': Image, 'sensor_msgs/msg/CompressedImage': CompressedImage}
 ODOMETRY = {'nav_msgs/msg/Odometry': Odometry}
@@ -18,12 +22,11 @@ DISCOVERY = 2.0  # seconds until others are known
 
 @dataclasses.dataclass(frozen=True)
 class Topic:
-    """``types`` of its publishers, how many there are, whether one of them is ``reliable``."""
+    """``types`` of its publishers, and how many there are."""
 
     name: str
     types: list[str]
     publishers: int
-    reliable: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +37,14 @@ class Heard:
     rate: float
     age: float | None
     frame_id: str
+    delivery: Delivery
 
 
 class Inspector(Bystander):
-    """Listens in on a ROS graph; use it as a context."""
+    """Listens in on a ROS graph, as the node would; use it as a context."""
 
     def __init__(self):
+        receive_large_images(os.environ, Path.cwd())
         super().__init__('dejavu_doctor')
         self.spin(DISCOVERY)
 
@@ -50,8 +55,7 @@ class Inspector(Bystander):
 
     def topic(self, name: str) -> Topic:
         publishers = self.node.get_publishers_info_by_topic(name)
-        return Topic(name, sorted({info.topic_type for info in publishers}), len(publishers),
-                     any(info.qos_profile.reliability == ReliabilityPolicy.RELIABLE for info in publishers))
+        return Topic(name, sorted({info.topic_type for info in publishers}), len(publishers))
 
     def image_topics(self) -> list[str]:
         """Topics on which somebody publishes images."""
@@ -59,21 +63,25 @@ class Inspector(Bystander):
                       if IMAGES.keys() & set(kinds) and self.node.count_publishers(name))
 
     def listen(self, name: str, kind: type, seconds: float) -> Heard:
-        """Subscribe as best effort, so that every publisher is heard."""
-        arrivals, ages, frames = [], [], ['']
+        """Subscribe as the node does."""
+        arrivals, ages, frames, sizes, losses = [], [], [''], [], []
 
         def on_message(message) -> None:
             arrivals.append(time.monotonic())
             ages.append((self.node.get_clock().now().nanoseconds - stamp_from_message(message.header.stamp)) * 1e-9)
             frames.append(message.header.frame_id)
+            if hasattr(message, 'data'):
+                sizes.append(len(message.data))
 
-        qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-        subscription = self.node.create_subscription(kind, name, on_message, qos)
+        subscription = FollowingSubscription(self.node, kind, name, on_message, 10, on_lost=losses.append)
         self.spin(seconds)
-        self.node.destroy_subscription(subscription)
+        subscription.close()
+        count, sent = len(arrivals), len(arrivals) + sum(losses)
+        delivery = Delivery(subscription.offered, subscription.reliability, sizes[-1] if sizes else None,
+                            sent / seconds, count / sent if sent else None, subscription.local)
         span = arrivals[-1] - arrivals[0] if len(arrivals) > 1 else 0.0
         return Heard(len(arrivals), (len(arrivals) - 1) / span if span else 0.0,
-                     sorted(ages)[len(ages) // 2] if ages else None, frames[-1])
+                     sorted(ages)[len(ages) // 2] if ages else None, frames[-1], delivery)
 
     def diagnoses(self, seconds: float) -> dict[str, str]:
         """What nodes ``relocalize`` say of themselves: full name to message."""

@@ -10,32 +10,36 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from dejavu_ros.errors import ConfigError, DataError, DejavuError, ImageError, MapError, in_words
 from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.keyframes.own_checkpoint import extractor_for
 from dejavu_ros.localization import Estimate, Localizer
 from dejavu_ros.localization.estimate import BAD_IMAGE
 from dejavu_ros.localization.frame_ring import FrameRing
-from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.ros.bond import break_bond, form_bond
 from dejavu_ros.ros.cameras import Arrival, Cameras, described
 from dejavu_ros.ros.config import GROUPS, NodeConfig, cameras_of, is_live
-from dejavu_ros.ros.conversions import header_from_message, image_from_message, uncertain_pose_from_message
+from dejavu_ros.ros.conversions import image_from_message, uncertain_pose_from_message
 from dejavu_ros.ros.diagnostics import Statistics, report
+from dejavu_ros.ros.endpoints import namesakes
 from dejavu_ros.ros.frames import Frames
+from dejavu_ros.ros.introduction import introduction
 from dejavu_ros.ros.outputs import Outputs
 from dejavu_ros.ros.parameters import Configs, Parameters
+from dejavu_ros.ros.stamps import RECENT, Throttle
+from dejavu_ros.ros.timing import NodeClock, stamp_of_now
 from dejavu_ros.ros.transforms import tf2_ros
+from dejavu_ros.troubleshooting import (CANNOT, FRAME_FAILED, NO_TF2, PRIOR_REFUSED, SAME_NAME, TIME_WENT_BACK,
+                                        UNKNOWN_PARAMETER)
 
+RCLError = rclpy_implementation.RCLError
+LOG_PERIOD = 30.0  # seconds before a warning that still holds is logged again
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-
-
-def load_extractor(checkpoint: str, device: str, precision: str) -> FeatureExtractor:
-    """The network of a checkpoint file on a device. Raises CheckpointError, ConfigError."""
-    return FeatureExtractor(load_checkpoint(checkpoint), device, precision=precision)
 
 
 def rings(config: NodeConfig) -> dict[str, FrameRing]:
@@ -53,16 +57,21 @@ class RelocalizeNode(LifecycleNode):
     Images arrive and services answer in the executor's thread. ``lock`` guards the localizer between the two.
     """
 
-    def __init__(self, *, load_extractor=load_extractor, open_map=KeyframeMap.open, make_localizer=Localizer, **node):
+    def __init__(self, *, load_extractor=extractor_for, open_map=KeyframeMap.open, make_localizer=Localizer, **node):
         """The three functions are those of the package unless replaced, ``node`` goes to rclpy. Raises ConfigError."""
         super().__init__('relocalize', **node)
         self.load_extractor, self.open_map, self.make_localizer = load_extractor, open_map, make_localizer
         self.lock = threading.Lock()
-        self.localizer = self.cameras = self.frames = self.prior_in = self.bond = None
+        self.localizer = self.cameras = self.frames = self.prior_in = self.bond = self.watched_clock = None
+        self.throttle = Throttle(LOG_PERIOD)
         self.rings: dict[str, FrameRing] = {}
         self.problem = ''
+        self.warnings: dict[str, str] = {}  # by subject, until they are mended
+        self.went_back = '', -float('inf')
         self.statistics = Statistics()
         self.parameters = Parameters(self, GROUPS, self.change)
+        if others := [name for name, suggestion in self.parameters.unknown.items() if not suggestion]:
+            self.get_logger().warning(f'These parameters are not ours and have no effect: {", ".join(others)}')
         self.outputs = Outputs(self)
         self.diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(Trigger, '~/relocalize', self.on_relocalize)
@@ -84,9 +93,8 @@ class RelocalizeNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
-            extractor = self.load_extractor(self.config.checkpoint, self.config.device, self.config.precision)
             self.described = described(cameras_of(self.parameters.configs))
-            localizer = self.build_localizer(extractor, self.parameters.configs)
+            localizer = self.build_localizer(self.parameters.configs)
         except Exception as error:  # rclpy would say nothing
             return self.refuse('configure', in_words(error))
         self.localizer, self.problem = localizer, ''
@@ -94,8 +102,7 @@ class RelocalizeNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         if self.config.publish_tf and tf2_ros is None:
-            return self.refuse('activate', 'publish_tf is on, but tf2_ros is not installed: install '
-                                           'ros-$ROS_DISTRO-tf2-ros-py, or turn publish_tf off')
+            return self.refuse('activate', NO_TF2())
         try:
             self.rings = rings(self.config)
         except DataError as error:
@@ -103,7 +110,14 @@ class RelocalizeNode(LifecycleNode):
         self.problem, self.statistics = '', Statistics()
         self.outputs.restart()
         result = super().on_activate(state)
-        self.start()
+        try:
+            self.start()
+        except Exception as error:  # a topic's name that cannot be; rclpy would say nothing
+            self.stop()
+            super().on_deactivate(state)
+            return self.refuse('activate', in_words(error))
+        self.get_logger().info(introduction(self.localizer, self.config, cameras_of(self.parameters.configs),
+                                            self.resolve_topic_name))
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -120,53 +134,62 @@ class RelocalizeNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def refuse(self, transition: str, reason: str) -> TransitionCallbackReturn:
-        self.problem = f'Cannot {transition}: {reason}'
+        self.problem = CANNOT(transition=transition, reason=reason)
         self.get_logger().error(self.problem)
         return FAILURE
 
     def start(self) -> None:
         self.frames = Frames(self, self.config)
-        self.cameras = Cameras(self, cameras_of(self.parameters.configs), self.described, self.work)
+        self.cameras = Cameras(self, cameras_of(self.parameters.configs), self.described, self.work,
+                               self.on_time_went_back)
+        self.watched_clock = NodeClock(self, self.on_time_went_back)
         self.bond = form_bond(self)
         self.prior_in = self.create_subscription(PoseWithCovarianceStamped, 'initialpose_prior', self.on_prior, 1)
 
     def stop(self) -> None:
         """End subscriptions and work, at once but for the frame in work. Does nothing where nothing runs."""
-        if self.cameras is None:
-            return
-        self.destroy_subscription(self.prior_in)
-        self.cameras.stop()
-        self.frames.close()
+        if self.prior_in:
+            self.destroy_subscription(self.prior_in)
+        if self.cameras:
+            self.cameras.stop()
+        for part in self.frames, self.watched_clock:
+            if part:
+                part.close()
         if self.bond:
             break_bond(self, self.bond)
-        self.cameras = self.frames = self.prior_in = self.bond = None
+        self.cameras = self.frames = self.prior_in = self.bond = self.watched_clock = None
+        self.warnings.clear()
 
     def on_change_state(self, inherited, request: ChangeState.Request,
                         response: ChangeState.Response) -> ChangeState.Response:
         """A transition that is not possible now is refused; rclpy lets it end the node (7.1.6, 3.3)."""
         try:
             return inherited(request, response)
-        except RuntimeError as error:
+        except RCLError as error:
             self.get_logger().error(f'No such transition now: {str(error).splitlines()[0]}')
             response.success = False
             return response
 
     # settings
 
-    def build_localizer(self, extractor: FeatureExtractor, configs: Configs) -> Localizer:
-        """Open the map and make a localizer with it. Raises MapError."""
-        path = configs[''].map
+    def build_localizer(self, configs: Configs, present: FeatureExtractor | None = None) -> Localizer:
+        """Open the map and make a localizer with it, with the ``present`` network where the map is made with it.
+
+        Raises CheckpointError, MapError, ConfigError.
+        """
+        config, path = configs[''], configs[''].map
         try:
+            extractor = self.load_extractor(path, config.checkpoint, config.device, config.precision, present)
             keyframes = self.open_map(path, extractor.checkpoint.identity) if path else None
             return self.make_localizer(extractor, keyframes, configs['localizer'])
         except DejavuError:
             raise
         except Exception as error:  # no memory left, a disk that fails: the node lives on with what it has
-            raise MapError(f'map {path} cannot be used: {in_words(error)}') from error
+            raise MapError(f'{f"map {path}" if path else "the network"} cannot be used: {in_words(error)}') from error
 
     def replace_localizer(self, configs: Configs) -> None:
         """Take up another map or other settings; on an error everything stays as it was."""
-        localizer = self.build_localizer(self.localizer.extractor, configs)
+        localizer = self.build_localizer(configs, self.localizer.extractor)
         with self.lock:
             self.localizer = localizer
             self.outputs.restart()
@@ -177,6 +200,17 @@ class RelocalizeNode(LifecycleNode):
         self.statistics.forget_pose()
         if self.frames:
             self.frames.forget()
+
+    def on_time_went_back(self, topic: str, now_ns: int, back_ns: int) -> None:
+        """A recording plays again, a simulator or a clock was set back: what was known is of another time."""
+        if self.cameras is None:
+            return
+        self.went_back = TIME_WENT_BACK(topic=topic, seconds=back_ns * 1e-9), time.perf_counter()
+        self.cameras.forget_time()
+        with self.lock:  # of the frame in work nothing must follow
+            self.localizer.reset()
+            self.frames.forget_time(now_ns)
+            self.forget()
 
     def change(self, configs: Configs, names: set[str]) -> None:
         """Take up new parameter values. Raises DejavuError to refuse them."""
@@ -197,17 +231,21 @@ class RelocalizeNode(LifecycleNode):
         try:
             pose, covariance = uncertain_pose_from_message(message.pose)
         except DataError as error:
-            self.get_logger().error(f'The prior is not used: {error}')
+            self.refuse_prior(str(error))
             return
         if message.header.frame_id not in ('', self.config.map_frame):
-            self.get_logger().error(f'The prior is not used: it is in frame {message.header.frame_id!r}, the map in '
-                                    f'{self.config.map_frame!r}')
+            self.refuse_prior(f'it is in frame {message.header.frame_id!r}, the map in {self.config.map_frame!r}')
             return
         try:
             with self.lock:
                 self.localizer.expect(pose, covariance)
         except DataError as error:
-            self.get_logger().error(f'The prior is not used: {error}')
+            self.refuse_prior(str(error))
+            return
+        self.warnings.pop('prior', None)
+
+    def refuse_prior(self, reason: str) -> None:
+        self.warnings['prior'] = PRIOR_REFUSED(reason=reason)
 
     # work, in the worker's thread
 
@@ -220,24 +258,27 @@ class RelocalizeNode(LifecycleNode):
             if not self.context.ok():
                 return  # interrupted: nobody can be told any more
             self.statistics.count_failed()
-            self.problem = f'A frame failed: {in_words(error)}'
+            self.problem = FRAME_FAILED(reason=in_words(error))
             self.get_logger().error(self.problem, throttle_duration_sec=10.0)
 
     def process(self, arrival: Arrival) -> None:
         image, config, camera = None, self.config, arrival.camera.name
-        stamp_ns, _ = header_from_message(arrival.message.header)
+        stamp_ns = arrival.stamp_ns
         odom_T_base = self.frames.odom_T_base(stamp_ns)
         with self.lock:  # until its answer is out, so that nothing of it follows a reset or another map
+            if arrival.moment < self.went_back[1]:
+                return  # it is of a time that is to come again
             localizer = self.localizer
             try:
-                arrival.camera.introduce(localizer, arrival.message, self.frames.transforms, config.base_frame)
-                image = image_from_message(arrival.message)
+                image = image_from_message(arrival.message, arrival.camera.tones)
+                arrival.camera.introduce(localizer, arrival.message, image.shape[1::-1], self.frames.transforms,
+                                         config.base_frame)
                 estimate = localizer.process(image, stamp_ns, camera, odom_T_base)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, BAD_IMAGE, [], 0.0, str(error))
             estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrival.moment) * 1e3)
             if estimate.accepted:
-                self.frames.correct(estimate.hypotheses[0].map_T_base, odom_T_base)
+                self.frames.correct(estimate.hypotheses[0].map_T_base, odom_T_base, stamp_ns)
             self.statistics.count_processed(estimate)
             self.outputs.publish(estimate, localizer, config, camera)
         if image is not None:
@@ -246,11 +287,34 @@ class RelocalizeNode(LifecycleNode):
                 self.rings[camera].add(image, estimate)
 
     def publish_diagnostics(self) -> None:
-        array = DiagnosticArray(status=report(self.statistics, self.config, self.localizer, self.cameras,
-                                              self.frames.warnings if self.frames else {}, self.problem,
-                                              self.get_fully_qualified_name()))
-        array.header.stamp = self.get_clock().now().to_msg()
+        warnings = self.shortcomings()
+        array = DiagnosticArray(status=report(self.statistics, self.config, self.localizer, self.cameras, warnings,
+                                              self.problem, self.get_fully_qualified_name()))
+        array.header.stamp = stamp_of_now(self)
         self.diagnostics_out.publish(array)
+        if self.cameras:
+            warnings |= {f'camera {name}': words for name, camera in self.cameras.inputs.items()
+                         if (words := camera.problem(self.localizer))}
+        for words in warnings.values():
+            if self.throttle.due(words):
+                self.get_logger().warning(words)
+
+    def shortcomings(self) -> dict[str, str]:
+        """What is missing or wrong around the node, in words, by subject."""
+        found = self.warnings.copy()
+        if self.frames:
+            found |= self.frames.problems()
+        if self.localizer and (words := getattr(self.localizer.extractor.checkpoint, 'warning', '')):
+            found['checkpoint'] = words
+        if self.watched_clock and (words := self.watched_clock.problem()):
+            found['clock'] = words
+        if time.perf_counter() - self.went_back[1] < RECENT:
+            found['time'] = self.went_back[0]
+        if (count := namesakes(self)) > 1:
+            found['name'] = SAME_NAME(count=count, name=self.get_fully_qualified_name())
+        found |= {f'parameter {name}': UNKNOWN_PARAMETER(name=name, suggestion=suggestion)
+                  for name, suggestion in self.parameters.unknown.items() if suggestion}
+        return found
 
     # services
 
@@ -278,7 +342,7 @@ class RelocalizeNode(LifecycleNode):
             return response
         try:
             self.replace_localizer(self.parameters.configs)
-        except MapError as error:
+        except DejavuError as error:
             response.message = f'the map stays as it was: {error}'
             return response
         keyframes = self.localizer.map

@@ -5,6 +5,7 @@ import collections
 import threading
 
 from dejavu_ros.geometry import Pose, Trajectory
+from dejavu_ros.ros.stamps import STEP_BACK
 
 KEEP_NS = 30 * 10**9
 MAX_GAP_NS = 10**9
@@ -12,7 +13,9 @@ MAX_LAG_NS = 2 * 10**8
 
 
 class OdometryBuffer:
-    """The last 30 s of odom_T_base. A step back in time (a bag played again) starts it anew."""
+    """The last 30 s of odom_T_base. A step back in time (a bag played again) starts it anew; a message that is only out
+    of order, or comes twice, is left aside.
+    """
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -22,6 +25,8 @@ class OdometryBuffer:
     def add(self, stamp_ns: int, odom_T_base: Pose) -> None:
         with self._lock:
             if self._stamps and stamp_ns <= self._stamps[-1]:
+                if self._stamps[-1] - stamp_ns <= STEP_BACK:
+                    return
                 self._stamps.clear()
                 self._poses.clear()
             self._stamps.append(stamp_ns)
@@ -29,6 +34,17 @@ class OdometryBuffer:
             while self._stamps[-1] - self._stamps[0] > KEEP_NS:
                 self._stamps.popleft()
                 self._poses.popleft()
+
+    @property
+    def newest_ns(self) -> int | None:
+        """The stamp of the newest one; None while there is none."""
+        with self._lock:
+            return self._stamps[-1] if self._stamps else None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._stamps.clear()
+            self._poses.clear()
 
     def at(self, stamp_ns: int) -> Pose | None:
         """Interpolated over at most 1 s; the newest one for an image up to 0.2 s ahead of it; else None."""

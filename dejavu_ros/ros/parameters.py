@@ -1,8 +1,9 @@
 """Configurations as ROS parameters: declared with description and range, checked whenever they are set."""
 
 import dataclasses
+import difflib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -14,6 +15,7 @@ from dejavu_ros.errors import ConfigError, DejavuError
 from dejavu_ros.ros.config import camera_defaults
 
 Configs = dict[str, Any]
+OTHERS = ('qos_overrides.', 'bond_', 'use_sim_time', 'start_type_description_service')  # of rclpy and bondpy
 
 
 class Parameters:
@@ -32,6 +34,7 @@ class Parameters:
             self._declare(node, group, config())
         for name in self.configs[''].cameras:
             self._declare(node, name, camera_defaults(name, self.configs['']))
+        self.unknown = unknown(getattr(node, '_parameter_overrides', {}), node.has_parameter, self.rows)
         node.add_on_set_parameters_callback(self.on_set)
 
     def _declare(self, node: Node, group: str, defaults: Any) -> None:
@@ -61,6 +64,17 @@ class Parameters:
             return SetParametersResult(successful=False, reason=str(error))
         self.configs = configs
         return SetParametersResult(successful=True)
+
+
+def unknown(given: Iterable[str], is_declared: Callable[[str], bool], known: Iterable[str]) -> dict[str, str]:
+    """Names of parameters that were given and nobody declares, each with the known name that it resembles or ''."""
+    found, known = {}, list(known)
+    for name in given:
+        if not is_declared(name) and not name.startswith(OTHERS):
+            last = name.rpartition('.')[2]
+            same = [other for other in known if other.rpartition('.')[2] == last]
+            found[name] = next(iter([*same, *difflib.get_close_matches(name, known, 1, 0.75)]), '')
+    return found
 
 
 def declare(node: Node, name: str, row: Option) -> Any:

@@ -1,6 +1,6 @@
-"""config/relocalize.yaml and docs/parameters.md, written from the configurations.
+"""config/relocalize.yaml, docs/parameters.md and docs/troubleshooting.md, written from the code.
 
-``python -m dejavu_ros.ros.reference FOLDER`` writes both below the sources' folder; a test fails where they differ.
+``python -m dejavu_ros.ros.reference FOLDER`` writes them below the sources' folder; a test fails where they differ.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 from dejavu_ros.config import Option, markdown, options
 from dejavu_ros.files import new_file
 from dejavu_ros.ros.config import GROUPS, LIVE
+from dejavu_ros.troubleshooting import page
 
 REMAKE = 'python -m dejavu_ros.ros.reference .'
 INDENT = '    '
@@ -58,7 +59,8 @@ def own_names(group: str) -> list[str]:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    for path, text in (('config/relocalize.yaml', parameters_yaml()), ('docs/parameters.md', parameters_markdown())):
+    for path, text in (('config/relocalize.yaml', parameters_yaml()), ('docs/parameters.md', parameters_markdown()),
+                       ('docs/troubleshooting.md', page(REMAKE))):
         with new_file(folder / path, 'w') as file:
             file.write(text)
 

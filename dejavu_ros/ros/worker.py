@@ -39,6 +39,11 @@ class NewestWorker:
             self._requested = True
             self._changed.notify()
 
+    def clear(self) -> None:
+        """Drop what waits."""
+        with self._changed:
+            self._drop()
+
     def set_max_rates(self, max_rates: Mapping[str, float]) -> None:
         with self._changed:
             self._max_rates.update(max_rates)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from dejavu_ros.geometry import Pose
+from dejavu_ros.intrinsics import scale_of
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.matching.features import LocalDescriptors
 
@@ -36,12 +37,12 @@ def landmarks_from_depth(found: LocalDescriptors, depth: np.ndarray, lens: Lens,
     """The first ``count`` keypoints whose depth is known, even around them, and at most ``max_depth`` metres.
 
     ``depth`` (h, w) in metres along the optical axis, of the same view as the image of ``lens`` though perhaps
-    smaller; 0, infinite and NaN are unknown.
+    smaller; 0, infinite and NaN are unknown. Raises ConfigError for depth of another shape.
     """
     kernel = np.ones((3, 3), np.uint8)
     known = np.where(np.isfinite(depth) & (depth > 0), depth, 0).astype(np.float32)
     low, high = cv2.erode(known, kernel), cv2.dilate(known, kernel)
-    scale = np.array([depth.shape[1] / lens.width, depth.shape[0] / lens.height])
+    scale = np.array(scale_of((lens.width, lens.height), depth.shape[::-1], 'depth'))
     x, y = ((found.points + 0.5) * scale - 0.5).round().astype(int).clip(0, np.array(depth.shape[::-1]) - 1).T
     usable = (low[y, x] > 0) & (high[y, x] <= max_depth) & (high[y, x] - low[y, x] <= EDGE * high[y, x])
     rays = lens.rays_of(found.points.astype(float))

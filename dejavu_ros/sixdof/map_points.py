@@ -7,17 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from dejavu_ros.geometry import Pose
+from dejavu_ros.intrinsics import scale_of
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.keyframes.points import Points
 from dejavu_ros.matching.features import LocalDescriptors
+from dejavu_ros.matching.neighbours import mutual_matches
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.optics.lens import Lens
+from dejavu_ros.optics.mask import fitting
 from dejavu_ros.sixdof.features import PointFeatures, joined, parted
 from dejavu_ros.sixdof.landmarks import Landmarks, View, landmarks_from_depth
 from dejavu_ros.sixdof.neighbourhood import neighbours
 from dejavu_ros.sixdof.settings import PointSettings
 from dejavu_ros.sixdof.triangulation import landmarks_from_motion
 
+RATIO = 0.8
+ENOUGH = 15   # matches of two keyframes from which their poses are judged
 AROUND = 2    # keyframes before and after one that its points are triangulated with
 KEPT = 256    # keyframes whose points stay in memory
 
@@ -32,18 +37,33 @@ class PointMaker:
         self.lens, self.base_T_camera = lens, base_T_camera
         self.recent: deque[tuple[int, LocalDescriptors, Pose]] = deque(maxlen=2 * AROUND + 1)
         self.waiting: deque[int] = deque()  # keyframes of ``recent`` that have no points yet
+        self.previous: View | None = None
+        self.misfits: list[float] = []  # of each keyframe with depth against the one before
 
     def add(self, keyframe: int, image: np.ndarray, map_T_base: Pose,
             depth: np.ndarray | None) -> Iterator[tuple[int, Points]]:
-        """Keyframes that are ready, with their points. ``image`` (H, W, 3) uint8 RGB, ``depth`` (h, w) metres."""
+        """Keyframes that are ready, with their points. ``image`` (H, W, 3) uint8 RGB, ``depth`` (h, w) metres.
+
+        Raises ConfigError where one of them is not of the shape that the lens is calibrated for.
+        """
         found = self.features(image)
+        height, width, _ = image.shape
         if self.mask is not None:
+            mask = fitting(self.mask, width, height)
             x, y = found.points.round().astype(int).T
-            shown = self.mask[y.clip(0, self.mask.shape[0] - 1), x.clip(0, self.mask.shape[1] - 1)]
+            shown = mask[y.clip(0, height - 1), x.clip(0, width - 1)]
             found = LocalDescriptors(found.points[shown], found.descriptors[:, shown])
+        # to pixels of the lens, so that all keyframes are of one
+        scale = scale_of((self.lens.width, self.lens.height), (width, height))
+        if scale != (1.0, 1.0):
+            found = LocalDescriptors((found.points + 0.5) / scale - 0.5, found.descriptors)
         if depth is not None:
-            yield keyframe, self.stored(landmarks_from_depth(found, depth, self.lens, self.settings.points,
-                                                             self.settings.max_depth))
+            landmarks = landmarks_from_depth(found, depth, self.lens, self.settings.points, self.settings.max_depth)
+            view = View(map_T_base @ self.base_T_camera, landmarks)
+            if self.previous is not None:
+                self.misfits += misfit(self.previous, view.map_T_camera, found, self.lens)
+            self.previous = view
+            yield keyframe, self.stored(landmarks)
             return
         self.recent.append((keyframe, found, map_T_base @ self.base_T_camera))
         self.waiting.append(keyframe)
@@ -66,6 +86,19 @@ class PointMaker:
 
     def stored(self, landmarks: Landmarks) -> Points:
         return Points(landmarks.points, *parted(landmarks.descriptors, self.settings.point_features))
+
+
+def misfit(view: View, map_T_camera: Pose, found: LocalDescriptors, lens: Lens) -> list[float]:
+    """How far points of one view are seen from where the poses put them, as a share of the picture's width.
+
+    The median over the matches with the keypoints ``found`` by a camera at ``map_T_camera``; empty where they are few.
+    """
+    pairs = mutual_matches(view.landmarks.descriptors, found.descriptors, RATIO)
+    camera_T_view = map_T_camera.inverse @ view.map_T_camera
+    points = camera_T_view.rotation.apply(view.landmarks.points[pairs[:, 0]]) + camera_T_view.position
+    off = points[:, :2] / points[:, 2:].clip(min=0.1) - lens.rays_of(found.points[pairs[:, 1]].astype(float))
+    off = np.linalg.norm(off[np.isfinite(off).all(1)], axis=1)
+    return [float(np.median(off)) * lens.K[0] / lens.width] if len(off) >= ENOUGH else []
 
 
 class MapPoints:

@@ -50,25 +50,29 @@ def calibrate(checkpoint: Checkpoint, sets: Sequence[Sequence[ManifestRow]], map
               foreign: Sequence[ManifestRow] = ()) -> tuple[Calibration, dict]:
     """Fit on manifests, each a set of its own; without positions it is one area, and its places have nothing in common.
 
-    In each area of a set, ``map_session`` is the map and the other sessions are queries; in a set without it, each
-    session in turn. A query is unmapped to the areas of other places, and to its own map without what lies within
-    HIDDEN metres of it; ``foreign`` images show none of the areas. Of keyframes with the ``place`` of a query only
-    those near it are right: the others look the same, and nobody can know.
+    What unrelated images score is taken from the first set that has some: of two areas or, in a single one, over HIDDEN
+    metres apart. In each area of a set, ``map_session`` is the map and the other sessions are queries; in a set without
+    it, each session in turn. A query is unmapped to the areas of other places, and to its own map without what lies
+    within HIDDEN metres of it; ``foreign`` images show none of the areas. Of keyframes with the ``place`` of a query
+    only those near it are right: the others look the same, and nobody can know.
 
     Returns the calibration and its figures: ``frames``, ``mapped`` of them, ``top1`` (share of the mapped whose best
-    keyframe is right), ``negative_log_likelihood`` (mean). Raises DataError where the first set has less than two
-    areas, or no query is near an image of the map; ImageError for an unreadable image.
+    keyframe is right), ``negative_log_likelihood`` (mean). Raises DataError where no set has unrelated images, or no
+    query is near an image of the map; ImageError for an unreadable image.
     """
     extractor = FeatureExtractor(checkpoint)
     strangers = extractor.extract_files([row.image for row in foreign]) if foreign else None
     areas = [areas_of(rows) for rows in sets]
-    if areas[0].max() < 2:
-        raise DataError(f'calibration needs two areas over {AREA_GAP:.0f} m apart, each unmapped to the other; '
-                        'found one')
-    frames, reference = [], None
-    for rows, area in zip(sets, areas):
-        features = extractor.extract_files([row.image for row in rows])
-        reference = reference or Calibration(**unrelated_scores(checkpoint, features, area[:, None] != area))
+    apart = [unrelated(rows, area) for rows, area in zip(sets, areas)]
+    first = next((number for number, part in enumerate(apart) if part.any()), None)
+    if first is None:
+        raise DataError(f'calibration needs images of places over {HIDDEN:.0f} m apart, which have nothing to do with '
+                        'each other, and no manifest has such with x and y: give one that has, or a map of the drives '
+                        'by --map')
+    found = [extractor.extract_files([row.image for row in rows]) for rows in sets]
+    reference = Calibration(**unrelated_scores(checkpoint, found[first], apart[first]))
+    frames = []
+    for rows, area, features in zip(sets, areas, found):
         session, place = (np.array([getattr(row, name) for row in rows]) for name in ('session', 'place'))
         places = neighbourhoods(*poses(rows, np.arange(len(rows))))
         maps = [map_session] if map_session in session else np.unique(session)
@@ -102,8 +106,9 @@ def calibrate_on_map(checkpoint: Checkpoint, keyframes: KeyframeMap) -> tuple[Ca
     conditions = np.array([keyframe.condition for keyframe in keyframes.keyframes])
     if len(set(conditions.tolist()) - {''}) < 2:
         raise DataError(f'calibration on map {keyframes.name} needs two sessions or more of different conditions, '
-                        f'found {", ".join(sorted(set(conditions.tolist()))) or "none"}: append a session of another, '
-                        'or calibrate on a manifest')
+                        f'found {", ".join(sorted(set(conditions.tolist()) - {""})) or "none"}: say which they are by '
+                        f'dejavu map set-condition {keyframes.name} SESSION CONDITION, append a session of another '
+                        'condition, or calibrate on a manifest')
     sessions = np.array([keyframe.session for keyframe in keyframes.keyframes])
     features = np.concatenate([np.array(shard) for _, shard in keyframes.shards()])
     places = neighbourhoods(keyframes.positions, keyframes.quaternions)
@@ -128,6 +133,14 @@ def areas_of(rows: Sequence[ManifestRow]) -> np.ndarray:
     if len(rows) < 2 or any(row.x is None or row.y is None for row in rows):
         return np.ones(len(rows), int)
     return fcluster(linkage(np.array([(row.x, row.y) for row in rows]), 'single'), AREA_GAP, 'distance')
+
+
+def unrelated(rows: Sequence[ManifestRow], area: np.ndarray) -> np.ndarray:
+    """(B, B) bool: images of different areas; of one area alone, images over HIDDEN metres apart."""
+    if area.max() > 1 or any(row.x is None or row.y is None for row in rows):
+        return area[:, None] != area
+    positions = np.array([(row.x, row.y) for row in rows])
+    return cdist(positions, positions) > HIDDEN
 
 
 def neighbourhoods(positions: np.ndarray, quaternions: np.ndarray) -> Neighbourhoods:

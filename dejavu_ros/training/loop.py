@@ -15,7 +15,10 @@ from tqdm import tqdm
 from dejavu_ros.errors import CheckpointError, DataError
 from dejavu_ros.nn.checkpoint import load_checkpoint, save_checkpoint
 from dejavu_ros.nn.dejavu import DejavuNet
-from dejavu_ros.nn.families import FAMILIES, family_of
+from dejavu_ros.nn.encoder_net import EncoderNet, make_network
+from dejavu_ros.nn.families import architecture_of, family_of
+from dejavu_ros.nn.pretrained import origins
+from dejavu_ros.training.initial_head import fit_head, load_pretrained, narrow_head
 from dejavu_ros.training.loading import load
 from dejavu_ros.training.logs import TrainingLog
 from dejavu_ros.training.objective import cost, places_needed, views_needed
@@ -27,7 +30,7 @@ from dejavu_ros.training.sources import Batches, open_source
 from dejavu_ros.training.state import load_state, save_state
 from dejavu_ros.training.step import StepResult, train_step
 from dejavu_ros.training.teacher import Teacher
-from dejavu_ros.training.validation import ValidationSet
+from dejavu_ros.training.validation import ValidationSet, refuse_trained_on
 from dejavu_ros.training.views import Views
 
 
@@ -55,18 +58,21 @@ class Trainer:
             self.steps = math.ceil(samples / (config.places * config.accumulate))
         self.batches = Batches(sources, config.places, self.views(), config.seed, self.steps * config.accumulate)
         self.validation = [ValidationSet(manifest) for manifest in recipe.validation]
+        if not config.validate_on_training:
+            refuse_trained_on(self.validation, sources)
         self.network = self.initial_network().to(processes.device, memory_format=torch.channels_last)
         self.network.train(not config.frozen_norm)  # which is all that training mode changes in this network
         self.teacher = Teacher(recipe, processes.device) if config.teacher else None
         self.optimiser = make_optimiser(self.network, config)
         self.step, self.best, self.figures, self.seconds = 0, -math.inf, [], 0.0
+        self.best_step: int | None = None  # of best.pt
         state = load_state(self.folder / 'state.pt', recipe, processes.device)
         self.fresh = state is None
         if state:
             self.network.load_state_dict(state['network'])
             self.optimiser.load_state_dict(state['optimiser'])
             self.step, self.best, self.figures = state['step'], state['best'], json.loads(state['figures'])
-            self.seconds = state['seconds']
+            self.seconds, self.best_step = state['seconds'], state.get('best_step')
         else:
             self.prepare()
 
@@ -110,7 +116,7 @@ class Trainer:
         bad = 0
         while self.step < self.steps:
             for group in self.optimiser.param_groups:
-                group['lr'] = learning_rate(config, self.step, self.steps)
+                group['lr'] = learning_rate(config, self.step, self.steps) * group.get('rate', 1.0)
             result = train_step(self.network, self.optimiser, list(itertools.islice(batches, len(self.share))),
                                 self.cost, self.processes)
             self.step += 1
@@ -150,18 +156,34 @@ class Trainer:
             for row in self.figures))
         score = sum(map(self.score, self.figures)) / len(self.figures)
         if score > self.best:
-            self.best = score
+            self.best, self.best_step = score, self.step
             self.export('best.pt')
+
+    def best_in_words(self) -> str:
+        """Which step ``best.pt`` is of, for people; empty where it is not known."""
+        if self.best_step is None:
+            return ''
+        if self.best_step:
+            return f'step {self.best_step} of {self.steps}'
+        start = self.recipe.train.start_from
+        before = (f'{start} as it was' if start else 'its encoders as published' if isinstance(self.network, EncoderNet)
+                  else 'the untrained network')
+        return f'step 0: {before}, no step since was better'
 
     def save(self) -> None:
         save_state(self.folder / 'state.pt', self.recipe, {
             'network': self.network.state_dict(), 'optimiser': self.optimiser.state_dict(), 'step': self.step,
-            'best': self.best, 'figures': json.dumps(self.figures), 'seconds': self.seconds})
+            'best': self.best, 'best_step': self.best_step, 'figures': json.dumps(self.figures),
+            'seconds': self.seconds})
         self.export('last.pt')
 
     def export(self, name: str) -> None:
         """The weights as a file, with the latest figures, the step they were measured at, and how it was made."""
+        encoders = self.network.architecture.names if isinstance(self.network, EncoderNet) else ()
+        start = self.recipe.train.start_from
         self.write(name, {'step': self.step, 'seed': self.recipe.train.seed, 'validation': self.figures,
+                          **({'pretraining': origins(encoders)} if encoders else {}),
+                          **({'start': origin_of(start)} if start else {}),
                           'made': provenance(self.processes, self.seconds),
                           **({'teachers': self.teacher.identities} if self.teacher else {}),
                           'recipe': {'train': dataclasses.asdict(self.recipe.train),
@@ -183,11 +205,18 @@ class Trainer:
         return places_needed(self.recipe.train)
 
     def initial_network(self) -> nn.Module:
-        """Random weights of the recipe's seed, or those of the checkpoint to start from."""
+        """The published weights of the recipe's encoders, random ones of its seed, or those to start from."""
         return initial_network(self.recipe)
 
     def prepare(self) -> None:
         """What a fresh network, already on its device, needs before the first step."""
+        pictures = (torch.from_numpy(self.batches[index]['images']).flatten(0, 1) for index in itertools.count())
+        if self.recipe.train.start_from:
+            start = load_checkpoint(self.recipe.train.start_from).network
+            if start.channels > self.network.channels:
+                narrow_head(self.network, start, pictures, self.processes.device)
+        elif isinstance(self.network, EncoderNet):
+            fit_head(self.network, pictures, self.processes.device)
 
     def finish(self) -> None:
         """What the first process does after the last step."""
@@ -209,21 +238,34 @@ class Trainer:
         save_checkpoint(self.folder / name, self.network, self.recipe.features, self.recipe.contextual, card)
 
 
-def initial_network(recipe: Recipe) -> DejavuNet:
-    """Random weights of the recipe's seed, or those of the checkpoint to start from.
+def origin_of(path: str) -> dict:
+    """What the card says of the checkpoint that a training starts from."""
+    start = load_checkpoint(path)
+    told = 'step', 'seed', 'teachers', 'made', 'recipe'
+    return {'identity': start.identity, **{key: start.card[key] for key in told if key in start.card}}
 
-    Raises CheckpointError where that cannot be loaded or has other channels or sizes.
+
+def initial_network(recipe: Recipe) -> DejavuNet | EncoderNet:
+    """Random weights of the recipe's seed, encoders with their published ones, or the checkpoint to start from.
+
+    Raises CheckpointError where that cannot be loaded or has fewer channels or other sizes, ConfigError where an
+    encoder or its weights are not there.
     """
     config = recipe.train
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = DejavuNet(config.channels, recipe.features.normalise, FAMILIES[config.family])
+        network = make_network(config.channels, recipe.features.normalise, architecture_of(config.family))
     if config.start_from:
         start = load_checkpoint(config.start_from).network
-        if start.channels != config.channels:
-            raise CheckpointError(f'{config.start_from} has {start.channels} channels, the recipe {config.channels}')
+        if start.channels < config.channels:
+            raise CheckpointError(f'{config.start_from} has {start.channels} channels, the recipe {config.channels}: '
+                                  'it may have fewer, but not more')
         if start.architecture != network.architecture:
             raise CheckpointError(f'{config.start_from} is of family {family_of(start.architecture)}, the recipe '
                                   f'{config.family}: they share no weights')
-        network.load_state_dict(start.state_dict())
+        same = start.channels == config.channels  # else the head is set in Trainer.prepare
+        network.load_state_dict({name: value for name, value in start.state_dict().items()
+                                 if same or not name.startswith('final.')}, strict=same)
+    elif isinstance(network, EncoderNet):
+        load_pretrained(network, config.weights)
     return network

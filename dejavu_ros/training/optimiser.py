@@ -5,14 +5,21 @@ import math
 import torch
 from torch import nn
 
+from dejavu_ros.nn.encoder_net import EncoderNet
 from dejavu_ros.training.config import TrainConfig
 
 
 def make_optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Each group of parameters has its ``rate``, by which the learning rate is multiplied."""
+    if isinstance(network, EncoderNet):
+        groups = [{'params': list(network.final.parameters()), 'rate': 1.0},
+                  {'params': list(network.encoders.parameters()), 'rate': config.encoder_rate}]
+    else:
+        groups = [{'params': list(network.parameters()), 'rate': 1.0}]
     if config.optimiser == 'sgd':
-        return torch.optim.SGD(network.parameters(), lr=config.learning_rate, momentum=config.momentum,
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum,
                                weight_decay=config.weight_decay)
-    return torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:

@@ -9,7 +9,7 @@ from dejavu_ros.training.config import SourceConfig, TrainConfig, refuse_unused
 
 # of every training, but without a meaning for this one
 UNUSED = 'loss', 'alpha', 'temperature', 'vectors', 'spatial', 'pixel', 'teacher', 'imitation', 'relations', \
-    'family', 'channels'
+    'family', 'channels', 'weights', 'encoder_rate'
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,6 +50,7 @@ class RecordedSource:
             places.setdefault(row.place, {}).setdefault(row.session, []).append(row)
         self.places = [list(sessions.values()) for sessions in places.values() if len(sessions) > 1]
         self.n_places = len(self.places)
+        self.images = {row.image for sessions in self.places for rows in sessions for row in rows}
         self._note_losses(rows, places)
         if not self.places:
             raise DataError(f'{config.manifest}: training needs places seen in two sessions, found none of '

@@ -62,7 +62,7 @@ class RenderedSource:
         """
         self.config, self.name, self.notes = config, f'town {config.town}', []
         self.seeds = parse_seeds(config.town)
-        self.n_places = len(self.seeds) * PLACES
+        self.n_places, self.images = len(self.seeds) * PLACES, set()
         without = config.without.split()
         unknown = sorted(set(without) - set(CONDITIONS))
         self.conditions = [condition for condition in CONDITIONS if condition not in without]

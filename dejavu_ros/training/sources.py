@@ -4,6 +4,7 @@ A batch is a function of (seed, step) alone, so that a resumed training sees wha
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -14,12 +15,13 @@ from dejavu_ros.training.views import Drawn, Views
 
 
 class Source(Protocol):
-    """Draws from ``n_places`` places; ``notes`` say what was left out, a line each."""
+    """Draws from ``n_places`` places in the files ``images``; ``notes`` say what was left out, a line each."""
 
     config: SourceConfig
     name: str
     n_places: int
     notes: list[str]
+    images: set[Path]
 
     def draw(self, rng: np.random.Generator, step: int, count: int, views: Views) -> Drawn:
         """``count`` different places, fewer where there are fewer. Raises DataError."""

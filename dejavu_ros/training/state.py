@@ -10,12 +10,13 @@ import torch
 
 from dejavu_ros.errors import DataError
 from dejavu_ros.files import new_file
+from dejavu_ros.nn.device import is_device_failure
 from dejavu_ros.training.config import TrainConfig
 from dejavu_ros.training.recipe import Recipe
 
 # settings that change what a training leaves behind or how fast it goes, not what it learns
-FREE = {'device', 'workers', 'checkpoint_every', 'max_bad_steps', 'tensorboard', 'whitening', 'whitening_samples',
-        'whitening_power'}
+FREE = {'device', 'weights', 'workers', 'checkpoint_every', 'max_bad_steps', 'tensorboard', 'whitening',
+        'whitening_samples', 'whitening_power', 'validate_on_training'}
 
 
 def save_state(path: Path, recipe: Recipe, content: dict[str, Any]) -> None:
@@ -35,7 +36,9 @@ def load_state(path: Path, recipe: Recipe, device: torch.device) -> dict[str, An
         theirs, step = state['recipe'], state['step']
         # options that came later are at their defaults in what was made before
         theirs['train'] = dataclasses.asdict(TrainConfig()) | theirs['train']
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError):
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        if is_device_failure(error):
+            raise
         raise DataError(f'{path} is no training state: choose another folder, or move it away') from None
     ours = dataclasses.asdict(recipe)
     changed = next((name for part in ours for name in differences(part, theirs.get(part), ours[part])), None)

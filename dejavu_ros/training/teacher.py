@@ -7,7 +7,7 @@ from dejavu_ros.losses.imitation import imitation
 from dejavu_ros.losses.relations import relations
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import dense_map, reduce
-from dejavu_ros.nn.folded import FoldedNet
+from dejavu_ros.nn.folded import inference_net
 from dejavu_ros.training.recipe import Recipe
 
 
@@ -26,7 +26,7 @@ class Teacher:
                                       'teacher, or learn relations instead of imitation')
         self.identities = [checkpoint.identity for checkpoint in checkpoints]
         precision = 'bfloat16' if self.config.bfloat16 else 'float32'
-        self.networks = [FoldedNet(checkpoint.network, precision).to(device) for checkpoint in checkpoints]
+        self.networks = [inference_net(checkpoint.network, precision).to(device) for checkpoint in checkpoints]
 
     def loss(self, pictures: torch.Tensor, dense: torch.Tensor, grid: torch.Tensor, places: int,
              positive: int) -> torch.Tensor:

@@ -1,5 +1,8 @@
 """Figures that training may choose by: contextual similarity on validation manifests."""
 
+import os
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -11,6 +14,7 @@ from dejavu_ros.images import load_image
 from dejavu_ros.nn.dejavu import DejavuNet
 from dejavu_ros.nn.features import FeatureSettings, to_grid, to_input
 from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
+from dejavu_ros.training.sources import Source
 
 BATCH = 16
 
@@ -52,3 +56,15 @@ class ValidationSet:
             raise DataError(f'validation set {self.name} has no two sessions that share a place and hold another one: '
                             'there is nothing to choose weights by')
         return {'name': self.name, **figures}
+
+
+def refuse_trained_on(sets: Sequence[ValidationSet], sources: Sequence[Source]) -> None:
+    """Raise DataError where a validation set has images that one of the ``sources`` trains on."""
+    for source in sources:
+        trained = {os.path.realpath(image) for image in source.images}
+        for part in sets:
+            both = sum(os.path.realpath(row.image) in trained for row in part.rows)
+            if both:
+                raise DataError(f'{both} of the {len(part.rows)} images of validation set {part.name} are trained on '
+                                f'(source {source.name}), so it cannot say which weights are best elsewhere: give '
+                                'other places, or --validate-on-training')

@@ -43,6 +43,15 @@ def test_a_drive(drive):
     np.testing.assert_allclose(camera, intrinsics(32, 24, 80.0), atol=1e-9)
 
 
+def test_a_drive_whose_pictures_are_smaller_than_the_calibration(drive):
+    described = yaml.safe_load((drive / 'camera.yaml').read_text())
+    described |= {'image_width': 128, 'image_height': 96,
+                  'camera_matrix': {'data': intrinsics(128, 96, 80.0).ravel().tolist()}}
+    (drive / 'camera.yaml').write_text(yaml.safe_dump(described))
+    (found,) = open_source(CapsSource(folders=str(drive)), CapsConfig(distance=2.5))
+    np.testing.assert_allclose(found.views[0].camera, intrinsics(64, 48, 80.0), atol=1e-9)
+
+
 def test_pairs_need_a_baseline_and_the_same_way_to_look(drive):
     with pytest.raises(DataError, match='none of 10 pictures are a pair'):
         open_source(CapsSource(folders=str(drive)), CapsConfig(distance=0.9))

@@ -1,5 +1,6 @@
 """`dejavu build-map` from end to end: maps that can be opened, or one line and nothing left behind."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -15,7 +16,7 @@ import pytest
 
 from dejavu_ros.cli import main
 from dejavu_ros.data.rosbag_writer import BagWriter
-from dejavu_ros.geometry import Pose
+from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.nn import checkpoint as checkpoints
 from dejavu_ros.nn.dejavu import DejavuNet
@@ -144,6 +145,62 @@ def test_a_map_from_a_folder(tmp_path, build):
     assert status == 0 and 'session monday has 5 keyframes of 5 frames' in out and 'looking ahead' in out
 
 
+def kitti(folder):
+    """Images and poses of the camera in the frame of the first one (z ahead, y down), driving round a bend."""
+    (folder / 'images').mkdir(parents=True)
+    lines, optical = [], Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, np.zeros(3)]))
+    for i in range(6):
+        cv2.imwrite(str(folder / f'images/{100 + i}.0.png'), picture(i))
+        pose = optical.inverse @ bend(i) @ optical
+        lines.append(' '.join(map(str, (100 + i, *pose.position, *pose.quaternion))))
+    (folder / 'poses.txt').write_text('\n'.join(lines))
+    return '--images', folder / 'images', '--poses', folder / 'poses.txt'
+
+
+def bend(i):
+    return Pose.planar(10 * np.sin(0.2 * i), 10 - 10 * np.cos(0.2 * i), 0.2 * i)
+
+
+def test_a_trajectory_of_the_camera(tmp_path, build):
+    status, out, _ = build(*kitti(tmp_path / 'drive'))
+    assert status == 0 and 'WARNING: the poses move along their own z axis' in out
+    assert '--poses-of camera --pose-axes optical' in out
+    camera = Pose.make((0.5, 0, 1.2), (-0.5, 0.5, -0.5, 0.5))
+    for mount, output in (('', tmp_path / 'b.dvmap'), ('0.5 0 1.2 -0.5 0.5 -0.5 0.5', tmp_path / 'c.dvmap')):
+        status, out, _ = build(*kitti(output.with_suffix('')), '--poses-of', 'camera', '--pose-axes', 'optical',
+                               '--base-T-camera', mount, output=output)
+        assert status == 0 and 'WARNING' not in out and ('looking ahead' in out) == (not mount)
+        with KeyframeMap.open(output) as keyframes:
+            for i, frame in enumerate(keyframes.keyframes):
+                lever = Pose.make(-camera.position) if mount else Pose.planar(0, 0, 0)
+                np.testing.assert_allclose(frame.map_T_base.matrix, (bend(i) @ lever).matrix, atol=1e-6)
+
+
+def test_images_stamped_with_the_body_frame(tmp_path, build):
+    body = CAMERA @ Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, np.zeros(3)])).inverse
+    with BagWriter(tmp_path / 'drive') as bag:
+        bag.transforms(0, [('base_link', 'camera_link', body)], static=True)
+        for i in range(5):
+            bag.image('/image', (10 + i) * SECOND, 'camera_link', picture(i))
+            bag.odometry('/odom', (10 + i) * SECOND, 'odom', 'base_link', Pose.planar(i, 0, 0))
+    status, out, _ = build('--bag', tmp_path / 'drive')
+    assert status == 0 and "WARNING: frame 'camera_link' of the images is not an optical frame" in out
+    with KeyframeMap.open(tmp_path / 'm.dvmap') as keyframes:
+        np.testing.assert_allclose(keyframes.cameras[0].base_T_camera.matrix, CAMERA.matrix, atol=1e-9)
+    status, out, _ = build('--bag', tmp_path / 'drive', '--camera-frame-convention', 'body',
+                           output=tmp_path / 'told.dvmap')
+    assert status == 0 and 'WARNING' not in out
+
+
+def test_camera_info_of_another_shape_is_not_used_and_said(tmp_path, build):
+    bag = write_bag(tmp_path / 'drive', [picture(i)[:36] for i in range(5)])
+    status, out, _ = build('--bag', bag)
+    assert status == 0 and 'WARNING: not used: camera_info of /camera/image_raw' in out and '64x36 have another' in out
+    with KeyframeMap.open(tmp_path / 'm.dvmap') as keyframes:
+        assert keyframes.cameras[0].intrinsics is None
+    assert_fails(build('--bag', bag, '--triangulate', output=tmp_path / 'p.dvmap'), 'another shape')
+
+
 def test_bags_that_are_not_there_or_cut(tmp_path, build):
     bag = write_bag(tmp_path / 'drive', [picture(i) for i in range(9)])
     assert_fails(build('--bag', tmp_path / 'nothing'), 'no such bag', 'drive')
@@ -159,7 +216,7 @@ def test_a_bag_that_breaks_off_while_mapping_leaves_nothing(tmp_path, build):
     with sqlite3.connect(bag / 'drive.db3') as database:
         database.execute('UPDATE messages SET data = substr(data, 1, 99) WHERE topic_id = '
                          "(SELECT id FROM topics WHERE name = '/camera/image_raw') AND timestamp > 13000000000")
-    assert_fails(build('--bag', bag), 'breaks off after 7 of 9 messages')
+    assert_fails(build('--bag', bag), 'message 8 on /camera/image_raw is no whole sensor_msgs/Image')
     assert nothing_left(tmp_path, 'drive')
 
 
@@ -178,6 +235,31 @@ def test_wrong_arguments(tmp_path, build, arguments, words):
     bag = write_bag(tmp_path / 'drive', [picture(i) for i in range(3)])
     assert_fails(build('--bag', bag, *arguments), *words)
     assert nothing_left(tmp_path, 'drive')
+
+
+def test_ground_truth_beside_odometry_is_taken_and_named(tmp_path, build):
+    """As in the town's own bags."""
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(5):
+            bag.image('/camera/image_raw', i * SECOND // 2, 'camera_optical', picture(i))
+            for topic, frame, y in ('/odom', 'odom', 9.0), ('/ground_truth/odom', 'map', 0.0):
+                bag.odometry(topic, i * SECOND // 2, frame, 'base_link', Pose.planar(i, y, 0))
+    status, out, _ = build('--bag', tmp_path / 'drive')
+    assert status == 0 and out.startswith('poses: /ground_truth/odom (nav_msgs/Odometry, 5), because its name says '
+                                          'ground truth; --pose-topic chooses another: /odom')
+    with KeyframeMap.open(tmp_path / 'm.dvmap') as made:
+        assert [tuple(k.map_T_base.position[:2]) for k in made.keyframes] == [(i, 0) for i in range(5)]
+
+
+def test_frames_at_a_jump_are_left_out_and_told(tmp_path, build):
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(40):
+            bag.odometry('/odom', i * SECOND // 10, 'odom', 'base_link', Pose.planar(0.2 * i + 100 * (i >= 20), 0, 0))
+            if i % 5 == 4:
+                bag.image('/camera/image_raw', i * SECOND // 10 + SECOND // 20, 'camera_optical', picture(i))
+    status, out, _ = build('--bag', tmp_path / 'drive', '--keyframe-distance', 0)
+    assert status == 0 and '6 keyframes of 8 frames' in out
+    assert 'of those without poses, 1: a jump of 100.2 m within 0.1 s, after 1.900 s' in out
 
 
 def test_images_and_poses_that_do_not_overlap(tmp_path, build):
@@ -233,17 +315,22 @@ def test_a_full_disk(tmp_path, checkpoint):
     assert status == '1' and left in ([], ['.m.dvmap.lock'])
 
 
+def has_open(process, folder) -> bool:
+    """Whether a process has a file below the folder open."""
+    with contextlib.suppress(OSError):  # it ends, or closes one just now
+        return any(os.readlink(entry).startswith(f'{folder}/') for entry in Path(f'/proc/{process.pid}/fd').iterdir())
+    return False
+
+
+@pytest.mark.skipif(not Path('/proc/self/fd').is_dir(), reason='needs /proc of Linux')
 @pytest.mark.parametrize('moment', ['reading', 'mapping'])
 def test_ctrl_c(tmp_path, checkpoint, moment):
     bag = write_bag(tmp_path / 'drive', [picture(i) for i in range(900)])
     process = subprocess.Popen(command(tmp_path, checkpoint, bag), stderr=subprocess.PIPE, text=True)
     started = time.monotonic()
-    if moment == 'mapping':
-        while not list(tmp_path.glob('.m.dvmap.*.part')) and time.monotonic() < started + 60:
-            time.sleep(0.05)
-        assert process.poll() is None
-    else:
-        time.sleep(2.5)
+    while not (list(tmp_path.glob('.m.dvmap.*.part')) if moment == 'mapping' else has_open(process, bag)):
+        assert process.poll() is None and time.monotonic() < started + 60
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)
     # 130 to a shell in both cases: CPython ends by the signal itself where it struck inside exec()
@@ -251,6 +338,12 @@ def test_ctrl_c(tmp_path, checkpoint, moment):
     assert error.splitlines()[-1] == 'dejavu build-map: interrupted'
     assert 'Traceback' not in error
     assert nothing_left(tmp_path, 'drive')
+
+
+def test_a_checkpoint_that_is_not_calibrated_is_told(tmp_path, build):
+    bag = write_bag(tmp_path / 'drive', [picture(i) for i in range(3)])
+    status, out, _ = build('--bag', bag, '--keyframe-distance', 0)
+    assert status == 0 and 'it is not calibrated' in out and 'dejavu calibrate' in out
 
 
 @needs_bags

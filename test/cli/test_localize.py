@@ -104,6 +104,29 @@ def test_a_line_for_each_image_of_a_bag(folder, localize, tmp_path):
     assert 'ms (median)' in out
 
 
+def test_one_picture(folder, localize, tmp_path, monkeypatch):
+    """A file where a folder is meant, by its name alone too; what stands in the name is no matter."""
+    (tmp_path / 'photo.JPG').write_bytes(encode_jpeg(picture(5)))
+    monkeypatch.chdir(tmp_path)
+    for words in (['photo.JPG'], ['--images', tmp_path / 'photo.JPG']):
+        status, out, err = localize(*words, '--json', tmp_path / 'a.jsonl', *LENIENT)
+        line, = lines_of(tmp_path / 'a.jsonl')
+        assert (status, err) == (0, '') and 'of 1 frames accepted' in out
+        assert line['image'] == 'photo.JPG' and line['hypotheses'][0]['keyframe'] == 5
+    status, _, err = localize('other.jpg')
+    assert status == 1 and 'no such folder of images: other.jpg' in err
+
+
+def test_a_checkpoint_that_is_not_calibrated_is_told(folder, localize, tmp_path):
+    _, out, _ = localize('--bag', folder / 'summer')
+    assert 'it is not calibrated' in out and 'dejavu calibrate' in out
+    content = torch.load(folder / 'tiny.pt', weights_only=True)
+    content['dejavu']['card'] = {'calibration': {'sharpness': 1.0}}
+    torch.save(content, tmp_path / 'calibrated.pt')
+    _, out, _ = localize('--bag', folder / 'summer', checkpoint=tmp_path / 'calibrated.pt')
+    assert 'calibrate' not in out
+
+
 def test_json_to_standard_output_is_nothing_but_json(folder, localize):
     status, out, err = localize('--bag', folder / 'summer', '--json', '-')
     assert status == 0 and [list(json.loads(line)) for line in out.splitlines()] == [KEYS] * 8
@@ -221,6 +244,44 @@ def test_two_cameras_of_a_robot(folder, localize, tmp_path):
     assert [line['hypotheses'][0]['keyframe'] for line in lines] == [0, 0, 1, 1, 2, 2]
     status, _, err = localize('--bag', tmp_path / 'two', '--image-topic', '/front', '--image-topic', '/rear')
     assert status == 1 and 'each camera needs a name and a topic of its own' in err
+
+
+def test_a_folder_with_its_camera_told(folder, localize, tmp_path):
+    """Mounting and calibration count beside a map that knows its own."""
+    images, camera = tmp_path / 'images', tmp_path / 'camera.yaml'
+    images.mkdir()
+    for i in range(4):
+        (images / f'{100 + i}.png').write_bytes(cv2.imencode('.png', picture(i)[..., ::-1])[1].tobytes())
+    with BagWriter(tmp_path / 'known') as bag:
+        optical = Pose.make((0.3, 0.0, 1.2), (-0.5, 0.5, -0.5, 0.5))
+        bag.transforms(0, [('base_link', 'camera_optical', optical)], static=True)
+        for i in range(8):
+            bag.image('/camera', (100 + i) * SECOND, 'camera_optical', picture(i))
+            bag.odometry('/odom', (100 + i) * SECOND, 'map', 'base_link', Pose.planar(10 * i, 0, 0))
+        bag.camera_info('/camera_info', 100 * SECOND, 'camera_optical', 64, 48,
+                        np.array([[50.0, 0, 31.5], [0, 50, 23.5], [0, 0, 1]]))
+    assert main(['build-map', '-o', str(tmp_path / 'known.dvmap'), '--bag', str(tmp_path / 'known'), '--checkpoint',
+                 str(folder / 'tiny.pt')]) == 0
+
+    def ask(*more, height=96):
+        camera.write_text(f'image_width: 128\nimage_height: {height}\ndistortion_model: plumb_bob\n'
+                          'camera_matrix: {data: [100, 0, 63.5, 0, 100, 47.5, 0, 0, 1]}\n'
+                          'distortion_coefficients: {data: [0, 0, 0, 0, 0]}\n')
+        return localize('--images', images, '--camera-info', camera, '--json', '-', *LENIENT, *more,
+                        keyframes=tmp_path / 'known.dvmap')
+
+    status, out, err = ask('--base-T-camera', '1.3 0 1.2 -0.5 0.5 -0.5 0.5')
+    assert status == 0 and 'camera camera:' not in err
+    found = [json.loads(line)['hypotheses'][0] for line in out.splitlines()]
+    assert [hypothesis['keyframe'] for hypothesis in found] == [0, 1, 2, 3]
+    assert found[2]['position'] == pytest.approx([19, 0, 0], abs=0.5)  # a metre behind that of the map
+    status, out, err = ask('--base-T-camera', '1.3 0 1.2 0 0 0 1')
+    assert status == 0 and 'camera camera: the frame of its base_T_camera is not the optical frame' in err
+    assert json.loads(out.splitlines()[2])['hypotheses'][0]['position'] == pytest.approx([19, 0, 0], abs=0.5)
+    status, out, err = ask('--base-T-camera', '1.3 0 1.2 0 0 0 1', '--camera-frame-convention', 'optical')
+    assert status == 0 and 'its mounting cannot be true' in err
+    assert {json.loads(line)['reject_reason'] for line in out.splitlines()} == {'bad_image'}
+    assert 'another shape' in ask(height=72)[2]
 
 
 def test_what_a_mask_hides_is_not_looked_at(folder, localize, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from dejavu_ros.cli import main
 from dejavu_ros.geometry import Pose
-from dejavu_ros.keyframes import MapWriter
+from dejavu_ros.keyframes import KeyframeMap, MapWriter
 
 
 @pytest.fixture
@@ -37,6 +37,35 @@ def test_show(path, capsys):
     assert '6 keyframes in 2 sessions, revision 2, made with checkpoint abcdef012345' in out
     assert '120 bytes of descriptors' in out and 'x from 0.0 to 4.0 m' in out
     assert '2014-05-13 16:53:20 UTC' in out and '0.000 s' in out and 'night' in out
+
+
+def test_a_session_gets_another_condition(path, capsys):
+    with KeyframeMap.open(path) as before:
+        assert main(['map', 'set-condition', str(path), 'sim', 'heavy rain']) == 0
+        assert [session.condition for session in before.sessions] == ['summer', 'night'], 'an open map stays'
+    assert capsys.readouterr().out == f'{path}: session sim is of condition heavy rain\n'
+    with KeyframeMap.open(path) as after:
+        assert [session.condition for session in after.sessions] == ['summer', 'heavy rain']
+        assert after.keyframes[5].condition == 'heavy rain' and after.revision == before.revision + 1
+        assert (after.descriptors(0, 6) == before.descriptors(0, 6)).all()
+    assert main(['map', 'verify', str(path)]) == 0
+    assert main(['map', 'set-condition', str(path), 'sim', '']) == 0
+    assert 'is of condition none' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('words, message', [(['may', 'rain'], "has no session 'may'; it has: 2014-05 / noon, sim"),
+                                            (['sim', 'a\nb'], "condition 'a\\nb' must be printable text")])
+def test_a_condition_that_cannot_be_set_leaves_the_map_as_it_was(path, capsys, words, message):
+    content = (path / 'map.sqlite').read_bytes()
+    assert main(['map', 'set-condition', str(path), *words]) == 1
+    assert message in capsys.readouterr().err and (path / 'map.sqlite').read_bytes() == content
+    assert {entry.name for entry in path.iterdir()} == {'map.sqlite', 'descriptors'}
+
+
+def test_a_map_that_is_being_written_keeps_its_conditions(path, capsys):
+    with KeyframeMap.open(path) as content, MapWriter.append(path, content.settings, content.checkpoint_id):
+        assert main(['map', 'set-condition', str(path), 'sim', 'rain']) == 1
+    assert 'is being written by another process' in capsys.readouterr().err
 
 
 def test_verify_a_good_map(path, capsys):

@@ -26,14 +26,14 @@ def fill(bag):
         bag.odometry('/odom', (100 + i) * SECOND + 7, 'odom', 'base_link', Pose.planar(i, 0, 0))
 
 
-def write_ros1(path):
+def write_ros1(path, first=0, count=COUNT):
     """A ROS 1 bag with Odometry whose header stamps are a second behind the clock; every third is unset."""
     store = get_typestore(Stores.ROS1_NOETIC)
     make = store.types
     with Rosbag1Writer(path) as bag:
         connection = bag.add_connection('/odom', 'nav_msgs/msg/Odometry', typestore=store)
         vector = make['geometry_msgs/msg/Vector3'](0.0, 0.0, 0.0)
-        for i in range(COUNT):
+        for i in range(first, first + count):
             stamp = make['builtin_interfaces/msg/Time'](0 if i % 3 == 2 else 99 + i, 0)
             message = make['nav_msgs/msg/Odometry'](
                 header=make['std_msgs/msg/Header'](seq=i, stamp=stamp, frame_id='/odom'), child_frame_id='/base_link',
@@ -100,12 +100,12 @@ def test_a_ros1_bag_and_its_stamps(tmp_path):
 def test_split_bags_are_one(tmp_path):
     folder = tmp_path / 'split'
     folder.mkdir()
-    write_ros1(folder / 'drive_0.bag')
-    write_ros1(folder / 'drive_1.bag')
+    write_ros1(folder / 'drive_2020-01-01-10-00-30_1.bag', COUNT)
+    write_ros1(folder / 'drive_2020-01-01-10-00-00_0.bag')
     got = read(folder, ['/odom'])
-    assert len(got) == 2 * COUNT
+    assert [message.pose.pose.position.x for _, _, message in got] == list(range(2 * COUNT))
     with open_bag(folder) as bag:
-        assert bag.topics['/odom'].count == 2 * COUNT
+        assert bag.topics['/odom'].count == 2 * COUNT and not bag.notes
 
 
 def test_messages_are_read_as_they_are_asked_for(folder):
@@ -116,17 +116,17 @@ def test_messages_are_read_as_they_are_asked_for(folder):
         assert next(messages)[1] == 101 * SECOND
 
 
-@pytest.mark.parametrize('share', [0, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize('share', [0.1, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize('whole_folder', [True, False])
 def test_a_rosbag2_cut_in_the_middle(folder, share, whole_folder):
     file = storage_file(folder)
     file.write_bytes(file.read_bytes()[:int(file.stat().st_size * share)])
-    with pytest.raises(DataError, match='drive.*(cut short.*repair|breaks off after 5. of 60)') as caught:
+    with pytest.raises(DataError, match='drive.*cut short.*repair') as caught:
         read(folder if whole_folder else file)
     assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize('share', [0, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize('share', [0.1, 0.5, 0.9, 0.999])
 def test_a_ros1_bag_cut_in_the_middle(tmp_path, share):
     path = tmp_path / 'drive.bag'
     write_ros1(path)
@@ -136,14 +136,16 @@ def test_a_ros1_bag_cut_in_the_middle(tmp_path, share):
     assert '\n' not in str(caught.value)
 
 
-def test_a_bag_with_messages_missing_says_how_far_it_was_read(tmp_path):
+def test_messages_that_metadata_counts_and_nobody_has(tmp_path):
     import sqlite3
     with BagWriter(tmp_path / 'drive', 'sqlite3') as bag:
         fill(bag)
     with sqlite3.connect(tmp_path / 'drive' / 'drive.db3') as database:
         database.execute('DELETE FROM messages WHERE id > 21')
-    with pytest.raises(DataError, match='breaks off after 21 of 60 messages'):
-        read(tmp_path / 'drive')
+    with open_bag(tmp_path / 'drive') as bag:
+        assert len(list(bag.messages(['/image', '/odom']))) == 21
+        assert bag.notes == ['metadata.yaml counts 30 on /image (11 are there), 30 on /odom (10 are there): the files '
+                             'are read as they are']
 
 
 def test_a_message_with_bytes_missing(tmp_path):
@@ -152,8 +154,14 @@ def test_a_message_with_bytes_missing(tmp_path):
         fill(bag)
     with sqlite3.connect(tmp_path / 'drive' / 'drive.db3') as database:
         database.execute('UPDATE messages SET data = substr(data, 1, 100) WHERE id = 5')
-    with pytest.raises(DataError, match='breaks off after 4 of 60 messages'):
+    with pytest.raises(DataError, match='message 5 on /image is no whole sensor_msgs/Image'):
         read(tmp_path / 'drive')
+
+
+def test_a_sample_is_spread_over_the_recording(folder):
+    with open_bag(folder) as bag:
+        stamps = [message.header.stamp.sec for message in bag.sample('/odom', 5)]
+    assert len(stamps) == 5 and stamps == sorted(stamps) and stamps[0] < 110 and stamps[-1] > 120
 
 
 def test_no_such_bag_names_those_that_are_there(folder):
@@ -164,7 +172,7 @@ def test_no_such_bag_names_those_that_are_there(folder):
 @pytest.mark.parametrize('name', ['notes.txt', 'drive.db3.zstd'])
 def test_other_files_are_no_bags(tmp_path, name):
     (tmp_path / name).write_text('hello')
-    with pytest.raises(DataError, match='is no bag'):
+    with pytest.raises(DataError, match=f"{name} is a text file: it begins with 'hello'"):
         open_bag(tmp_path / name)
 
 
@@ -175,9 +183,9 @@ def test_a_folder_of_other_things_is_no_bag(tmp_path):
 
 def test_a_damaged_metadata_file(folder):
     (folder / 'metadata.yaml').write_text('rosbag2_bagfile_information:\n  version: [')
-    with pytest.raises(DataError, match='cannot be read') as caught:
-        open_bag(folder)
-    assert '\n' not in str(caught.value)
+    with open_bag(folder) as bag:
+        assert len(list(bag.messages(['/odom']))) == COUNT
+        assert 'metadata.yaml cannot be read' in bag.notes[0] and '\n' not in bag.notes[0]
 
 
 def test_finding_topics(folder):

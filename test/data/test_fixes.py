@@ -75,7 +75,10 @@ def test_fixes_from_messages():
     assert (fix.stamp_ns, fix.latitude, fix.longitude, fix.altitude) == (7, 51.0, -0.5, 60.0)
     assert np.diag(fix.covariance).tolist() == [1, 2, 3]
     assert fix_from_message(0, message(kind=0)).covariance is None
-    assert fix_from_message(0, message(altitude=np.nan)).altitude == 0
+    assert np.isnan(fix_from_message(0, message(altitude=np.nan)).altitude)
+    assert fix_from_message(0, message(latitude=0.0, longitude=0.0)) is None
+    assert fix_from_message(0, message(latitude=51.0, longitude=0.0)) is not None  # Greenwich
+    assert fix_from_message(0, message(latitude=91.0)) is None
     assert fix_from_message(0, message(status=-1)) is None
     assert fix_from_message(0, message(latitude=np.nan)) is None
 
@@ -98,6 +101,45 @@ def test_two_drives_share_a_frame_when_they_share_an_origin():
 def test_an_origin_is_three_numbers():
     assert parse_origin('51.2418 -0.5886 60') == HOME
     assert parse_origin(' ') is None
-    for text in ('51 0', 'a b c', '95 0 0', '0 200 0', '1 2 3 4'):
+    for text in ('51 0', 'a b c', '51 0 nan', '95 0 0', '0 200 0', '1 2 3 4'):
         with pytest.raises(ConfigError, match='gps_origin'):
             parse_origin(text)
+
+
+def test_a_missing_altitude_is_that_of_the_others():
+    east = np.arange(40) * 1.0
+    drive = [Fix(i * SECOND // 5, *pymap3d.enu2geodetic(x, 0, 0, *HOME)[:2], np.nan if i % 7 in (0, 3) else 60.0)
+             for i, x in enumerate(east)]
+    made = track_from_fixes('/fix', drive, 1.0, SIGMA)
+    heights = [made.at(fix.stamp_ns, 0)[0].position[2] for fix in drive]
+    assert np.abs(heights).max() < 0.01 and made.origin[2] == 60.0
+    flat = [Fix(fix.stamp_ns, fix.latitude, fix.longitude, np.nan) for fix in drive]
+    made = track_from_fixes('/fix', flat, 1.0, SIGMA, origin=HOME)
+    assert abs(made.at(0, 0)[0].position[2]) < 0.01
+
+
+def test_a_fix_in_another_country_is_no_origin():
+    road = fixes(np.column_stack([np.arange(60) * 1.0, np.zeros(60)]))
+    strange = [Fix(-SECOND + i, 39.9, 116.4, 40.0) for i in range(3)]
+    made = track_from_fixes('/fix', [*strange, *road], 1.0, SIGMA)
+    assert made.skipped == 3 and made.origin == pytest.approx(HOME, abs=1e-6)
+
+
+def test_headings_do_not_follow_a_jump():
+    points = np.column_stack([np.arange(60) * 1.0, np.where(np.arange(60) >= 30, 50.0, 0.0)])
+    made = track(points)
+    assert all(abs(made.at(i * SECOND // 5, 0)[0].yaw) < 0.01 for i in range(60))
+    assert made.at(int(29.5 * SECOND / 5), SECOND) is None
+
+
+def test_a_heading_is_not_held_over_a_hole():
+    drive = fixes(np.column_stack([np.arange(20) * 1.0, np.zeros(20)]))
+    later = [Fix(fix.stamp_ns + 600 * SECOND, fix.latitude, fix.longitude, 60.0) for fix in drive[-1:] * 20]
+    later = [Fix(fix.stamp_ns + i * SECOND // 5, fix.latitude, fix.longitude, 60.0) for i, fix in enumerate(later)]
+    made = track_from_fixes('/fix', [*drive, *later], 1.0, SIGMA)
+    assert made.skipped == 20 and made.at(later[5].stamp_ns, SECOND) is None
+
+
+def test_an_origin_of_another_country_is_refused():
+    with pytest.raises(DataError, match='km from the origin "-0.5886 51.2418 60.0"'):
+        track(np.column_stack([np.arange(60) * 1.0, np.zeros(60)]), origin=(HOME[1], HOME[0], HOME[2]))

@@ -70,9 +70,74 @@ def camera_info(writer):
             'p': np.column_stack([rectified, np.zeros(3)]).ravel(), 'binning_x': 0, 'binning_y': 0, 'roi': region}
 
 
+def test_the_calibration_is_that_of_the_pictures(tmp_path):
+    with BagWriter(tmp_path / 'bag') as writer:
+        for name, height in (('front', 24), ('rear', 20)):
+            writer.image(f'/{name}/image_raw', 2, name, RGB)
+            writer.camera_info(f'/{name}/camera_info', 1, name, 32, height, K)
+    with open_bag(tmp_path / 'bag') as bag:
+        found = intrinsics(bag, '/front/image_raw')
+        assert (found['width'], found['height'], found['K'][0], found['K'][2]) == (16, 12, 10.0, 3.75)
+        with pytest.raises(DataError, match='camera_info of /rear/image_raw .*32x20, and pictures of 16x12'):
+            intrinsics(bag, '/rear/image_raw')
+
+
 @pytest.mark.parametrize('topic', ['/rear/image_raw', '/elsewhere/image_raw'])
 def test_no_calibration_is_invented(bag, topic):
     assert intrinsics(bag, topic) is None
+
+
+def write_wide(writer, number, values):
+    """A mono16 Image."""
+    height, width = values.shape
+    data = np.ascontiguousarray(values, np.uint16).view(np.uint8).reshape(-1)
+    writer.write('/wide', number, writer.message('sensor_msgs/msg/Image', header=writer.header(number, 'cam'),
+                                                 height=height, width=width, encoding='mono16', is_bigendian=0,
+                                                 step=2 * width, data=data))
+
+
+TEMPERATURES = 29500 + np.arange(192, dtype=np.uint16).reshape(12, 16)  # K / 100: of 16 bits, few are used
+
+
+def test_sixteen_bits_are_shown_alike_through_a_recording(tmp_path, caplog):
+    warmer = [TEMPERATURES + 10 * index for index in range(10)]
+    with BagWriter(tmp_path / 'bag') as writer:
+        for number, values in enumerate(warmer):
+            write_wide(writer, number, np.zeros((12, 16)) if number == 5 else values)  # its shutter closes once
+    with open_bag(tmp_path / 'bag') as bag:
+        images = [frame.image()[..., 0].astype(int) for frame in bag_frames(bag, '/wide')]
+    with open_bag(tmp_path / 'bag') as bag:
+        again = list(bag_frames(bag, '/wide'))
+        assert (again[7].image()[..., 0] == images[7]).all(), 'in whatever order they are asked for'
+    assert images[0].std() > 20, 'something is seen'
+    same = [images[index][values == 29600][0] for index, values in enumerate(warmer) if index != 5]
+    assert len(set(same)) == 1, f'a value is one tone in all frames: {same}'
+    assert '/wide of' in caplog.text and '16 bits a pixel' in caplog.text
+
+
+def test_sixteen_bits_of_files_are_shown_alike(tmp_path):
+    paths = [tmp_path / f'{index}.png' for index in range(40)]
+    for index, path in enumerate(paths):
+        cv2.imwrite(str(path), TEMPERATURES + np.uint16(index))
+    images = [frame.image()[..., 0] for frame in folder_frames(paths, range(40))]
+    assert len({int(image[TEMPERATURES + index == 29650][0]) for index, image in enumerate(images)}) == 1
+
+
+def test_a_topic_with_a_video_stream_says_what_to_do(tmp_path):
+    from rosbags.rosbag2 import Writer
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    store = get_typestore(Stores.ROS2_JAZZY)
+    name = 'foxglove_msgs/msg/CompressedVideo'
+    store.register(get_types_from_msg('builtin_interfaces/Time timestamp\nstring frame_id\nuint8[] data\nstring format',
+                                      name))
+    video = store.types[name](store.types['builtin_interfaces/msg/Time'](1, 0), 'cam', np.zeros(9, np.uint8), 'h264')
+    with Writer(tmp_path / 'bag', version=8) as writer:
+        writer.write(writer.add_connection('/video', name, typestore=store), 1, store.serialize_cdr(video, name))
+    with open_bag(tmp_path / 'bag') as bag:
+        for topic in ('', '/video', 'video'):
+            with pytest.raises(DataError, match='/video .*holds a video stream, which is not read: decode it once'):
+                find_image_topic(bag, topic)
 
 
 def test_frames_of_files(tmp_path):

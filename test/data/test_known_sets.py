@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dejavu_ros.data.known_sets import main
-from dejavu_ros.data.manifests import read_manifest
+from dejavu_ros.data.manifests import ManifestRow, read_manifest, write_manifest
 from dejavu_ros.images import encode_jpeg, load_image
 
 
@@ -71,3 +71,20 @@ def test_an_empty_folder_is_one_line(tmp_path, capsys, more):
     assert main(['webcams', str(tmp_path / 'set'), '-o', str(tmp_path / 'set.csv'), *more]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / 'set.csv').exists()
+
+
+def test_every_two_frames_of_a_walk_are_a_place_in_two_sessions(tmp_path):
+    rows = [('a', index) for index in range(5)] + [('b', index) for index in range(2)]
+    lay_out(tmp_path / 'set', *(f'{walk}{index}.jpg' for walk, index in rows))
+    write_manifest(tmp_path / 'set' / 'manifest.csv',
+                   [ManifestRow(tmp_path / 'set' / f'{walk}{index}.jpg', f'{walk}{index}', walk)
+                    for walk, index in rows])
+    assert made(tmp_path, 'neighbours') == [
+        ('a0.jpg', 'a-000', 'first'), ('a1.jpg', 'a-000', 'second'), ('a2.jpg', 'a-001', 'first'),
+        ('a3.jpg', 'a-001', 'second'), ('b0.jpg', 'b-000', 'first'), ('b1.jpg', 'b-000', 'second')]
+    assert {row.condition for row in read_manifest(tmp_path / 'set.csv')} == {'a', 'b'}
+
+
+def test_the_folder_of_one_camera_is_a_place(tmp_path):
+    lay_out(tmp_path / 'set', 'noon.jpg', 'night.jpg')
+    assert made(tmp_path, 'camera') == [('night.jpg', 'set', 'night'), ('noon.jpg', 'set', 'noon')]

@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from dejavu_ros.data.layouts import read_places
 from dejavu_ros.data.manifests import ManifestRow, write_manifest
+from dejavu_ros.data.utm_names import gallery_and_queries
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import BASE_R_OPTICAL
 
@@ -63,13 +64,13 @@ def utm(east, north, day='', heading='', zone='17', letter='T'):
 
 def test_utm_names_become_places_and_days(tmp_path):
     here, there = (583123.12, 4477123.12), (583223.0, 4477123.0)
-    lay_out(tmp_path, 'database/' + utm(*here, '20131201_120000'), 'queries/' + utm(here[0] + 6, here[1], '20140601'),
-            'queries/' + utm(*there, '201406'), 'queries/' + utm(here[0] + 14, here[1], '20140601'))
+    lay_out(tmp_path, 'first/' + utm(*here, '20131201_120000'), 'second/' + utm(here[0] + 6, here[1], '20140601'),
+            'second/' + utm(*there, '201406'), 'second/' + utm(here[0] + 14, here[1], '20140601'))
     found = read_places(tmp_path)
     assert [{session for session, _ in views} for views in places(found).values()] == [{'20131201', '20140601'},
                                                                                       {'201406'}]
     row = next(row for row in found.rows if row.session == '20131201')
-    assert (row.x, row.y, row.yaw, row.condition) == (583123.12, 4477123.12, None, 'database')
+    assert (row.x, row.y, row.yaw, row.condition) == (583123.12, 4477123.12, None, 'first')
     assert found.notes == ['1 of 4 images lie between places of 10 m and are left out']
 
 
@@ -81,13 +82,22 @@ def test_utm_names_without_a_day_go_by_folder_and_short_ones_are_read(tmp_path):
     assert len(places(found)) == 1 and found.notes == ['1 of 3 images have no position in their name and are left out']
 
 
-def test_queries_of_a_gallery_are_all_kept_and_the_folders_are_the_sessions(tmp_path):
-    lay_out(tmp_path, 'gallery/' + utm(5e5, 4e6, '20131201'), 'gallery/' + utm(5e5 + 15, 4e6, '20131202'),
-            'gallery/' + utm(5e5 + 100, 4e6), 'queries/' + utm(5e5 + 2, 4e6, '20140601'))
+@pytest.mark.parametrize('searched, asked', [
+    ('gallery', 'queries'), ('database', 'queries'), ('Database', 'query'), ('reference', 'query'), ('refs', 'queries'),
+    ('index', 'queries_night'), ('test/database', 'test/queries'), ('database_v2', 'queries_v1')])
+def test_queries_of_a_gallery_are_all_kept_and_the_folders_are_the_sessions(tmp_path, searched, asked):
+    lay_out(tmp_path, f'{searched}/' + utm(5e5, 4e6, '20131201'), f'{searched}/' + utm(5e5 + 15, 4e6, '20131202'),
+            f'{searched}/' + utm(5e5 + 100, 4e6), f'{asked}/' + utm(5e5 + 2, 4e6, '20140601'))
     found = read_places(tmp_path)
-    assert sorted(row.session for row in found.rows) == ['gallery'] * 3 + ['queries'] and not found.notes
+    assert sorted(row.session for row in found.rows) == sorted([searched] * 3 + [asked]) and not found.notes
     assert len(places(found)) == 3, 'what lies between places is one of its own'
     assert {len(views) for views in places(found).values()} == {1, 2}
+    assert gallery_and_queries({row.session for row in found.rows}) == (searched, asked)
+
+
+def test_a_database_without_queries_is_no_gallery(tmp_path):
+    lay_out(tmp_path, 'database/' + utm(5e5, 4e6, '20131201'), 'database/' + utm(5e5 + 2, 4e6, '20140601'))
+    assert {row.session for row in read_places(tmp_path).rows} == {'20131201', '20140601'}
 
 
 def test_utm_headings_part_places_and_become_yaw(tmp_path):

@@ -8,7 +8,9 @@ import pymap3d
 import pytest
 
 from dejavu_ros.data.bags import open_bag
-from dejavu_ros.data.pose_topics import find_pose_topic, mounting, read_poses
+from dejavu_ros.data.motion import RUN_NS
+from dejavu_ros.data.pose_choice import find_pose_topic, is_of_another
+from dejavu_ros.data.pose_topics import mounting, read_poses
 from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
@@ -33,6 +35,7 @@ def drive(tmp_path_factory):
     with BagWriter(path) as bag:
         bag.transforms(0, [('base_link', 'camera_optical', CAMERA), ('base_link', 'lidar', LIDAR),
                            ('base_link', 'gps', Pose.planar(0, 0, 0, z=2.0))], static=True)
+        passed = []
         for i in range(101):
             stamp, pose = i * SECOND // 10, truth(i / 10)
             header = bag.header(stamp, 'map')
@@ -40,6 +43,14 @@ def drive(tmp_path_factory):
             bag.odometry('/odom', stamp, 'map', 'base_link', pose, 0.04 * np.eye(6))
             bag.odometry('/lidar_odom', stamp, 'map', 'lidar', pose @ LIDAR)
             bag.write('/pose', stamp, stamped)
+            point, turn = stamped.pose.position, stamped.pose.orientation
+            bag.write('/vicon/robot', stamp, bag.message(
+                'geometry_msgs/msg/TransformStamped', header=header, child_frame_id='base_link',
+                transform=bag.message('geometry_msgs/msg/Transform', rotation=turn, translation=bag.message(
+                    'geometry_msgs/msg/Vector3', x=point.x, y=point.y, z=point.z))))
+            passed = [*passed, stamped][-30:]
+            if i % 10 == 0:
+                bag.write('/path', stamp, bag.message('nav_msgs/msg/Path', header=header, poses=passed))
             covariance = bag.message('geometry_msgs/msg/PoseWithCovariance', pose=bag.pose(pose),
                                      covariance=np.eye(6).reshape(36))
             bag.write('/amcl_pose', stamp, bag.message('geometry_msgs/msg/PoseWithCovarianceStamped', header=header,
@@ -56,11 +67,12 @@ def drive(tmp_path_factory):
 
 def poses_of(path, name, **changes):
     with open_bag(path) as bag:
-        return read_poses(bag, find_pose_topic(bag, name), **{**OPTIONS, **changes})
+        return read_poses(bag, find_pose_topic(bag, name)[0], **{**OPTIONS, **changes})
 
 
 @pytest.mark.parametrize('topic, changes, metres, degrees', [
     ('/odom', {}, 0.001, 0.01), ('/pose', {}, 0.001, 0.01), ('/amcl_pose', {}, 0.001, 0.01),
+    ('/vicon/robot', {}, 0.001, 0.01), ('/path', {}, 0.001, 0.01),
     ('/lidar_odom', {'base_frame': 'base_link'}, 0.001, 0.01), ('/tf', {}, 0.001, 0.01),
     ('/tf', {'map_frame': 'map', 'base_frame': 'base_link'}, 0.001, 0.01), ('/fix', {}, 0.01, 1.5)])
 def test_every_source_gives_the_pose_of_the_base(drive, topic, changes, metres, degrees):
@@ -105,9 +117,150 @@ def test_what_cannot_be_is_told(drive, topic, changes, words):
     assert '\n' not in str(caught.value)
 
 
-def test_several_pose_topics_need_a_choice(drive):
-    with pytest.raises(DataError, match='5 topics with poses: choose one by --pose-topic from /amcl_pose.*/pose'):
-        poses_of(drive, '')
+def record(path, *topics, frames=('odom', 'base_link'), count=3):
+    """A bag with Odometry, TF or PoseStamped by the names of topics."""
+    with BagWriter(path) as bag:
+        for i in range(count):
+            for topic in topics:
+                stamp = i * SECOND // 10
+                if topic.endswith('tf'):
+                    chain = zip(frames, frames[1:])
+                    write_tf(bag, topic, stamp, [(a, b, truth(i / 10)) for a, b in chain])
+                elif topic.endswith('odom') or topic.startswith('/odometry'):
+                    bag.odometry(topic, stamp, 'odom', 'base_link', truth(i / 10))
+                else:
+                    header = bag.header(stamp, 'map')
+                    bag.write(topic, stamp, bag.message('geometry_msgs/msg/PoseStamped', header=header,
+                                                        pose=bag.pose(truth(i / 10))))
+    return path
+
+
+def write_tf(bag, topic, stamp, transforms):
+    items = []
+    for parent, child, pose in transforms:
+        x, y, z = map(float, pose.position)
+        items.append(bag.message(
+            'geometry_msgs/msg/TransformStamped', header=bag.header(stamp, parent), child_frame_id=child,
+            transform=bag.message('geometry_msgs/msg/Transform', rotation=bag.pose(pose).orientation,
+                                  translation=bag.message('geometry_msgs/msg/Vector3', x=x, y=y, z=z))))
+    bag.write(topic, stamp, bag.message('tf2_msgs/msg/TFMessage', transforms=items))
+
+
+FULL = 'map', 'odom', 'base_link'
+
+
+@pytest.mark.parametrize('topics, frames, chosen', [
+    (['/odom', '/ground_truth/odom', '/tf'], FULL, '/ground_truth/odom'),  # the town's own
+    (['/odom', '/tf', '/amcl_pose', '/goal_pose'], FULL, '/tf'),
+    (['/odom', '/tf', '/slam/pose'], FULL[1:], '/slam/pose'),
+    (['/odom', '/tf', '/goal_pose'], FULL[1:], '/odom'),
+    (['/tf', '/goal_pose'], FULL[1:], '/tf'),
+    (['/tf', '/move_base_simple/goal', '/initialpose', '/clicked_pose'], FULL, '/tf')])
+def test_the_topic_that_tells_best_is_taken_and_named(tmp_path, topics, frames, chosen):
+    with open_bag(record(tmp_path / 'drive', *topics, frames=frames)) as bag:
+        topic, words = find_pose_topic(bag, '')
+    assert topic.name == chosen
+    assert words.startswith(f'poses: {chosen} (') and ', because ' in words and '--pose-topic chooses another' in words
+    assert all(name in words for name in topics)
+
+
+def test_nothing_is_said_where_there_is_no_choice(tmp_path):
+    with open_bag(record(tmp_path / 'drive', '/odom')) as bag:
+        assert find_pose_topic(bag, '')[1] == '' and find_pose_topic(bag, '/odom')[1] == ''
+
+
+@pytest.mark.parametrize('topics', [['/robot1/tf', '/robot2/tf', '/goal_pose'], ['/a/odom', '/b/odom', '/tf']])
+def test_topics_that_are_equally_good_need_a_choice(tmp_path, topics):
+    with open_bag(record(tmp_path / 'drive', *topics)) as bag:
+        with pytest.raises(DataError, match='2 topics with poses.*choose one by --pose-topic from') as caught:
+            find_pose_topic(bag, '')
+    told = str(caught.value)
+    assert topics[0] in told and topics[1] in told and topics[2:] and topics[2] not in told
+
+
+def test_a_goal_is_no_robot(tmp_path):
+    with pytest.raises(DataError, match='no poses of the robot, only goals, plans or other things: /goal_pose'):
+        poses_of(record(tmp_path / 'drive', '/goal_pose'), '')
+    assert poses_of(tmp_path / 'drive', '/goal_pose')[0].at(0, 0)  # who names it will know
+
+
+@pytest.mark.parametrize('name, other', [
+    ('/goal_pose', True), ('/move_base_simple/goal', True), ('/move_base/current_goal', True), ('/initialpose', True),
+    ('/robot1/initialpose_prior', True), ('/clicked_pose', True), ('/plan', True), ('/received_global_plan', True),
+    ('/mavros/setpoint_position/local', True), ('/waypoints', True), ('/target_pose', True), ('/local_plan', True),
+    ('/way_point', True), ('/aruco_single/pose', True), ('/detected_dock_pose', True), ('/object_pose', True),
+    ('/odom', False), ('/amcl_pose', False), ('/planar_odometry', False), ('/goalkeeper/odom', False),
+    ('/mavros/local_position/pose', False), ('/vicon/target/target', False), ('/slam/path', False)])
+def test_names_of_what_is_no_robot(name, other):
+    assert is_of_another(name) == other
+
+
+def test_each_robot_has_its_own_tree(tmp_path):
+    """Two robots with the same names of frames; each has its tf_static."""
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(20):
+            for number, shift in (1, 0.0), (2, 300.0):
+                write_tf(bag, f'/robot{number}/tf', i * SECOND // 10 + number,
+                         [('odom', 'base', Pose.planar(0.1 * i + shift, 0, 0))])
+                if i == 0:
+                    write_tf(bag, f'/robot{number}/tf_static', 0, [
+                        ('base', 'base_link', Pose.planar(float(number), 0, 0)), ('base_link', 'camera', CAMERA)])
+    for number, shift in (1, 0.0), (2, 300.0):
+        poses, _ = poses_of(tmp_path / 'drive', f'/robot{number}/tf')
+        for stamp in range(SECOND // 10, SECOND, SECOND // 20):
+            assert poses.at(stamp, SECOND)[0].position[0] == pytest.approx(stamp / SECOND + shift + number, abs=1e-6)
+        with open_bag(tmp_path / 'drive') as bag:
+            assert np.allclose(mounting(bag, 'base_link', 'camera', f'/robot{number}/cam/image').matrix, CAMERA.matrix)
+    with open_bag(tmp_path / 'drive') as bag:
+        assert mounting(bag, 'base_link', 'camera', '/image') is None  # nobody says of which robot
+
+
+def test_a_transform_sent_once_is_named(tmp_path):
+    with BagWriter(tmp_path / 'drive') as bag:
+        write_tf(bag, '/tf', SECOND, [('map', 'odom', truth(0))])
+        for i in range(20):
+            write_tf(bag, '/tf', 2 * SECOND + i * SECOND // 10, [('odom', 'base_link', truth(i / 10))])
+    poses, _ = poses_of(tmp_path / 'drive', '')
+    assert poses.at(3 * SECOND, SECOND) is None
+    assert poses.why_not(3 * SECOND, SECOND) == 'the transform from map to odom: there is only one, at 1.000 s'
+
+
+def test_transforms_of_a_clock_that_was_set_back(tmp_path):
+    """A slower transform comes to know of it later, a rare one not at all; nothing of the one run gets into the other.
+    """
+    with BagWriter(tmp_path / 'drive') as bag:
+        recorded = 0
+        for run in range(2):
+            for i in range(40):
+                stamp, recorded = 5 * SECOND + i * SECOND // 10, recorded + 1
+                items = [('odom', 'base_link', Pose.planar(0.1 * i, 40.0 * run, 0), stamp)]
+                if i % 10 == 2 or i == 39:
+                    items.append(('map', 'odom', Pose.planar(0, 0, 0), stamp))
+                for parent, child, pose, moment in items:
+                    message = bag.message('tf2_msgs/msg/TFMessage', transforms=[bag.message(
+                        'geometry_msgs/msg/TransformStamped', header=bag.header(moment, parent), child_frame_id=child,
+                        transform=bag.message('geometry_msgs/msg/Transform', rotation=bag.pose(pose).orientation,
+                                              translation=bag.message('geometry_msgs/msg/Vector3', z=0.0,
+                                                                      x=float(pose.position[0]),
+                                                                      y=float(pose.position[1]))))])
+                    bag.write('/tf', recorded * SECOND, message)
+    poses, _ = poses_of(tmp_path / 'drive', '')
+    assert len(poses.starts) == 1 and poses.span_ns == (5 * SECOND, 5 * SECOND + 39 * SECOND // 10)
+    for run in range(2):
+        for i in range(3, 39):
+            pose, _ = poses.at(5 * SECOND + i * SECOND // 10 + run * RUN_NS, 2 * SECOND)
+            assert np.allclose(pose.position[:2], [0.1 * i, 40.0 * run])
+
+
+def test_a_plan_is_no_path(tmp_path):
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(3):
+            poses = [bag.message('geometry_msgs/msg/PoseStamped', header=bag.header(0, 'map'), pose=bag.pose(truth(k)))
+                     for k in range(9)]
+            bag.write('/trajectory', i * SECOND, bag.message('nav_msgs/msg/Path', header=bag.header(i, 'map'),
+                                                             poses=poses))
+    with pytest.raises(DataError, match='poses have no stamps of their own'):
+        poses_of(tmp_path / 'drive', '')
 
 
 def test_tf_is_taken_where_nothing_else_has_poses(tmp_path):

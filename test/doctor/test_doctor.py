@@ -1,6 +1,7 @@
 """The examination names what is wrong and what to do, and ends with 1 where something is."""
 
 import time
+import types
 
 import numpy as np
 import pytest
@@ -29,8 +30,8 @@ except ImportError:
 def write_map(path, identity):
     extractor = FeatureExtractor(load_checkpoint())
     with MapWriter.create(path, extractor.record, identity) as writer, writer.session('a', 'summer') as session:
-        session.add(np.zeros((10, np.prod(extractor.grid)), np.float16), 'camera', 0, Pose.planar(0, 0, 0), np.eye(6),
-                    b'\xff\xd8')
+        session.add(np.zeros((extractor.channels, np.prod(extractor.grid)), np.float16), 'camera', 0,
+                    Pose.planar(0, 0, 0), np.eye(6), b'\xff\xd8')
     return path
 
 
@@ -39,6 +40,27 @@ def test_a_machine_that_runs_these_tests_is_well(capsys):
     said = capsys.readouterr().out
     assert 'all that are needed' in said and 'PyTorch' in said and load_checkpoint().identity in said
     assert 'BAD' not in said
+
+
+def test_ros_from_wheels_is_told_and_nobody_is_sent_to_apt(monkeypatch):
+    pytest.importorskip('rclpy')
+    monkeypatch.delenv('ROS_DISTRO', raising=False)
+    monkeypatch.setattr(machine.importlib.metadata, 'distributions',
+                        lambda: [types.SimpleNamespace(metadata={'Name': 'ros_humble_rclpy'})])
+    monkeypatch.setattr(machine, 'importable', lambda name: name in ('rclpy', 'dejavu_ros.msg'))
+    first, *others = machine.ros()
+    assert first.text.startswith('humble from wheels')
+    assert len(others) == 3 and all('there is no wheel of it' in other.advice for other in others)
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    monkeypatch.setattr(machine.importlib.metadata, 'distributions', lambda: [])
+    first, *others = machine.ros()
+    assert first.text.startswith('jazzy, ') and all('apt install ros-jazzy-' in other.advice for other in others)
+
+
+def test_a_robot_that_nobody_can_listen_to_is_bad(monkeypatch, capsys):
+    monkeypatch.setattr(machine, 'importable', lambda name: not name.startswith(('rclpy', 'dejavu_ros.ros')))
+    assert main(['doctor', '--robot']) == 1
+    assert 'BAD  robot         nobody can listen to it here' in capsys.readouterr().out
 
 
 def test_a_map_of_another_checkpoint(tmp_path, capsys):
@@ -90,11 +112,13 @@ def camera(context, spin):
 
 def test_a_running_robot(camera):
     found = {finding.subject: finding for finding in robot.examine('', '')}
-    assert found['camera'].level == Level.NOTE and 'best effort' in found['camera'].text
+    assert found['camera'].level == Level.GOOD
+    assert found['camera'].text == '/front/image is published best effort, 2 kB, 100% arrive'
     assert 'no relocalize node' in found['node'].text
     texts = [finding.text for finding in robot.examine('/front/image', '/odom')]
     assert any('Image at ' in text and "'front_optical'" in text for text in texts)
-    assert any('/odom has 1 publishers, but nothing came' in text for text in texts)
+    assert any('/odom is published reliably, nothing arrives, because the publisher sends nothing' in text
+               for text in texts)
 
 
 def test_wrong_topics_and_old_stamps(camera):

@@ -146,6 +146,31 @@ def test_a_mask_of_another_shape_is_said(extractor, road):
     assert estimate.reject_reason == 'bad_image' and 'the mask is 96x10' in estimate.detail
 
 
+LINK = AHEAD @ Pose.from_matrix(np.column_stack([BASE_R_OPTICAL, np.zeros(3)])).inverse  # x where the camera looks
+
+
+def test_images_stamped_with_the_body_frame_are_found_upright_and_it_is_said(extractor, road):
+    localizer = Localizer(extractor, road)
+    localizer.use(Camera('front', base_T_camera=LINK, frame='camera_link'))
+    estimate = localizer.process(image_of(20), 0, 'front')
+    assert estimate.accepted and "frame 'camera_link'" in localizer.sights['front'].warning
+    best = estimate.hypotheses[0].map_T_base
+    np.testing.assert_allclose(best.position, (40, 0, 0), atol=1.5)
+    assert best.distance(Pose(best.position, Pose.planar(0, 0, 0).quaternion))[1] < 0.1
+    localizer.use(Camera('front', base_T_camera=LINK, convention='body'))
+    assert localizer.process(image_of(21), SECOND, 'front').accepted and localizer.sights['front'].warning == ''
+
+
+@pytest.mark.parametrize('mounting, convention', [(LINK, 'optical'), (Pose.planar(1400, 0, 0) @ AHEAD, 'auto')])
+def test_no_pose_follows_from_a_mounting_that_cannot_be(extractor, road, mounting, convention):
+    localizer = Localizer(extractor, road)
+    localizer.use(Camera('front', base_T_camera=mounting, convention=convention))
+    estimate = localizer.process(image_of(20), 0, 'front')
+    assert not estimate.hypotheses and estimate.reject_reason == 'bad_image'
+    assert estimate.detail == localizer.sights['front'].contradiction
+    assert 'its mounting cannot be true' in localizer.sights['front'].warning
+
+
 def test_a_mounting_that_becomes_known_late(extractor, road):
     localizer = robot(extractor, road, front=None)
     assert localizer.process(image_of(20), 0, 'front').accepted

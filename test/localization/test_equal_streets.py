@@ -1,4 +1,4 @@
-"""A town of equal quarters, seen by the shipped checkpoint: the frame says "ambiguous", and where it may be."""
+"""A town of equal quarters, seen by the checkpoint of version 0.2: the frame says "ambiguous", and where it may be."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from dejavu_ros.errors import RenderError
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Localizer, LocalizerConfig
-from dejavu_ros.nn.checkpoint import load_checkpoint
+from dejavu_ros.nn.checkpoint import load_checkpoint, shipped_folder
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
 
@@ -38,7 +38,7 @@ def drives():
 def street(drives, tmp_path):
     """A localizer in the map of all quarters; pictures of one of them; the poses where they may have been taken."""
     mapped, asked = drives
-    extractor = FeatureExtractor(load_checkpoint())
+    extractor = FeatureExtractor(load_checkpoint(shipped_folder() / 'dejavu-0.2.pt'))
     with MapWriter.create(tmp_path / 'street.dvmap', extractor.record, extractor.checkpoint.identity) as writer:
         with writer.session('summer', 'summer') as session:
             for number, (pose, picture) in enumerate(mapped):

@@ -166,3 +166,11 @@ def test_a_mistake_of_our_own_is_not_hidden(path, queries, monkeypatch):
     monkeypatch.setattr(exact_search, 'masked_similarity', wrong)
     with pytest.raises(RuntimeError, match='shapes'):
         searching(path, CPU, WHOLE)(queries)
+
+
+def test_a_mistake_on_the_device_alone_is_not_made_good_by_the_cpu(path, queries, monkeypatch):
+    monkeypatch.setattr(exact_search, 'masked_similarity', Failing(RuntimeError('The size of tensor a must match')))
+    search = searching(path, CPU, 8 * KEYFRAME)
+    with pytest.raises(RuntimeError, match='size of tensor'):
+        search(queries[:2])
+    assert not search.problem

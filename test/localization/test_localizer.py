@@ -267,6 +267,19 @@ def test_a_clock_that_jumps_forgets_the_past(extractor, road, stamps):
     assert localizer.process(image_of(30), stamps[1]).accepted
 
 
+@pytest.mark.parametrize('stamps', ['none', 'again'])
+def test_a_drive_without_stamps_or_driven_twice_is_found(extractor, road, stamps):
+    localizer = Localizer(extractor, road)
+    accepted = 0
+    for number in range(40):
+        place = 2 + number % 20
+        stamp = 0 if stamps == 'none' else number % 20 * SECOND
+        if stamps == 'none' and number == 20:
+            localizer.reset()
+        accepted += localizer.process(image_of(place), stamp).accepted
+    assert accepted >= 36
+
+
 def test_a_shortlist_finds_what_the_whole_map_finds(extractor, road):
     whole, short = Localizer(extractor, road), Localizer(extractor, road, LocalizerConfig(shortlist=8))
     for place in range(2, 38, 5):

@@ -83,6 +83,17 @@ def test_a_shortlist_has_the_best_of_the_whole_map_on_its_scale(scorer, views):
         assert short[~exact].max() <= np.sort(short)[-15]
 
 
+@pytest.mark.parametrize('shortlist', [0, 30])
+def test_a_query_of_another_shape_is_refused(scorer, views, shortlist):
+    for query in views[1, :1], views[1, 0, :, :40], views[1, 0].T:
+        with pytest.raises(ConfigError, match=rf"the map's keyframes \(10, 48\), got \({query.shape[0]}, "):
+            scorer.score(query, shortlist)
+    with pytest.raises(ConfigError, match=r'for a shortlist of this map a query must be \(10, 48\), got \(256,\)'):
+        scorer.score(views[1, 0], 30, np.zeros(256, np.float16))
+    with pytest.raises(ConfigError, match=r'queries must be \(Q, n, N1\), got \(10, 48\)'):
+        scorer.exact(torch.from_numpy(views[1, 0]))
+
+
 @pytest.mark.parametrize('shortlist', [0, PLACES, PLACES + 1, -1])
 def test_no_shortlist_or_one_as_long_as_the_map_scores_everything(scorer, views, shortlist):
     np.testing.assert_array_equal(scorer.score(views[1, 9], shortlist), scorer.score(views[1, 9]))

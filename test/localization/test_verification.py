@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dejavu_ros.localization.verification import UsualView
+from dejavu_ros.localization.verification import UsualView, needed_cells
 
 GRID = (12, 16)
 CELLS = GRID[0] * GRID[1]
@@ -65,3 +65,10 @@ def test_grids_of_a_few_cells(grid):
     usual = UsualView(vectors, grid)
     assert usual.agreement(vectors[0], vectors[0]) == pytest.approx(1.0, abs=1e-5)
     assert 0 <= usual.agreement(vectors[0], vectors[1]) <= 1
+
+
+def test_a_map_of_few_keyframes_asks_for_nearly_all_cells():
+    views = np.stack([flat(scene(seed)) for seed in range(6)])
+    views[:, :, :48] = 0  # a quarter is masked
+    assert [needed_cells(views[:count], 40) for count in (1, 2, 3, 4, 5)] == [122, 115, 108, 101, 40]
+    assert needed_cells(views[:1], 150) == 150 and needed_cells(views[:1], 0) == 0

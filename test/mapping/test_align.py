@@ -41,7 +41,7 @@ def views(extractor):
     """Of the places of ROAD; neighbours share most of what they see."""
     rows, columns = extractor.grid
     rng = np.random.default_rng(0)
-    road = rng.normal(size=(len(ROAD) + 2, 10, rows * columns))
+    road = rng.normal(size=(len(ROAD) + 2, extractor.channels, rows * columns))
     return road[:-2] + 2 * road[1:-1] + road[2:]
 
 
@@ -94,7 +94,7 @@ def test_align_appends_to_the_map(tmp_path, extractor, summer, views, capsys):
 
 def test_another_road_is_refused(tmp_path, extractor, summer, capsys):
     rows, columns = extractor.grid
-    foreign = np.random.default_rng(9).normal(size=(48, 10, rows * columns))
+    foreign = np.random.default_rng(9).normal(size=(48, extractor.channels, rows * columns))
     elsewhere = drive(tmp_path / 'elsewhere.dvmap', extractor, ROAD, foreign)
     with KeyframeMap.open(summer) as ours, KeyframeMap.open(elsewhere) as theirs:
         with pytest.raises(DataError, match='cannot be placed .* of its 48 keyframes are recognised and agree, 8 must'):
@@ -107,7 +107,7 @@ def test_another_road_is_refused(tmp_path, extractor, summer, capsys):
 def test_another_checkpoints_map_is_refused(tmp_path, extractor, summer):
     with MapWriter.create(tmp_path / 'x', extractor.record, '0' * 12) as writer, writer.session('a', '') as session:
         rows, columns = extractor.grid
-        session.add(np.zeros((10, rows * columns), np.float16), 'c', 0, ROAD[0], np.eye(6), b'\xff\xd8')
+        session.add(np.zeros((extractor.channels, rows * columns), np.float16), 'c', 0, ROAD[0], np.eye(6), b'\xff\xd8')
     with KeyframeMap.open(summer) as ours, KeyframeMap.open(tmp_path / 'x') as theirs:
         with pytest.raises(MapError, match='build one of them again'):
             align(ours, theirs, 'a', extractor)

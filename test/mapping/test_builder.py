@@ -1,5 +1,6 @@
 """Which frames end up in a map, with which poses, and what is said about the others."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -112,10 +113,24 @@ def test_a_covariance_is_kept_and_an_unknown_one_is_that_of_the_settings():
 
 def test_the_camera_is_described_once():
     mount = Pose.planar(1, 2, 3)
-    session, _, _ = build(recording([GOOD] * 9, base_T_camera=mount, intrinsics={'K': [1.0] * 9}))
-    assert session.cameras == [('camera', 64, 48, {'K': [1.0] * 9}, mount, None)]
+    known = {'width': 128, 'height': 96, 'K': [100.0, 0, 63.5, 0, 100.0, 47.5, 0, 0, 1.0], 'D': [], 'model': ''}
+    session, _, _ = build(recording([GOOD] * 9, base_T_camera=mount, intrinsics=known))
+    own = {**known, 'width': 64, 'height': 48, 'K': [50.0, 0, 31.5, 0, 50.0, 23.5, 0, 0, 1.0]}  # of its pictures
+    assert session.cameras == [('camera', 64, 48, own, mount, None)]
+    with pytest.raises(DataError, match='/image of drive: the camera is calibrated for pictures of 128x90'):
+        build(recording([GOOD] * 9, intrinsics={**known, 'height': 90}))
     session, _, _ = build(recording([GOOD]), camera='front')
     assert session.cameras == [('front', 64, 48, None, LOOKING_AHEAD, None)]
+
+
+def test_what_is_strange_is_told():
+    track = PoseTrack('poses.txt')
+    for second in range(11):
+        track.add(second * SECOND, (0.5 * second, 0, 0), (0.5, 0.5, 0.5, 0.5))  # z along x
+    track.finish()
+    _, report, _ = build(dataclasses.replace(recording([GOOD] * 9), poses=track, warnings=('odd camera_info',)))
+    assert report.warnings[0] == 'odd camera_info' and '--poses-of camera' in report.warnings[1]
+    assert build(recording([GOOD] * 9))[1].warnings == []
 
 
 def test_a_camera_nobody_described_looks_ahead_and_upright():

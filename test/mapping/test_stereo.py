@@ -23,7 +23,8 @@ def P(baseline, down=0.0, ahead=0.0):
 
 def pair(P, stamps=(SECOND,), picture=RIGHT, width=200):
     frames = ((stamp, lambda: picture) for stamp in stamps)
-    return StereoDepth(PictureTrack(frames, TOGETHER_NS), P, width, 'the right one')
+    intrinsics = {'width': width, 'height': width * 3 // 5, 'K': P.reshape(3, 4)[:, :3].ravel().tolist()}
+    return StereoDepth(PictureTrack(frames, TOGETHER_NS), P, intrinsics, 'the right one')
 
 
 def distance(depth):
@@ -43,6 +44,8 @@ def test_pictures_must_be_of_one_moment_and_size():
     assert [depth(stamp * SECOND, LEFT) is None for stamp in (1, 2, 3)] == [False, True, False]
     with pytest.raises(DataError, match='199x120.*200x120'):
         pair(P(BASELINE), picture=RIGHT[:, 1:])(SECOND, LEFT)
+    with pytest.raises(DataError, match='calibrated for pictures of 200x120, and pictures of 200x90'):
+        pair(P(BASELINE), picture=RIGHT[:90])(SECOND, LEFT[:90])
 
 
 @pytest.mark.parametrize('matrix, said', [

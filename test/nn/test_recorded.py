@@ -45,6 +45,19 @@ def test_what_cannot_be_recorded_is_done_and_tried_once(monkeypatch):
     assert len(tried) == 1
 
 
+def test_a_mistake_in_what_is_recorded_is_not_hidden(monkeypatch):
+    class OnGpu(torch.Tensor):
+        is_cuda = True
+
+    def fail(*arguments):
+        raise RuntimeError('The size of tensor a (2) must match the size of tensor b (3)')
+
+    recorded = Recorded(lambda network, batch: network(batch))
+    monkeypatch.setattr(recorded, 'record', fail)
+    with pytest.raises(RuntimeError, match='must match'):
+        recorded(torch.nn.Identity(), torch.full((1, 3), 1.0).as_subclass(OnGpu))
+
+
 @needs_cuda
 @pytest.mark.parametrize('precision, tolerance', [('float32', 2e-2), ('bfloat16', 0.2), ('float16', 2e-2)])
 def test_single_images_on_a_gpu_are_those_of_a_batch_and_of_the_cpu(checkpoint, precision, tolerance):

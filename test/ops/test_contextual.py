@@ -1,13 +1,14 @@
 """The fast form against the formulas, at odd sizes and on maps that make trouble."""
 
 import dataclasses
+import functools
 import itertools
 
 import pytest
 import torch
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.ops.contextual import ContextualSettings, contextual_similarity
+from dejavu_ros.ops.contextual import ContextualSettings, chunked, contextual_similarity, fused, gpu
 from dejavu_ros.ops.contextual.chunked import contextual_matrix
 from dejavu_ros.ops.contextual.naive import contextual_pair
 
@@ -115,8 +116,11 @@ def test_memory_is_bounded_by_the_block():
 @pytest.mark.parametrize('queries, keyframes', [((2, 10, 5), (3, 9, 5)), ((10, 5), (10, 5)), ((0, 10, 5), (3, 10, 5)),
                                                 ((2, 10, 0), (3, 10, 5))])
 def test_shapes_that_do_not_fit_are_refused(queries, keyframes):
-    with pytest.raises(ConfigError, match='contextual similarity'):
-        contextual_similarity(torch.zeros(queries), torch.zeros(keyframes))
+    ways = [contextual_similarity, *(functools.partial(way.contextual_matrix, settings=ContextualSettings())
+                                     for way in (chunked, fused, gpu))]
+    for way in ways:
+        with pytest.raises(ConfigError, match='contextual similarity'):
+            way(torch.zeros(queries), torch.zeros(keyframes))
 
 
 def test_bandwidth_is_honoured():

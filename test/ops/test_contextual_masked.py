@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dejavu_ros.errors import ConfigError
 from dejavu_ros.ops.contextual import ContextualSettings
 from dejavu_ros.ops.contextual.masked import masked_similarity, shown
 from dejavu_ros.ops.contextual.naive import contextual_pair
@@ -48,3 +49,18 @@ def test_zeros_that_counted_would_be_noticed():
     right = masked_similarity(query, keyframes, views, [np.arange(30)], settings)
     wrong = masked_similarity(query, keyframes, views, [None], settings)
     assert (right - wrong).abs().min() > 1e-3
+
+
+@pytest.mark.parametrize('queries, keyframes, views, cells, message', [
+    ((CHANNELS, CELLS), (2, CHANNELS, CELLS), 2, [None], r'queries \(Q, n, N1\) .* got \(10, 63\) and \(2, 10, 63\)'),
+    ((1, CHANNELS, CELLS), (CHANNELS, CELLS), 10, [None], r'keyframes \(K, n, N2\), got \(1, 10, 63\) and \(10, 63\)'),
+    ((1, CHANNELS, CELLS), (2, CHANNELS + 1, CELLS), 2, [None], r'\(1, 10, 63\) and \(2, 11, 63\)'),
+    ((1, CHANNELS, CELLS), (2, CHANNELS, CELLS), 3, [None], r'views of 2 keyframes must be \(2,\), got \(3,\)')])
+def test_shapes_that_do_not_belong_together_are_refused(queries, keyframes, views, cells, message):
+    with pytest.raises(ConfigError, match=message):
+        masked_similarity(torch.ones(queries), torch.ones(keyframes), np.zeros(views, int), cells, ContextualSettings())
+
+
+def test_a_query_without_its_axis_of_queries_is_refused():
+    with pytest.raises(ConfigError, match=r'queries must be \(Q, n, N1\), got \(10, 63\)'):
+        shown(torch.ones(CHANNELS, CELLS))

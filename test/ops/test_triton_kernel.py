@@ -92,13 +92,26 @@ def test_one_launch_ranks_a_map_for_several_queries(maps, formulas, interpreted)
 
 
 @needs_triton
-@pytest.mark.parametrize('form', [FORMS[0], FORMS[-1]], ids=['authors', 'paper'])
-def test_maps_that_are_alike_equal_the_formulas(maps, formulas, interpreted, form):
-    """Twins have distance 0, near twins and even maps one that is far smaller than their norms: D divides by it."""
-    same, flat = maps(1, 10, 40), torch.full((1, 10, 40), 0.1).half()
+@every_form
+def test_twins_equal_the_formulas(maps, formulas, interpreted, form):
+    """Twins have distance 0, near twins one that is far smaller than their norms: D divides by it.
+
+    The rounding error of such a distance depends on the order of its sums, which a library chooses by processor and by
+    place in a tile. It cancels because the kernel makes a distance by the same product of the same tiles each time.
+    """
+    same = maps(1, 10, 40)
     near = (same + 1e-3 * maps(1, 10, 40, seed=1)).half()
-    even = [(0.3 + 0.01 * maps(1, 10, 40, seed)).half() for seed in (0, 1)]
-    for a, b in ((same, same), (same, near), (flat, flat), (flat, same), even):
+    for a, b in ((same, same), (same, near), (near, same)):
+        torch.testing.assert_close(interpreted(a, b, form), formulas(a, b, form), **TOLERANCE)
+
+
+@needs_triton
+@every_form
+def test_even_maps_equal_the_formulas(maps, formulas, interpreted, form):
+    """All vectors nearly one, as in a sky. Multiples of 2^-10 below 1: their sums are exact in float32 in any order."""
+    flat = torch.full((1, 10, 40), 0.125).half()
+    even = [((307 + (20 * maps(1, 10, 40, seed, torch.float32)).round()) / 1024).half() for seed in (0, 1)]
+    for a, b in ((flat, flat), (flat, even[0]), (even[0], even[0]), even):
         torch.testing.assert_close(interpreted(a, b, form), formulas(a, b, form), **TOLERANCE)
 
 

@@ -43,6 +43,23 @@ def test_bond(bench, monkeypatch):
     assert running.change('activate') and len(FakeBond.made) == 2, 'the executor has outlived the first bond'
 
 
+def test_a_context_that_is_gone_before_the_bond_is_broken(monkeypatch):
+    import rclpy
+
+    class Talking(FakeBond):
+        def shutdown(self):
+            self.pub.publish(String(data='broken'))
+
+    monkeypatch.setattr(bond, 'Bond', Talking)
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('node', context=context)
+    formed = bond.form_bond(node)
+    rclpy.shutdown(context=context)
+    bond.break_bond(node, formed)
+    node.destroy_node()
+
+
 def test_without_bondpy(bench, monkeypatch):
     monkeypatch.setattr(bond, 'Bond', None)
     running = bench()

@@ -1,5 +1,8 @@
 """Several cameras on one robot: each on its own terms, and none stops the others."""
 
+import time
+import types
+
 import numpy as np
 import pytest
 
@@ -79,6 +82,43 @@ def test_uncalibrated_camera_info_is_said_and_the_picture_used(bench):
     running.until(lambda: 'Localized. But camera_info is not used' in says(heard, '/relocalize: relocalization'))
 
 
+def test_camera_info_of_the_sensor_is_brought_to_the_pictures(bench):
+    running = bench(camera_info_topic='camera_info')
+    running.activate()
+    heard = running.hear(DiagnosticArray, '/diagnostics')
+    K = [40.0, 0, 31.5, 0, 40.0, 23.5, 0, 0, 1]
+    publisher = running.connect('camera_info', CameraInfo)
+    for number, (height, known) in enumerate(((48, True), (40, False)), 1):  # pictures are 32x24
+        publisher.publish(CameraInfo(width=64, height=height, distortion_model='plumb_bob', k=K))
+        running.until(lambda: getattr(running.node.cameras.inputs['camera']._info, 'height', 0) == height)
+        running.show(50, number)
+        running.until(lambda: running.node.statistics.processed == number)
+        lens = running.node.localizer.cameras['camera'].lens
+        assert (lens is not None) == known
+        if known:
+            assert (lens.width, lens.height, lens.K[0], lens.K[2]) == (32, 24, 20.0, 15.5)
+    running.until(lambda: 'calibrated for pictures of 64x40, and pictures of 32x24' in
+                  says(heard, '/relocalize: camera camera'))
+    assert running.node.statistics.accepted == 2
+
+
+def test_a_frame_that_is_not_the_optical_one_is_said(bench, monkeypatch):
+    running = bench(base_T_camera=MOUNTING, camera_frame_convention='body')
+    running.activate()
+    said = []
+    monkeypatch.setattr(running.node.get_logger(), 'warning', lambda text, **_: said.append(text))
+    heard = running.hear(DiagnosticArray, '/diagnostics')
+    localizer = running.node.localizer
+    use, localizer.use = localizer.use, lambda camera: (use(camera), localizer.sights.update(
+        camera=types.SimpleNamespace(warning='it is no optical frame.')))
+    for number in (1, 2):
+        running.show(50, number)
+        running.until(lambda: running.node.statistics.processed == number)
+    assert localizer.cameras['camera'].convention == 'body'
+    running.until(lambda: 'Localized. But it is no optical frame.' in says(heard, '/relocalize: relocalization'))
+    assert sum('it is no optical frame.' in text for text in said) == 1
+
+
 def test_a_mask_that_is_none_is_refused(bench):
     running = bench(mask='missing.png')
     assert not running.change('configure') and 'missing.png' in running.node.problem
@@ -114,7 +154,7 @@ def test_a_missing_camera_is_reported_and_does_not_stop_the_other(bench):
     rear = running.node.cameras.inputs['rear']
     rear.watch = Watch(lambda: running.node.cameras.inputs['front'].watch._clock() + 0.0)
     rear.watch.started -= 60
-    running.show(50, 1, topic='front/image')
+    running.show(50, time.time_ns(), topic='front/image')
     running.until(lambda: 'no image on /rear/image for 6' in says(heard, '/relocalize: camera rear'))
     running.until(lambda: 'Localized. But camera rear: no image' in says(heard, '/relocalize: relocalization'))
     assert says(heard, '/relocalize: camera front') == 'It sends.'

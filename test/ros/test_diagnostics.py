@@ -1,5 +1,7 @@
 """What an operator reads when the robot is, or is not, localized."""
 
+import time
+
 import pytest
 
 pytest.importorskip('rclpy')
@@ -118,7 +120,9 @@ def test_published_once_a_second_whatever_the_state(bench):
     assert running.set(map='street.dvmap').successful
     running.activate()
     running.show(50, 1, topic='/robot1/image')
-    running.until(lambda: heard[-1].status[0].message == 'Localized.', timeout=3)
+    running.until(lambda: 'Localized. But use_sim_time is on, but no time comes on /clock: nobody publishes it'
+                  in heard[-1].status[0].message, timeout=5)
+    assert abs(heard[-1].header.stamp.sec - time.time()) < 60, 'dated, though the clock stands at 0'
     values = {pair.key: pair.value for pair in heard[-1].status[0].values}
     assert values['map'] == 'street.dvmap' and values['map revision'] == '1' and values['checkpoint'] == 'abcdefabcdef'
     count = len(heard)

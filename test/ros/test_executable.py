@@ -1,5 +1,6 @@
 """The program that `ros2 run dejavu_ros relocalize` starts."""
 
+import os
 import signal
 import subprocess
 import time
@@ -11,8 +12,10 @@ import pytest
 pytest.importorskip('rclpy')
 messages = pytest.importorskip('dejavu_ros.msg', reason='the messages are not built')
 
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
 
 from dejavu_ros.ros.conversions import image_to_message, stamp_from_message  # noqa: E402
 
@@ -65,6 +68,79 @@ def test_signal_while_frames_come_ends_it_cleanly(start, camera, number):
     assert program.wait(timeout=15) == 0
     output, errors = program.communicate()
     assert 'Traceback' not in output + errors and 'Error' not in errors
+
+
+BONDPY = """
+import threading
+from std_msgs.msg import String
+
+
+class Bond:
+    'Publishes from a thread of its own until it is shut down, and then once more, as bondpy does.'
+
+    def __init__(self, node, topic, identity):
+        self.pub, self.over = node.create_publisher(String, topic, 1), threading.Event()
+
+    def start(self):
+        self.sub = None
+        threading.Thread(target=self.beat, daemon=True).start()
+
+    def beat(self):
+        while not self.over.is_set():
+            self.pub.publish(String(data='alive'))
+            self.over.wait(self.heartbeat_period)
+
+    def shutdown(self):
+        self.over.set()
+        self.pub.publish(String(data='broken'))
+        self.pub.destroy()
+
+    def __del__(self):
+        if not self.over.is_set():
+            self.shutdown()
+"""
+STATES = {'unconfigured': [], 'inactive': ['configure'], 'active': ['configure', 'activate'],
+          'deactivated': ['configure', 'activate', 'deactivate'], 'finalized': ['configure', 'activate', 'shutdown']}
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize('state, number', [('unconfigured', signal.SIGINT), ('inactive', signal.SIGTERM),
+                                           ('active', signal.SIGINT), ('active', signal.SIGTERM),
+                                           ('deactivated', signal.SIGTERM), ('finalized', signal.SIGINT)])
+def test_signal_in_every_state_with_a_bond(start, context, spin, tmp_path, monkeypatch, state, number):
+    (tmp_path / 'bondpy').mkdir()
+    (tmp_path / 'bondpy/__init__.py').write_text('')
+    (tmp_path / 'bondpy/bondpy.py').write_text(BONDPY)
+    paths = str(tmp_path), os.environ.get('PYTHONPATH')
+    monkeypatch.setenv('PYTHONPATH', os.pathsep.join(filter(None, paths)))
+    program, node = start('checkpoint:=random', 'use_sim_time:=true'), Node('manager', context=context)
+    heard = []
+    node.create_subscription(String, '/program/bond', lambda message: heard.append(message.data), 10)
+    client = node.create_client(ChangeState, '/program/relocalize/change_state')
+    spin(node)
+    assert client.wait_for_service(150)
+    for transition in STATES[state]:
+        request = ChangeState.Request()
+        request.transition.label = transition
+        future, end = client.call_async(request), time.monotonic() + 60
+        while not future.done():
+            assert program.poll() is None and time.monotonic() < end
+            time.sleep(0.02)
+        assert future.result().success, transition
+    if state == 'active':
+        end = time.monotonic() + 20
+        while 'alive' not in heard:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    program.send_signal(number)
+    assert program.wait(timeout=15) == 0
+    output, errors = program.communicate()
+    assert 'Traceback' not in output + errors and 'Error' not in errors
+    if state == 'active':
+        end = time.monotonic() + 5
+        while 'broken' not in heard and time.monotonic() < end:
+            time.sleep(0.02)
+        assert heard[-1] == 'broken', 'the manager is told'
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

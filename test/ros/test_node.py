@@ -118,7 +118,8 @@ def test_rate_is_bounded(bench):
     for number in range(60):
         running.show(50, number)
         running.idle(0.01)
-    assert running.received > 20 and 2 <= spent.processed <= 5.0 * (time.monotonic() - started) + 1
+    running.until(lambda: running.received > 20 and spent.processed >= 2)
+    assert spent.processed <= 5.0 * (time.monotonic() - started) + 1
     assert running.set(max_rate=1000).successful
     running.idle(0.3)  # the frame that was waiting has its turn
     before = spent.processed
@@ -358,6 +359,7 @@ def test_stop_while_frames_come(bench):
     running.activate()
     for number in range(50):
         running.show(50, number)
-    started = time.monotonic()
     assert running.change('deactivate') and running.change('cleanup')
-    assert time.monotonic() - started < 5
+    before = running.node.statistics.processed
+    running.idle(0.1)
+    assert running.node.statistics.processed == before, 'what still waited is not worked on'

@@ -15,7 +15,8 @@ from std_srvs.srv import Trigger  # noqa: E402
 from dejavu_ros.geometry import Pose  # noqa: E402
 from dejavu_ros.images import encode_jpeg, resize  # noqa: E402
 from dejavu_ros.keyframes import MapWriter  # noqa: E402
-from dejavu_ros.nn.checkpoint import load_checkpoint, random_checkpoint, save_checkpoint  # noqa: E402
+from dejavu_ros.nn.checkpoint import (  # noqa: E402
+    default_checkpoint_path, load_checkpoint, random_checkpoint, save_checkpoint)
 from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings  # noqa: E402
 from dejavu_ros.ros.conversions import image_from_message, image_to_message  # noqa: E402
 from dejavu_ros.ros.node import RelocalizeNode  # noqa: E402
@@ -110,6 +111,27 @@ def test_map_of_another_checkpoint_is_refused(node, tmp_path, images):
     result = node.set_parameters([Parameter('map', value=str(foreign))])[0]
     assert not result.successful and 'was made with checkpoint' in result.reason
     assert node.localizer is before and node.config.map.endswith('street.dvmap')
+
+
+def test_each_map_is_used_with_its_own_checkpoint(context, street, tmp_path, images):
+    other = tmp_path / 'other.pt'
+    made = random_checkpoint(seed=5, settings=SETTINGS)
+    save_checkpoint(other, made.network, made.settings, made.contextual)
+    foreign = write_map(tmp_path / 'foreign.dvmap', other, images[:2])
+    node = RelocalizeNode(context=context, parameter_overrides=[
+        Parameter('map', value=str(foreign)), Parameter('autostart', value=True)])
+    try:
+        assert node.localizer.extractor.checkpoint.identity == load_checkpoint(other).identity, node.problem
+        before = node.localizer
+        result = node.set_parameters([Parameter('map', value=str(street))])[0]  # its checkpoint is elsewhere
+        assert not result.successful and '--checkpoint' in result.reason and node.localizer is before
+        third = write_map(tmp_path / 'third.dvmap', default_checkpoint_path(), images[:2])
+        result = node.set_parameters([Parameter('map', value=str(third))])[0]
+        assert result.successful, result.reason
+        assert node.localizer.extractor.checkpoint.identity == load_checkpoint().identity
+    finally:
+        node.stop()
+        node.destroy_node()
 
 
 def test_damaged_map_is_refused(node, tmp_path):

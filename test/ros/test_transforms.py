@@ -1,7 +1,6 @@
 """map -> odom, with a stand-in for tf2_ros everywhere and with the real one where it is installed."""
 
 import importlib.util
-import types
 
 import numpy as np
 import pytest
@@ -23,56 +22,9 @@ SECOND = 10**9
 MAP_T_BASE = Pose.planar(50, 1, 0.5)  # what the stand-in localizer answers to brightness 50
 
 
-class FakeTF(types.ModuleType):
-    """The part of tf2_ros that the node uses; ``known`` is the tree, ``sent`` what was published."""
-
-    class TransformException(Exception):
-        pass
-
-    def __init__(self):
-        super().__init__('tf2_ros')
-        module = self
-        self.known, self.sent, self.open = [], [], 0
-
-        class Buffer:
-            def __init__(self, node):
-                self.srv = node.create_service(Trigger, 'tf2_frames', lambda request, response: response)
-
-            def lookup_transform(self, target, source, time):
-                for message in reversed(module.known):
-                    same = time.nanoseconds in (0, stamp_from_message(message.header.stamp))
-                    if same and (message.header.frame_id, message.child_frame_id) == (target, source):
-                        return message
-                raise module.TransformException('unknown')
-
-        class TransformListener:
-            def __init__(self, buffer, node):
-                module.open += 1
-
-            def unregister(self):
-                module.open -= 1
-
-        class TransformBroadcaster:
-            def __init__(self, node):
-                self.pub_tf = node.create_publisher(TransformStamped, '/tf_of_the_test', 1)
-
-            def sendTransform(self, message):
-                module.sent.append(message)
-
-        self.Buffer, self.TransformListener, self.TransformBroadcaster = Buffer, TransformListener, TransformBroadcaster
-
-
 def odom_T_base(stamp_ns, pose):
     return TransformStamped(header=header_to_message(stamp_ns, 'odom'), child_frame_id='base_link',
                             transform=transform_to_message(pose))
-
-
-@pytest.fixture
-def tf(monkeypatch):
-    module = FakeTF()
-    for user in (transforms, frames, node):
-        monkeypatch.setattr(user, 'tf2_ros', module)
-    return module
 
 
 def test_without_tf2_the_node_says_so_and_stays_inactive(bench, monkeypatch):

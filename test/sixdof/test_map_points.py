@@ -23,6 +23,7 @@ from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
 from dejavu_ros.ops.contextual import ContextualSettings
 
 MATRIX = np.array([[150.0, 0, 119.5], [0, 150.0, 89.5], [0, 0, 1]])
+FULL = np.array([[300.0, 0, 239.5], [0, 300.0, 179.5], [0, 0, 1]])  # of pictures of twice the size
 BASE_T_CAMERA = Pose.make((0.3, 0.0, 1.2), Rotation.from_euler('xyz', [-90, 0, -90], degrees=True).as_quat())
 BASELINE = 0.8
 RIGHT = BASE_T_CAMERA @ Pose.make((BASELINE, 0.0, 0.0))
@@ -64,10 +65,13 @@ def drive(tmp_path_factory):
         (folder / 'right' / name).write_bytes(encode_png(see(pose, RIGHT)[0]))
         lines.append(' '.join(map(str, (1000 + index, *pose.position, *pose.quaternion))))
     (folder / 'poses.txt').write_text('\n'.join(lines) + '\n')
-    for name, mount, baseline in (('camera', BASE_T_CAMERA, 0.0), ('right', RIGHT, BASELINE)):
-        projection = np.column_stack([MATRIX, (-MATRIX[0, 0] * baseline, 0, 0)])
+    for name, mount, baseline, size in (
+            ('camera', BASE_T_CAMERA, 0.0, (240, 180)), ('right', RIGHT, BASELINE, (240, 180)),
+            ('full', BASE_T_CAMERA, 0.0, (480, 360)), ('full_right', RIGHT, BASELINE, (480, 360))):
+        matrix = MATRIX if size[0] == 240 else FULL
+        projection = np.column_stack([matrix, (-matrix[0, 0] * baseline, 0, 0)])
         (folder / f'{name}.yaml').write_text(yaml.safe_dump({
-            'image_width': 240, 'image_height': 180, 'camera_matrix': {'data': MATRIX.ravel().tolist()},
+            'image_width': size[0], 'image_height': size[1], 'camera_matrix': {'data': matrix.ravel().tolist()},
             'distortion_model': 'plumb_bob', 'distortion_coefficients': {'data': [0.0] * 5},
             'projection_matrix': {'data': projection.ravel().tolist()},
             'base_T_camera': {'position': mount.position.tolist(), 'quaternion_xyzw': mount.quaternion.tolist()}}))
@@ -81,15 +85,31 @@ def build(drive, output, *more):
                  '--point-features', 'rootsift', *more])
 
 
-def bag_of(drive, path):
-    """The same drive as a bag, with depth as compressed_depth_image_transport sends it."""
+def camera_info(bag, kind):
+    """Of the pictures; of a sensor with twice as many pixels each way, perhaps binned; or of one that is cut."""
+    shifted = FULL + [[0, 0, 40], [0, 0, 20], [0, 0, 0]]
+    K, size, binning, roi = {'': (MATRIX, (240, 180), 0, (0, 0, 0, 0)), 'full': (FULL, (480, 360), 0, (0, 0, 0, 0)),
+                             'binned': (FULL, (480, 360), 2, (0, 0, 0, 0)),
+                             'cut': (shifted, (600, 400), 2, (40, 20, 480, 360))}[kind]
+    region = bag.message('sensor_msgs/msg/RegionOfInterest', x_offset=roi[0], y_offset=roi[1], width=roi[2],
+                         height=roi[3], do_rectify=False)
+    return bag.message('sensor_msgs/msg/CameraInfo', header=bag.header(0, 'camera_optical'), width=size[0],
+                       height=size[1], distortion_model='plumb_bob', d=np.zeros(5), k=K.ravel(), r=np.eye(3).ravel(),
+                       p=np.column_stack([K, np.zeros(3)]).ravel(), binning_x=binning, binning_y=binning, roi=region)
+
+
+def bag_of(drive, path, kind='', depth_focal=0.0):
+    """The same drive as a bag, with depth as compressed_depth_image_transport sends it, and perhaps its CameraInfo."""
     with BagWriter(path) as bag:
         bag.transforms(0, [('base_link', 'camera_optical', BASE_T_CAMERA)], static=True)
         for index, line in enumerate((drive / 'poses.txt').read_text().splitlines()):
             seconds, *numbers = map(float, line.split())
             stamp, name = int(seconds * 1e9), f'{1000 + index}.000000000.png'
             if index == 0:
-                bag.camera_info('/camera/camera_info', stamp, 'camera_optical', 240, 180, MATRIX)
+                bag.write('/camera/camera_info', stamp, camera_info(bag, kind))
+                if depth_focal:
+                    K = np.array([[depth_focal, 0, 119.5], [0, depth_focal, 89.5], [0, 0, 1]])
+                    bag.camera_info('/depth/image/camera_info', stamp, 'depth_optical', 240, 180, K)
             bag.odometry('/odom', stamp, 'map', 'base_link', Pose.make(numbers[:3], numbers[3:]))
             bag.image('/camera/image_raw', stamp, 'camera_optical', load_image(drive / 'images' / name))
             bag.compressed_image('/depth/image/compressedDepth', stamp + 10_000_000, 'camera_optical',
@@ -97,19 +117,23 @@ def bag_of(drive, path):
     return path
 
 
-@pytest.fixture(scope='module', params=['depth', 'stereo', 'motion', 'bag'])
+@pytest.fixture(scope='module', params=['depth', 'stereo', 'motion', 'bag', 'full depth', 'full stereo', 'full motion',
+                                        'bag full', 'bag binned', 'bag cut'])
 def mapped(request, drive, tmp_path_factory):
+    """The wall, mapped in every way; ``full`` and ``binned`` with a calibration of pictures of twice the size."""
     output = tmp_path_factory.mktemp('map') / 'wall.dvmap'
-    if request.param == 'bag':
-        assert main(['build-map', '-o', str(output), '--bag', str(bag_of(drive, output.with_name('bag'))),
+    first, _, second = request.param.partition(' ')
+    if first == 'bag':
+        assert main(['build-map', '-o', str(output), '--bag', str(bag_of(drive, output.with_name('bag'), second)),
                      '--image-topic', '/camera/image_raw', '--depth-topic', '/depth/image/compressedDepth',
                      '--keyframe-distance', '0.5', '--checkpoint', str(drive / 'tiny.pt'), '--point-features',
                      'rootsift']) == 0
         return output
     how = {'depth': ['--depth-images', str(drive / 'depth')], 'motion': ['--triangulate'],
-           'stereo': ['--right-images', str(drive / 'right'), '--right-camera-info', str(drive / 'right.yaml')]
-           }[request.param]
-    assert build(drive, output, '--camera-info', str(drive / 'camera.yaml'), *how) == 0
+           'stereo': ['--right-images', str(drive / 'right'), '--right-camera-info',
+                      str(drive / ('full_right.yaml' if first == 'full' else 'right.yaml'))]}[second or first]
+    assert build(drive, output, '--camera-info', str(drive / ('full' if first == 'full' else 'camera')) + '.yaml',
+                 *how) == 0
     return output
 
 
@@ -142,6 +166,69 @@ def test_localizer_refines_the_pose_of_a_place(drive, mapped):
     assert metres < 0.1 and np.degrees(radians) < 1 and 'points' in how
     assert np.linalg.eigvalsh(refined.covariance).min() > 0 and refined.covariance[0, 0] < 1
     assert unknown is place and 'too few points' in why
+
+
+def test_a_map_made_with_the_calibration_of_other_pictures_gives_no_poses(drive, tmp_path):
+    """As they were made before calibrations were scaled."""
+    assert build(drive, tmp_path / 'old', '--camera-info', str(drive / 'camera.yaml'), '--triangulate') == 0
+    with KeyframeMap.open(tmp_path / 'old') as keyframes:
+        keyframes.cameras[0].intrinsics.update(width=480, height=360)
+        with pytest.raises(ConfigError, match='240x180, .* the calibration of 480x360: build it again'):
+            Localizer(extractor(drive), keyframes, LocalizerConfig(six_dof=True))
+
+
+def test_a_pose_that_lies_on_its_side_is_not_believed(drive, mapped):
+    image, _ = see(Pose.planar(1.4, -0.3, 0))
+    with KeyframeMap.open(mapped) as keyframes:
+        localizer = Localizer(extractor(drive), keyframes, LocalizerConfig(six_dof=True))
+        frame = keyframes.keyframes[1]
+        turned = Pose(frame.map_T_base.position, Rotation.from_euler('x', 90, degrees=True).as_quat())
+        place = Hypothesis(1, frame.session, '', 0.5, 1.0, 20, turned, np.eye(6))
+        refined, why = localizer.refine(image, place, None)
+    assert refined is place and 'not believed' in why
+
+
+def test_points_need_pictures_and_depth_of_the_calibrated_shape(drive, tmp_path, capsys):
+    (tmp_path / 'wide.yaml').write_text((drive / 'camera.yaml').read_text().replace('image_height: 180',
+                                                                                   'image_height: 135'))
+    assert build(drive, tmp_path / 'wide', '--camera-info', str(tmp_path / 'wide.yaml'), '--triangulate') == 1
+    assert 'calibrated for pictures of 240x135, and pictures of 240x180' in capsys.readouterr().err
+    (tmp_path / 'depth').mkdir()
+    for path in (drive / 'depth').iterdir():
+        (tmp_path / 'depth' / path.name).write_bytes(encode_png(np.full((135, 240), 5000, np.uint16)))
+    assert build(drive, tmp_path / 'deep', '--camera-info', str(drive / 'camera.yaml'), '--depth-images',
+                 str(tmp_path / 'depth')) == 1
+    assert 'calibrated for pictures of 240x180, and depth of 240x135' in capsys.readouterr().err
+
+
+def test_poses_and_mounting_that_contradict_the_pictures_are_told(drive, tmp_path, capsys):
+    for mount, wrong in (('0.3 0 1.2 -0.5 0.5 -0.5 0.5', False), ('0.3 0 1.2 0 0 0 1', True)):
+        assert build(drive, tmp_path / f'{wrong}', '--camera-info', str(drive / 'camera.yaml'), '--base-T-camera',
+                     mount, '--camera-frame-convention', 'optical', '--depth-images', str(drive / 'depth')) == 0
+        said = "of the picture's width (median) from where poses, mounting and calibration put them"
+        assert (said in capsys.readouterr().out) == wrong
+
+
+def test_poses_that_give_no_points_are_told(drive, tmp_path, capsys):
+    """They turn on the spot, and the pictures near the wall."""
+    poses = [Pose.planar(0, 0, 0.1 * index) for index in range(len(STEPS))]
+    (tmp_path / 'poses.txt').write_text(''.join(
+        ' '.join(map(str, (1000 + index, *pose.position, *pose.quaternion))) + '\n'
+        for index, pose in enumerate(poses)))
+    assert build(drive, tmp_path / 'm', '--camera-info', str(drive / 'camera.yaml'), '--triangulate', '--poses',
+                 str(tmp_path / 'poses.txt'), '--keyframe-distance', '0') == 0
+    assert 'only 0 of 4 keyframes got points in 3-D' in capsys.readouterr().out
+
+
+def test_depth_of_another_camera_is_refused(drive, tmp_path, capsys):
+    """As that of a depth camera beside the one of the images, which nobody has aligned."""
+    def mapped(bag):
+        return main(['build-map', '-o', str(tmp_path / 'm'), '--bag', str(bag), '--image-topic', '/camera/image_raw',
+                     '--depth-topic', '/depth/image/compressedDepth', '--checkpoint', str(drive / 'tiny.pt')])
+
+    assert mapped(bag_of(drive, tmp_path / 'bag', depth_focal=95.0)) == 1
+    assert 'is not registered to /camera/image_raw: its camera_info has a focal length of 95' in capsys.readouterr().err
+    assert mapped(bag_of(drive, tmp_path / 'good', depth_focal=152.0)) == 0
 
 
 def test_points_follow_their_keyframes_into_a_thinner_map(mapped, tmp_path):

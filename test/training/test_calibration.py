@@ -121,18 +121,29 @@ def test_a_set_without_positions_goes_by_its_places_and_each_session_is_the_map_
     assert both['frames'] - both['mapped'] > alone['frames'] - alone['mapped'], 'each also without its place'
 
 
+def test_drives_along_one_street_calibrate_a_checkpoint(checkpoint, rows):
+    """What extract-triplets makes of two bags of one way, whose sessions have names of their own."""
+    street = [row for row in rows if row.x < 500]
+    calibration, figures = calibrate(checkpoint, [street], 'overcast-summer')
+    assert figures['mapped'] >= 16 and figures['top1'] > 0.9
+    assert figures['frames'] > figures['mapped'], 'and each without its surroundings'
+    assert Calibration.of({'calibration': dataclasses.asdict(calibration)}) == calibration
+
+
+def test_any_of_the_manifests_may_be_the_one_with_positions(checkpoint, rows):
+    labelled = [dataclasses.replace(row, x=None, y=None) for row in rows]
+    assert calibrate(checkpoint, [labelled, rows], 'summer')[0].mean == calibrate(checkpoint, [rows], 'summer')[0].mean
+
+
 def test_foreign_images_are_unmapped(checkpoint, rows):
     alone, with_foreign = (calibrate(checkpoint, [rows], 'summer', foreign)[1] for foreign in ((), rows[:4]))
     assert with_foreign['mapped'] == alone['mapped'] and with_foreign['frames'] > alone['frames']
 
 
 def test_what_cannot_be_calibrated_on_is_named(checkpoint, rows):
-    with pytest.raises(DataError, match='two areas'):
-        calibrate(checkpoint, [[*rows[:-1], dataclasses.replace(rows[-1], x=None, y=None)]], 'summer')
-    with pytest.raises(DataError, match='two areas'):
-        calibrate(checkpoint, [rows[:16]], 'summer')
-    with pytest.raises(DataError, match='two areas'):
-        calibrate(checkpoint, [rows[:1]], 'summer')
+    for unusable in ([*rows[:-1], dataclasses.replace(rows[-1], x=None, y=None)], rows[:6], rows[:1]):
+        with pytest.raises(DataError, match='places over 50 m apart, .* no manifest has .* --map'):
+            calibrate(checkpoint, [unusable], 'summer')
     with pytest.raises(DataError, match="of session 'summer'"):
         calibrate(checkpoint, [[row for row in rows if row.session == 'summer']], 'summer')
 
@@ -161,8 +172,19 @@ def test_a_map_of_two_conditions_calibrates_its_checkpoint(checkpoint, rows, tmp
 
 def test_a_map_of_one_condition_is_refused(checkpoint, rows, tmp_path):
     keyframes = written_map(tmp_path / 'one.dvmap', checkpoint, rows, {'summer': 'sunny', 'night': 'sunny'})
-    with pytest.raises(DataError, match='different conditions, found sunny'):
+    with pytest.raises(DataError, match='different conditions, found sunny: .* dejavu map set-condition one SESSION '):
         calibrate_on_map(checkpoint, keyframes)
+
+
+def test_a_session_whose_condition_is_said_afterwards_calibrates(checkpoint, rows, tmp_path, capsys):
+    save_checkpoint(tmp_path / 'a.pt', checkpoint.network, checkpoint.settings, checkpoint.contextual)
+    written_map(tmp_path / 'm.dvmap', load_checkpoint(tmp_path / 'a.pt'), rows, {'summer': '', 'night': ''}).close()
+    words = ['calibrate', str(tmp_path / 'a.pt'), '--map', str(tmp_path / 'm'), '-o', str(tmp_path / 'b.pt')]
+    assert main(words) == 1 and 'found none: say which' in capsys.readouterr().err
+    for session in ('summer', 'night'):
+        assert main(['map', 'set-condition', str(tmp_path / 'm'), session, f'a {session}']) == 0
+    assert main(words) == 0
+    assert load_checkpoint(tmp_path / 'b.pt').calibrated and not load_checkpoint(tmp_path / 'b.pt').warning
 
 
 def test_the_command_takes_a_manifest_or_a_map(checkpoint, rows, tmp_path, capsys):

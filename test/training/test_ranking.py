@@ -50,7 +50,8 @@ def recipe_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     recipe = {'train': {'steps': 4, 'places': 6, 'margin': 0.1, 'warmup': 1, 'learning_rate': 0.01, 'validate_every': 2,
-                        'checkpoint_every': 1, 'bfloat16': False, 'tensorboard': False, 'workers': 0},
+                        'checkpoint_every': 1, 'bfloat16': False, 'tensorboard': False, 'workers': 0,
+                        'validate_on_training': True},
               'describer': {'backbone': 'fast_nets:Blocks', 'clusters': 4, 'whitening': 5, 'input_width': 32,
                             'input_height': 24},
               'ranking': {'samples': 24, 'whitening_samples': 24, 'negatives': 4},

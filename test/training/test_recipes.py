@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize('name, loss, frames', [('train', 'infonce', 2), ('rendered', 'infonce', 2),
                                                 ('alpha', 'infonce', 4), ('paper', 'triplet', 6),
-                                                ('student', 'infonce', 2), ('stronger', 'infonce', 2)])
+                                                ('student', 'infonce', 2), ('stronger', 'infonce', 2),
+                                                ('finetune', 'infonce', 2)])
 def test_recipes_load(name, loss, frames):
     recipe = load_recipe(ROOT / f'config/{name}.yaml')
     assert recipe.train.loss == loss and views_needed(recipe).frames == frames

@@ -52,7 +52,8 @@ def manifest(tmp_path):
 
 @pytest.fixture
 def recipe_file(tmp_path, manifest):
-    train = {'steps': 6, 'places': 4, 'warmup': 2, 'checkpoint_every': 2, 'validate_every': 3, 'bfloat16': False}
+    train = {'steps': 6, 'places': 4, 'warmup': 2, 'checkpoint_every': 2, 'validate_every': 3, 'bfloat16': False,
+             'validate_on_training': True}
     recipe = {'train': train,
               'features': SIZE, 'sources': [{'manifest': str(manifest)}], 'validation': [str(manifest)]}
     path = tmp_path / 'recipe.yaml'
@@ -97,8 +98,82 @@ def test_the_loss_falls(tmp_path, recipe_file):
     assert np.mean(course[-5:]) < 0.8 * np.mean(course[:5])
 
 
+def test_it_says_what_best_is_of_and_what_comes_next(tmp_path, recipe_file, capsys):
+    assert main(['train', '--config', str(recipe_file), '-o', str(tmp_path / 'run'), '--learning-rate', '0']) == 0
+    told = capsys.readouterr().out
+    assert f'{tmp_path}/run/best.pt (step 0: the untrained network, no step since was better)' in told
+    assert f'dejavu calibrate {tmp_path}/run/best.pt --manifest {tmp_path}/set.csv -o ' in told
+    best = load_checkpoint(tmp_path / 'run' / 'best.pt')
+    assert best.untrained and not best.calibrated
+    assert 'it is an untrained network (step 0 of its training); it is not calibrated' in best.warning
+    last = load_checkpoint(tmp_path / 'run' / 'last.pt')
+    assert not last.untrained and last.card['step'] == 6
+
+
+def test_the_step_of_best_is_told_after_an_interruption_too(tmp_path, recipe_file, capsys):
+    trainer = Trainer(load_recipe(recipe_file), tmp_path / 'run')
+    trainer.run()
+    step = load_checkpoint(tmp_path / 'run' / 'best.pt').card['step']
+    assert trainer.best_step == step
+    assert main(['train', '--config', str(recipe_file), '-o', str(tmp_path / 'run')]) == 0
+    told = capsys.readouterr().out
+    assert (f'best.pt (step {step} of 6)' if step else 'best.pt (step 0: the untrained network') in told
+
+
+@pytest.mark.parametrize('change, fits', [({}, False), ({'sources': [{'without': 's0'}]}, False),
+                                          ({'validation': ['folder']}, False), ({'validation': ['other.csv']}, True),
+                                          ({'train': {'validate_on_training': True}}, True)])
+def test_a_validation_set_with_images_that_are_trained_on_is_refused(tmp_path, recipe_file, manifest, monkeypatch,
+                                                                     change, fits):
+    """By the images, however a manifest is named, or linked to."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'folder' / 'manifest.csv').write_text(manifest.read_text().replace('\n', '\n../').removesuffix('../'))
+    others = [ManifestRow(tmp_path / f'o{place}_{session}.jpg', f'o{place}', f's{session}')
+              for place in range(3) for session in range(2)]
+    for row in others:
+        row.image.write_bytes(encode_jpeg(picture(100 + int(row.place[1:]), int(row.session[1:]))))
+    write_manifest(tmp_path / 'other.csv', others)
+    content = yaml.safe_load(recipe_file.read_text())
+    content['train'] = {**content['train'], 'validate_on_training': False, **change.get('train', {})}
+    content['sources'][0] |= change.get('sources', [{}])[0]
+    content['validation'] = change.get('validation', content['validation'])
+    recipe_file.write_text(yaml.safe_dump(content))
+    if fits:
+        Trainer(load_recipe(recipe_file), tmp_path / 'run')
+    else:
+        with pytest.raises(DataError, match=r'(24|16) of the 24 images .* are trained on .*--validate-on-training'):
+            Trainer(load_recipe(recipe_file), tmp_path / 'run')
+
+
+def test_the_recipe_for_own_places_starts_from_the_shipped_checkpoint_and_learns_a_step(tmp_path, manifest,
+                                                                                        monkeypatch):
+    config = Path(__file__).parents[2] / 'config' / 'finetune.yaml'
+    monkeypatch.chdir(tmp_path)
+    rows = [(tmp_path / 'places', 'places'), (tmp_path / 'other_places', 'other')]
+    for folder, name in rows:
+        folder.mkdir()
+        made = [ManifestRow(folder / f'{name}{place}_{session}.jpg', f'{place}', f's{session}')
+                for place in range(4) for session in range(2)]
+        for row in made:
+            row.image.write_bytes(encode_jpeg(picture(len(name) + int(row.place), int(row.session[1:]))))
+        write_manifest(folder / 'manifest.csv', made)
+    recipe = load_recipe(config, steps=1, places=2, warmup=0, tensorboard=False, workers=0)
+    shipped = load_checkpoint()
+    assert (recipe.features, recipe.contextual) == (shipped.settings, shipped.contextual), 'as it sees and compares'
+    trainer = Trainer(recipe, tmp_path / 'run')
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    assert all(torch.equal(value, before[name]) for name, value in shipped.network.state_dict().items())
+    trainer.run()
+    after = trainer.network.state_dict()
+    assert any(not torch.equal(after[name], value) for name, value in before.items())
+    assert load_checkpoint(tmp_path / 'run' / 'last.pt').card['step'] == 1
+    assert not load_checkpoint(tmp_path / 'run' / 'best.pt').untrained, 'step 0 is the shipped one'
+
+
 def test_the_papers_recipe_trains(tmp_path, recipe_file):
-    paper = load_recipe(Path(__file__).parents[2] / 'config' / 'paper.yaml', epochs=1)
+    paper = load_recipe(Path(__file__).parents[2] / 'config' / 'paper.yaml', epochs=1,
+                        validate_on_training=True)
     small = dataclasses.replace(load_recipe(recipe_file), train=paper.train, contextual=paper.contextual)
     Trainer(small, tmp_path / 'run').run()
     assert len(losses(tmp_path / 'run')) == 2, '8 places, 4 in a batch'
@@ -312,7 +387,7 @@ def test_weights_of_another_family_are_no_start(tmp_path, recipe_file):
 
 
 @pytest.mark.parametrize('change, match', [({'train': {'stepz': 1}}, 'stepz'), ({'sources': []}, 'sources'),
-                                           ({'optimiser': {}}, 'optimiser'), ({'train': {'steps': 0}}, 'steps'),
+                                           ({'optimiser': {}}, 'optimiser'), ({'train': {'steps': -1}}, 'steps'),
                                            ({'sources': [{'weight': 'a'}]}, 'weight'),
                                            ({'validation': 'x.csv'}, 'validation')])
 def test_a_wrong_recipe_is_refused_by_name(tmp_path, recipe_file, change, match):

@@ -2,9 +2,9 @@
 
 import torch
 
-from dejavu_ros.errors import ConfigError
 from dejavu_ros.ops.contextual import chunked, fused, gpu
 from dejavu_ros.ops.contextual.settings import ContextualSettings
+from dejavu_ros.ops.contextual.shapes import check_shapes
 
 __all__ = ['ContextualSettings', 'contextual_similarity']
 
@@ -19,11 +19,7 @@ def contextual_similarity(queries: torch.Tensor, keyframes: torch.Tensor,
     single = queries.ndim == 2
     if single:
         queries = queries[None]
-    if queries.ndim != 3 or keyframes.ndim != 3 or queries.shape[1] != keyframes.shape[1]:
-        raise ConfigError(f'contextual similarity takes (Q, n, N1) and (K, n, N2), got {tuple(queries.shape)} '
-                          f'and {tuple(keyframes.shape)}')
-    if 0 in queries.shape or 0 in keyframes.shape:
-        raise ConfigError(f'contextual similarity of empty maps: {tuple(queries.shape)}, {tuple(keyframes.shape)}')
+    check_shapes(queries, keyframes)
     implementation = next((kernel for kernel in (fused, gpu) if kernel.fits(queries, keyframes)), chunked)
     similarity = implementation.contextual_matrix(queries, keyframes, settings)
     return similarity[0] if single else similarity

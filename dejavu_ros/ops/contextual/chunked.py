@@ -10,6 +10,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from dejavu_ros.ops.contextual.settings import EPSILON, ContextualSettings
+from dejavu_ros.ops.contextual.shapes import check_shapes
 
 BLOCK = 1 << 20  # distances held at a time, 4 MiB of float32: they stay in a processor's cache
 CUDA_BLOCK = 1 << 24  # enough to keep a GPU busy between two launches
@@ -24,6 +25,7 @@ def contextual_matrix(queries: torch.Tensor, keyframes: torch.Tensor, settings: 
     is more) are held at a time, in three copies for gradients; 0 takes what suits the device. There are no second
     derivatives.
     """
+    check_shapes(queries, keyframes)
     block = block or (CUDA_BLOCK if queries.is_cuda else BLOCK)
     with torch.autocast(queries.device.type, enabled=False):
         similarity = Directed.apply(queries, keyframes, settings, block)

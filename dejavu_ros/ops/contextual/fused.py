@@ -8,6 +8,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from dejavu_ros.ops.contextual.settings import EPSILON, ContextualSettings
+from dejavu_ros.ops.contextual.shapes import check_shapes
 
 FOLDER = Path(__file__).parent
 TYPES = torch.float16, torch.float32
@@ -76,6 +77,7 @@ def contextual_matrix(queries: torch.Tensor, keyframes: torch.Tensor, settings: 
     pass parts of 256 rows of a pair; each works in 4 rows of distances. Gradients are float32 sums, the same bits on
     any number of threads. There are no second derivatives.
     """
+    check_shapes(queries, keyframes)
     number = next(iter(kernels().values())) if kernel is None else kernels()[kernel]
     return Fused.apply(queries.contiguous(), keyframes.contiguous(), settings, number)
 

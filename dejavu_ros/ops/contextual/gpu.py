@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from dejavu_ros.ops.contextual.settings import EPSILON, ContextualSettings
+from dejavu_ros.ops.contextual.shapes import check_shapes
 
 TYPES = torch.float16, torch.bfloat16, torch.float32
 MOST_CHANNELS = 58  # 64 when lifted
@@ -57,6 +58,7 @@ def contextual_matrix(queries: torch.Tensor, keyframes: torch.Tensor, settings: 
     Whatever Q and K are, it takes 72 KB (at N = 1024, n = 10) for each program that runs at once: 38 MB on an H200.
     Under Triton's interpreter (TRITON_INTERPRET=1, for tests) the maps are on the CPU.
     """
+    check_shapes(queries, keyframes)
     from dejavu_ros.ops.contextual import triton_kernel
     queries, keyframes = queries.contiguous(), keyframes.contiguous()
     (q, n, n1), (k, _, n2) = queries.shape, keyframes.shape

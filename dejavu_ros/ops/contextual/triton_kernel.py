@@ -7,8 +7,12 @@ As on the CPU, the softmax is shifted by its largest exponent:
 Passes: no exponent of a row is known before its minimum, so its distances are made twice, for the minimum and for the
 sum; keeping them instead would take all registers for a few rows. In the paper's form that is all, as the best T of a
 row is 1 / sum. In the authors' form the best T of a column is its largest log2 T = z - log2 sum, known when all rows
-have their m and sum: a third pass with rows and columns exchanged, two numbers a row kept in between, and exponentials
-of the columns' maxima only. Distances live in registers, a tile of ROWS x COLUMNS at a time.
+have their m and sum: a third pass that runs down the columns, two numbers a row kept in between, and exponentials of
+the columns' maxima only. Distances live in registers, a tile of ROWS x COLUMNS at a time.
+
+Every pass makes a distance by the same product of the same two tiles. Where d is as small as its own rounding error, as
+between twins, m - d then still cancels; with rows and columns exchanged the sums may run in another order, and 1e-7 of
+a distance, over m + 1e-5, is 2 % of T.
 
 Cost: a clock of a Hopper processor (SM) is 16 exponentials, or 128 other float operations, or 2048 multiply-adds of
 float16 in the tensor cores. A distance needs one exponential, 1/16 of a clock. Made of differences it would also need
@@ -49,10 +53,11 @@ def contextual_kernel(queries, keyframes, similarities, lifted, statistics, next
     a = lifted + program * 2 * CHANNELS * stride
     b = a + CHANNELS * stride
     statistics += program * 2 * stride
+    LARGEST: tl.constexpr = ROWS if ROWS > COLUMNS else COLUMNS
     pair = tl.atomic_add(next_pair, 1)
     while pair < pairs:
-        rest = lift(queries + (pair // keyframe_count).to(tl.int64) * N * n1, n1, a, stride, N, True, COLUMNS)
-        rest += lift(keyframes + (pair % keyframe_count).to(tl.int64) * N * n2, n2, b, stride, N, False, COLUMNS)
+        rest = lift(queries + (pair // keyframe_count).to(tl.int64) * N * n1, n1, a, stride, N, True, LARGEST)
+        rest += lift(keyframes + (pair % keyframe_count).to(tl.int64) * N * n2, n2, b, stride, N, False, LARGEST)
         tl.debug_barrier()  # what one thread wrote, others read
         similarity = directed(a, n1, b, n2, stride, statistics, bandwidth, epsilon, CHANNELS, PAPER, SQUARED, ROWS,
                               COLUMNS, HALVINGS)
@@ -124,20 +129,20 @@ def directed(rows, row_count, columns, column_count, stride, statistics, bandwid
     similarity = best_of_rows / row_count
     if not PAPER:
         tl.debug_barrier()
-        HALF: tl.constexpr = COLUMNS // 2  # statistics of as many rows lie in registers beside the tile
         best_of_columns = 0.0
-        for first in range(0, column_count, ROWS):
-            left = tl.trans(vectors(columns, first, stride, CHANNELS, ROWS))
-            highest = tl.full((ROWS,), float('-inf'), tl.float32)
-            for start in range(0, row_count, HALF):
-                i = start + tl.arange(0, HALF)
+        for start in range(0, column_count, COLUMNS):
+            right = vectors(columns, start, stride, CHANNELS, COLUMNS)
+            highest = tl.full((ROWS, COLUMNS), float('-inf'), tl.float32)  # of a column in every ROWS-th row
+            for first in range(0, row_count, ROWS):
+                i = first + tl.arange(0, ROWS)
                 scale = tl.load(statistics + i, mask=i < row_count, other=1.0)
                 at_zero = tl.load(statistics + stride + i, mask=i < row_count, other=0.0)
-                right = vectors(rows, start, stride, CHANNELS, HALF)
+                left = tl.trans(vectors(rows, first, stride, CHANNELS, ROWS))
                 d = as_distance(tl.dot(left, right, input_precision='tf32x3'), SQUARED)
-                highest = tl.maximum(highest, tl.max(at_zero[None, :] - scale[None, :] * d, 1))
-            j = first + tl.arange(0, ROWS)
-            best_of_columns += tl.sum(tl.where(j < column_count, tl.exp2(tl.minimum(highest, 0.0)), 0.0))
+                highest = tl.maximum(highest, at_zero[:, None] - scale[:, None] * d)
+            j = start + tl.arange(0, COLUMNS)
+            best = tl.exp2(tl.minimum(tl.max(highest, 0), 0.0))
+            best_of_columns += tl.sum(tl.where(j < column_count, best, 0.0))
         tl.debug_barrier()  # before the other direction overwrites the statistics
         similarity = best_of_columns / column_count
     return similarity

@@ -26,6 +26,11 @@ class Trouble:
         return self.text.format(**values)
 
 
+def sentence(words: str) -> str:
+    """With a full stop, or the mark that it ends with."""
+    return words if words.endswith(('.', '?', '!')) else f'{words}.'
+
+
 def troubles() -> dict[str, Trouble]:
     """All of them by their names here, in the order in which they are written."""
     return {name: value for name, value in globals().items() if isinstance(value, Trouble)}
@@ -98,6 +103,11 @@ CAMERA_SILENT = Trouble(
     'no image on {topic} for {seconds:.0f} s: {cause}',
     'The same for one camera of several.',
     'See [topics without messages](#topics-without-messages).')
+NO_IMAGE_YET = Trouble(
+    CAMERAS,
+    'No image has come yet.',
+    'The node was activated a moment ago. If none comes for 5 seconds, the cause is said.',
+    'Wait.')
 IMAGES_LOST = Trouble(
     CAMERAS,
     '{topic} is {delivery}: {advice}',
@@ -211,7 +221,12 @@ PUBLISHER_SILENT = Trouble(
     'it is published by {publishers}, but nothing arrives: is the sensor on, is a recording paused?',
     'There is a publisher whose type and QoS fit, and no message is known to be lost. Most likely it sends nothing.',
     '`ros2 topic hz` on the machine of the publisher shows whether it sends. If it does: '
-    '[how images arrive](cameras.md).')
+    '[how images arrive](cameras.md#how-images-arrive).')
+MIXED_UP = Trouble(
+    TOPICS,
+    '{count} publishers send on {topic} ({publishers}): their messages are mixed up',
+    'Two cameras or two odometries share a topic, or a live one and a recording. Not noticed on Humble.',
+    'Stop one of them, or give each a topic of its own.')
 
 ODOMETRY_FRAME = Trouble(
     MOTION,

@@ -46,8 +46,8 @@ def configure(parser) -> None:
     parser.add_argument('--summary', metavar='JSON', help='where the counts over all frames are written')
     parser.add_argument('--tum', metavar='FILE', help='where the accepted poses are written, in TUM format')
     parser.add_argument('--report', metavar='HTML', help='where a page with all answers is written')
-    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: found by '
-                                                             'what the map says of it')
+    parser.add_argument('--checkpoint', default='', help='the file that the map was made with; empty: found by what '
+                                                         'the map says of it')
     parser.add_argument('--device', default='cpu', help='where the network runs: cpu, cuda, cuda:1 (default: cpu)')
     parser.add_argument('--precision', choices=PRECISIONS, default='float32',
                         help='numbers that the network computes with (default: %(default)s)')
@@ -202,6 +202,15 @@ def _answer(localizer, frame, camera):
     return localizer.process(image, frame.stamp_ns, camera)
 
 
+def _place(best) -> str:
+    import math
+
+    x, y, z = best.map_T_base.position
+    return (f'the likeliest place: x {x:.2f} m, y {y:.2f} m, z {z:.2f} m, heading '
+            f'{math.degrees(best.map_T_base.yaw):.0f} degrees, as keyframe {best.keyframe} of session {best.session}, '
+            f'with probability {best.probability:.2f}')
+
+
 class _Tally:
     """What became of the frames, for people."""
 
@@ -211,10 +220,12 @@ class _Tally:
         self.reasons = Counter()
         self.latencies = []
         self.first_bad = ''
+        self.last = None
 
     def add(self, name: str, estimate) -> None:
         from dejavu_ros.localization.estimate import BAD_IMAGE
 
+        self.last = estimate
         self.reasons[estimate.reject_reason] += 1
         if estimate.reject_reason != BAD_IMAGE:
             self.latencies.append(estimate.latency_ms)
@@ -230,6 +241,8 @@ class _Tally:
                  f'{len(keyframes)} keyframes)']
         if rejected:
             lines.append(f'  rejected: {", ".join(rejected)}')
+        if total == 1 and self.last.hypotheses:
+            lines.append(f'  {_place(self.last.hypotheses[0])}')
         if self.first_bad:
             lines.append(f'  the first bad image: {self.first_bad}')
         if self.latencies:

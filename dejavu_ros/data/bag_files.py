@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import difflib
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ START_TIME = re.compile(r'[_-]?\d{4}(-\d\d){5}$')  # which rosbag record puts in
 SHARED = re.compile(r'.*/(tf|tf_static|clock|rosout|rosout_agg|diagnostics|parameter_events)')
 SECOND = 10**9
 PARTS_APART = 10 * SECOND  # between two parts of one recording, at most
+PARTS_SHARE = 2 * SECOND  # of which both have messages of one topic, at most
 LISTED_APART = 600 * SECOND  # the same, where metadata.yaml lists both
 
 
@@ -40,7 +42,8 @@ def open_files(path: Path, stack: contextlib.ExitStack) -> tuple[list[Storage], 
         path = path.parent
     if not path.exists():
         near = sorted(p.name for p in path.parent.glob('*') if _holds_bag(p))
-        there = f'; bags in {path.parent}: {", ".join(near)}' if near else ''
+        near = difflib.get_close_matches(path.name, near, 4) or near
+        there = f'; bags in {path.parent}: {_few(near)}' if near else ''
         raise DataError(f'no such bag: {path}{there}')
     if path.is_file():
         return [open_storage(path, stack)], []
@@ -165,7 +168,7 @@ def _follow_each_other(storages: Sequence[Storage], apart: int) -> bool:
         if after.start - before.end > apart:
             return False
         shared = min(before.end, after.end) - after.start
-        if shared > apart and _topics(before) & _topics(after):
+        if shared > PARTS_SHARE and _topics(before) & _topics(after):
             return False
     return True
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pymap3d
 
-from dejavu_ros.data.motion import find_jumps
+from dejavu_ros.data.motion import find_jumps, find_strays
 from dejavu_ros.data.poses import PoseTrack
 from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import IDENTITY, Pose
@@ -15,6 +15,8 @@ NO_FIX = -1
 UNKNOWN = 0
 NOWHERE = 1e-3  # degrees: nearer to 0, 0 than that is what receivers without a fix say
 FARTHEST = 5.0  # degrees from the median of a drive: what receivers say that start in another place
+NO_ALTITUDE = 10.0  # metres: a zero among altitudes that are farther from it says that there is none
+EQUATOR = 111_320.0  # metres a degree
 TOO_FAR = 500e3  # metres from an origin that is given
 HOLD_NS = 10 * 10**9  # a heading is held while the fixes go on, over holes no longer than that
 
@@ -61,8 +63,9 @@ def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_si
     """Poses in metres east, north, up of ``origin`` (the first usable fix where None), x ahead along the track.
 
     Below ``min_speed`` (m/s) the last heading holds; fixes before the first heading are skipped, and those over 500 km
-    from where most are. A missing altitude is that of the fixes before and after. ``heading_sigma`` is radians. Driving
-    backwards cannot be told from driving ahead. Raises DataError if no heading is ever known.
+    from where most are, or that jump away for a moment. A missing altitude is that of the fixes before and after.
+    ``heading_sigma`` is radians. Driving backwards cannot be told from driving ahead. Raises DataError if no heading is
+    ever known.
     """
     track = PoseTrack(source, child_T_base or IDENTITY)
     track.skip('no position', skipped)
@@ -71,7 +74,8 @@ def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_si
     track.skip('far from all others', len(fixes) - len(near))
     if len(near) < 2:
         raise DataError(f'{source} has {len(near)} usable fixes of {len(fixes) + skipped}: a heading needs two')
-    fixes = near
+    fixes = _without_strays(near)
+    track.skip('a jump away for a moment', len(near) - len(fixes))
     altitudes = _altitudes(fixes, origin)
     track.origin = origin or (fixes[0].latitude, fixes[0].longitude, float(altitudes[0]))
     east, north, up = pymap3d.geodetic2enu([fix.latitude for fix in fixes], [fix.longitude for fix in fixes],
@@ -110,11 +114,33 @@ def _near_the_others(fixes: list[Fix]) -> list[Fix]:
     return [fix for fix, is_far in zip(fixes, far) if not is_far]
 
 
+def _without_strays(fixes: list[Fix]) -> list[Fix]:
+    """Without those that jump away for a moment, also at the beginning, whose place would become the origin."""
+    latitudes, longitudes = (np.array([getattr(fix, name) for fix in fixes]) for name in ('latitude', 'longitude'))
+    east = (longitudes - longitudes[0] + 180) % 360 * np.cos(np.radians(np.median(latitudes)))
+    level = np.column_stack([east * EQUATOR, latitudes * EQUATOR, np.zeros(len(fixes))])
+    stamps = np.array([fix.stamp_ns for fix in fixes], np.int64)
+    return [fix for fix, stray in zip(fixes, find_strays(_distinct(stamps), _upright(level))) if not stray]
+
+
+def _upright(positions: np.ndarray) -> np.ndarray:
+    return np.column_stack([positions, np.tile([0.0, 0.0, 0.0, 1.0], (len(positions), 1))])
+
+
+def _distinct(stamps_ns: np.ndarray) -> np.ndarray:
+    """Sorted stamps, no two alike."""
+    count = np.arange(len(stamps_ns))
+    return np.maximum.accumulate(stamps_ns - count) + count
+
+
 def _altitudes(fixes: list[Fix], origin: Origin | None) -> np.ndarray:
     """Metres (T,): what is missing lies between the fixes around; where all are, everything is as high as the origin.
     """
     altitudes = np.array([fix.altitude for fix in fixes])
     known = np.isfinite(altitudes)
+    others = altitudes[known & (altitudes != 0)]
+    if len(others) and np.abs(others).min() > NO_ALTITUDE:  # receivers write 0 where a fix has none
+        known &= altitudes != 0
     if not known.any():
         return np.full(len(fixes), origin[2] if origin else 0.0)
     stamps = np.array([fix.stamp_ns for fix in fixes], np.int64)
@@ -130,9 +156,7 @@ def _headings(stamps_ns: np.ndarray, positions: np.ndarray, min_speed: float) ->
     east, north, _ = (positions[after] - positions[before]).T
     seconds = np.maximum((stamps_ns[after] - stamps_ns[before]) / 1e9, 1e-9)
     yaws = np.where(np.hypot(east, north) / seconds >= min_speed, np.arctan2(north, east), np.nan)
-    upright = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1))
-    distinct = np.maximum.accumulate(stamps_ns + np.arange(count))  # no two alike
-    jumps = np.append(0, np.cumsum(find_jumps(distinct, np.column_stack([positions, upright]))))
+    jumps = np.append(0, np.cumsum(find_jumps(_distinct(stamps_ns), _upright(positions))))
     yaws[jumps[after] > jumps[before]] = np.nan  # a chord over a jump is no heading
     holes = np.append(0, np.cumsum(np.diff(stamps_ns) > HOLD_NS))
     last = np.maximum.accumulate(np.where(np.isnan(yaws), -1, np.arange(count)))

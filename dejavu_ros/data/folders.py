@@ -9,12 +9,15 @@ import numpy as np
 from dejavu_ros.data import pose_columns
 from dejavu_ros.data.poses import PoseTrack
 from dejavu_ros.data.stamps import parse_date, parse_stamps, stamps_in_names
-from dejavu_ros.errors import DataError
+from dejavu_ros.errors import DataError, did_you_mean
+from dejavu_ros.file_kinds import HEAD, kind_of
 from dejavu_ros.images import SUFFIXES
 
 STAMP_FILES = ('timestamps.txt', 'times.txt')  # of KITTI's raw recordings and of its odometry benchmark
 UNIT_LENGTH = 0.1  # by which the length of a quaternion may differ from 1: some files have one decimal
 DAY_NS = 86400 * 10**9
+UPRIGHT = np.radians(45)  # a robot that is tilted by less
+SIDEWAYS = np.radians(25)  # the z axis of a camera is level, give or take that
 FORMAT = 'stamp x y z qx qy qz qw'
 
 
@@ -26,11 +29,18 @@ def list_images(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if folder.is_file() and folder.suffix.lower() in SUFFIXES:
         return [folder]
+    if folder.is_file():
+        raise DataError(f'{folder} is no picture ({", ".join(SUFFIXES)}), but {_kind(folder)}; recordings are given by '
+                        '--bag')
     if not folder.is_dir():
-        raise DataError(f'no such folder of images: {folder}')
+        beside = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        what = 'picture' if folder.suffix.lower() in SUFFIXES else 'folder of images'
+        raise DataError(f'no such {what}: {folder}{did_you_mean(folder.name, beside)}')
     images = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')]
     if not images:
-        raise DataError(f'folder {folder} holds no images ({", ".join(SUFFIXES)})')
+        recordings = [path.name for path in folder.iterdir() if path.suffix in ('.bag', '.mcap', '.db3')]
+        raise DataError(f'folder {folder} holds no images ({", ".join(SUFFIXES)})'
+                        f'{f", but {recordings[0]}: recordings are given by --bag" if recordings else ""}')
     return sorted(images, key=lambda path: [int(part) if part.isdecimal() else part
                                             for part in re.split(r'(\d+)', path.name)])
 
@@ -83,14 +93,23 @@ def read_tum(path: str | Path) -> PoseTrack:
             continue
         rows.append((number, *_read_row(cells, columns or pose_columns.TUM, f'{path} line {number}', line)))
     if columns is None and _looks_w_first(np.array([values[3:] for _, _, values in rows])):
-        raise DataError(f'{path}: every pose turns about x alone, as nothing does that drives: w seems to be the first '
-                        f'of the quaternion; expected {FORMAT}, or a header line that names the columns')
+        raise DataError(f'{path}: read as {FORMAT}, the poses lie on their side or their head, and with w first they '
+                        f'stand upright: a header line has to name the columns, such as # {FORMAT} if they do lie')
     stamps = _stamps_of([texts for _, texts, _ in rows], columns.unit if columns else '', path)
     track = PoseTrack(str(path))
     for (number, _, values), stamp in zip(rows, stamps):
         track.add(stamp, values[:3], values[3:], name=f'line {number}')
     track.finish()
     return track
+
+
+def _kind(path: Path) -> str:
+    """What a file is, in words."""
+    try:
+        with open(path, 'rb') as file:
+            return kind_of(file.read(HEAD))
+    except OSError as error:
+        return f'a file that cannot be read: {error.strerror}'
 
 
 def _read_text(path: Path) -> str:
@@ -160,10 +179,24 @@ def _stamps_beside(images: list[Path]) -> list[int] | None:
 
 
 def _looks_w_first(quaternions: np.ndarray) -> bool:
-    """Whether quaternions (T, 4) that are read as x y z w turn about x only, by different angles."""
+    """Whether quaternions (T, 4) stand upright only if their first number is w.
+
+    Read as x y z w, such poses are on their head, or turn about x alone by different angles, as nothing does that
+    drives. All on their side, they may be those of a camera that looks north.
+    """
     quaternions = quaternions[np.isfinite(quaternions).all(-1)] if len(quaternions) else np.zeros((0, 4))
-    angles = 2 * np.arctan2(np.abs(quaternions[:, 0]), np.abs(quaternions[:, 3]))
-    return len(angles) > 1 and np.abs(quaternions[:, 1:3]).max() < 1e-3 and np.ptp(angles) > np.radians(20)
+    if len(quaternions) < 2 or _tilts(quaternions[:, [1, 2, 3, 0]]).max() > UPRIGHT:
+        return False
+    tilts = _tilts(quaternions)
+    is_camera = np.abs(tilts - np.pi / 2).max() < SIDEWAYS
+    return np.median(tilts) > UPRIGHT and not is_camera or \
+        np.abs(quaternions[:, 1:3]).max() < 1e-3 and np.ptp(tilts) > np.radians(20)
+
+
+def _tilts(quaternions: np.ndarray) -> np.ndarray:
+    """Radians (T,) between the z axes before and after the rotations (T, 4), x y z w."""
+    x, y, z, w = quaternions.T
+    return 2 * np.arctan2(np.hypot(x, y), np.hypot(z, w))
 
 
 def _is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ SAME_NS = 1000  # stamps written with six decimals, or kept as floating-point se
 # more than JUMP_ANGLE at more than MAX_TURN.
 JUMP_METRES, MAX_SPEED, FACTOR, SLACK, AROUND = 1.0, 100.0, 3.0, 10.0, 11
 JUMP_ANGLE, MAX_TURN = 0.5, 20.0
+BRIEF_NS = 1_000_000_000  # who jumps back, or on, after no more than that was never there
 BACK_NS = 500_000_000  # a message that is older than the one before by more tells of a clock that was set back,
 LASTING = 20  # unless one of so many after it is as new as before: it came late, or there are two publishers
 RUN_NS = 10**16  # put between the runs of a recording whose clock was set back: 115 days
@@ -21,10 +22,10 @@ RUN_NS = 10**16  # put between the runs of a recording whose clock was set back:
 class Motion:
     """Poses ``(T, 7)`` (position, quaternion xyzw) at stamps (T,) in any order, asked for a moment.
 
-    Of poses with one stamp the last counts, or none if they are apart. A pose apart from both of its neighbours is
-    left out. ``kept`` are the numbers of the poses that count, by their stamps, ``contradictions`` and ``strays`` how
-    many do not; ``jumps`` (len(kept) - 1,) tells after which of them a jump comes. ``clock_ns`` (len(kept),) are the
-    stamps for people, where these are of :func:`in_runs`.
+    Of poses with one stamp the last counts, or none if they are apart. What :func:`find_strays` finds is left out.
+    ``kept`` are the numbers of the poses that count, by their stamps, ``contradictions`` and ``strays`` how many do
+    not; ``jumps`` (len(kept) - 1,) tells after which of them a jump comes. ``clock_ns`` (len(kept),) are the stamps for
+    people, where these are of :func:`in_runs`.
     """
 
     def __init__(self, stamps_ns, poses, clock_ns=None):
@@ -39,9 +40,7 @@ class Motion:
         contradicted = np.isin(group, apart)
         self.contradictions = int(contradicted.sum())
         keep = np.flatnonzero(last & ~contradicted)
-        jumps = find_jumps(stamps[keep], poses[keep])
-        stray = np.zeros(len(keep), bool)
-        stray[1:-1] = jumps[:-1] & jumps[1:]
+        stray = find_strays(stamps[keep], poses[keep])
         self.strays = int(stray.sum())
         keep = keep[~stray]
         self.kept, self.jumps = order[keep], find_jumps(stamps[keep], poses[keep])
@@ -75,7 +74,7 @@ class Motion:
             return ''
         if not len(self):
             return 'no usable pose'
-        if stamp_ns < self.stamps_ns[0] - RUN_NS // 2:
+        if -3 * RUN_NS < 2 * (stamp_ns - int(self.stamps_ns[0])) < -RUN_NS:
             return 'the clock was set back around it'
         if len(self) == 1:
             return f'there is only one, at {seconds(self.clock_ns[0])} s'
@@ -107,6 +106,23 @@ def find_jumps(stamps_ns: np.ndarray, poses: np.ndarray) -> np.ndarray:
     usual = median_filter(speeds, AROUND, mode='nearest')
     far = (metres > JUMP_METRES) & (speeds > np.minimum(MAX_SPEED, FACTOR * usual + SLACK))
     return far | (radians > JUMP_ANGLE) & (radians / apart > MAX_TURN)
+
+
+def find_strays(stamps_ns: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """(T,) whether a pose (T, 7) is one of a few, within BRIEF_NS, with a jump before and after; stamps (T,) ascend.
+
+    At the beginning and at the end one jump is enough where what is beyond it lasts longer.
+    """
+    jumps = find_jumps(stamps_ns, poses)
+    if not jumps.any():
+        return np.zeros(len(stamps_ns), bool)
+    first = np.append(0, np.flatnonzero(jumps) + 1)  # of each piece between jumps
+    last = np.append(first[1:], len(stamps_ns)) - 1
+    brief = stamps_ns[last] - stamps_ns[first] <= BRIEF_NS
+    stray = brief.copy()
+    stray[0] &= not brief[1]
+    stray[-1] &= not brief[-2]
+    return np.repeat(stray, last - first + 1)
 
 
 def find_runs(stamps_ns: Sequence[int]) -> list[int]:

@@ -20,9 +20,9 @@ FLAG = '--pose-topic'
 WHAT = 'poses'
 # words in the names of topics with poses of something else: where a robot should be, or is said to be, what it should
 # drive along, and what it sees
-OTHERS = re.compile(r'(?:^|[/_])(?:goals?|initial_?pose\w*|clicked|target|set_?points?|way_?points?|desired|'
-                    r'command(?:ed)?|cmd|goto|dock|docking|prior|carrot|lookahead|\w*plan|planned|planner\w*|plan_\w+|aruco\w*|'
-                    r'april_?tags?|tags?|markers?|objects?|person|people|detect\w*)(?:$|[/_])')
+OTHERS = re.compile(r'(?:^|[/_])(?:goals?|goalpose|initial_?pose\w*|clicked|target|set_?points?|way_?points?|desired|'
+                    r'ref(?:erence)?|next|command(?:ed)?|cmd|goto|dock|docking|prior|carrot|lookahead|\w*plan|planned|planner\w*|plan_\w+|'
+                    r'aruco\w*|april_?tags?|tags?|markers?|objects?|person|people|detect\w*)(?:$|[/_])')
 TRUTH = re.compile(r'truth|(?:^|[/_])gt(?:$|[/_])|mocap|vicon|optitrack|vrpn|qualisys|motion_capture')
 MAP_FRAMES = ('map', 'world', 'earth', 'utm')
 LOOK = 200  # messages of TF in which a map frame is looked for

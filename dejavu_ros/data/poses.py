@@ -90,7 +90,8 @@ class PoseTrack:
         self._motion = Motion(in_runs(clock, self.starts)[numbers], rows, clock[numbers])
         self.skip('poses with one stamp are apart: two sources share the topic, or the clock was set back',
                   self._motion.contradictions)
-        self.skip('poses jump to and fro: two sources share the topic, or its source is mistaken', self._motion.strays)
+        self.skip('poses jump away for a moment: two sources share the topic, or its source is mistaken',
+                  self._motion.strays)
         if not len(self._motion):
             raise DataError(f'{self.source} has no usable pose'
                             + (f': all {self.skipped} are bad, the first for: {self.reason}' if self.skipped else ''))

@@ -1,6 +1,7 @@
 """Writing rosbag2 folders without ROS, in the message types of Jazzy."""
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,13 +27,17 @@ class BagWriter:
     """A context manager that writes the folder ``path``; it appears whole when the block ends well.
 
     All stamps are nanoseconds and serve as header stamp and recording time alike. Raises DataError where the
-    folder exists already, cannot be written or the disk is full.
+    folder exists already, cannot be written or has a name that the storage cannot have, or the disk is full.
     """
 
     def __init__(self, path: str | Path, storage: str = 'mcap'):
         if storage not in STORAGES:
             raise DataError(f'no bag storage {storage!r}: choose {" or ".join(STORAGES)}')
         self.path = Path(path)
+        if storage == 'sqlite3' and re.search('[#?%]', str(self.path.absolute())):
+            # the writer makes an URI of the path as it is, and would write elsewhere
+            raise DataError(f'cannot write {self.path} as sqlite3, for the #, ? or % in its path: choose another name, '
+                            'or mcap')
         self.storage = storage
         self.store = get_typestore(Stores.ROS2_JAZZY)
         self._connections: dict[tuple[str, str], Any] = {}

@@ -16,6 +16,7 @@ FASTEST_NS = 2_000_000  # between two pictures of a camera, at least
 # seconds and nanoseconds written apart, a number with a decimal point, or a whole number; no part of 1.2.3
 NUMBER = re.compile(r'(?<!\d)(?<!\d\.)(?:(?P<seconds>\d{10})[_-](?P<nanoseconds>\d{9})|\d+\.\d+|\d+)(?!\.?\d)',
                     re.ASCII)
+APART = re.compile(r'(?<![\d.])(\d{10}[_-])(\d{1,9})(?!\.?\d)', re.ASCII)  # perhaps without the zeros before it
 CALENDAR_HOUR = re.compile(r'(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])')
 
 
@@ -63,6 +64,8 @@ def stamps_in_names(stems: Sequence[str]) -> list[int] | None:
     Counters that begin with zeros, dates such as 20231007155702, versions, coordinates, and numbers that several
     images share are none.
     """
+    if any(len(found[2]) == 9 for stem in stems for found in APART.finditer(stem)):
+        stems = [APART.sub(lambda found: found[1] + found[2].zfill(9), stem) for stem in stems]
     rows = [[stamp for found in NUMBER.finditer(stem) if (stamp := _time_in_name(found)) is not None]
             for stem in stems]
     if len({len(row) for row in rows}) == 1:

@@ -28,9 +28,9 @@ def examine(image_topic: str, odom_topic: str) -> Iterator[Finding]:
             yield from stream(inspector, 'odometry', odom_topic, ODOMETRY)
         found = inspector.diagnoses(LISTENING)
         for name, message in found.items():
-            yield (good if message.startswith('Localized') else note)(
-                'node', f'{name} says: {message}', '' if message.startswith('Localized') else
-                'its message says what it lacks')
+            text = f'{name} says: {message}'
+            yield good('node', text) if message == 'Localized.' else note('node', text, 'docs/troubleshooting.md '
+                                                                          'explains what it says')
         if not found:
             yield note('node', 'no relocalize node speaks on /diagnostics',
                        'ros2 launch dejavu_ros relocalize.launch.py map:=M image_topic:=T')

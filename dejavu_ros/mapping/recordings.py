@@ -27,6 +27,8 @@ from dejavu_ros.mapping.trajectories import poses_of_base
 from dejavu_ros.optics.mounting import before_the_map, parse_mounting
 
 
+MOMENTS = 8  # of a recording at which stamps are compared
+CLOCKS_APART = 1.0  # seconds by which those of images and poses may differ
 REGISTERED = 0.15  # relative difference of focal lengths and centres of one view: rectified and raw ones differ
 
 
@@ -77,7 +79,8 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
             check_registered(bag, depth_topic, images.name, known)
         base_T_camera, doubt = mounted(mounting(bag, base_frame, camera_frame, topic.name), config,
                                       camera_frame)
-        warnings += (doubt,) if doubt else ()
+        apart = '' if poses.starts else _clocks_apart(bag, images.name, topic.name)
+        warnings += tuple(words for words in (doubt, apart) if words)
         yield Recording(path.name if path.is_dir() else path.stem, f'{images.name} of {bag.path}',
                         frames_in_runs(bag, images.name, topic.name, poses.starts), images.count,
                         poses_of_base(poses, base_T_camera, config.poses_of, config.pose_axes,
@@ -137,6 +140,16 @@ def mounted(told: Pose | None, config: MappingConfig, frame: str = '') -> tuple[
     if given is not None or told is None:
         told, frame = given, ''
     return before_the_map(told, config.camera_frame_convention, frame) if told is not None else (None, '')
+
+
+def _clocks_apart(bag: Bag, images: str, poses: str) -> str:
+    """A warning where images and poses that were recorded together have stamps that are apart."""
+    ahead = bag.stamps_ahead(images, poses, MOMENTS)
+    seconds = float(np.median(ahead)) / 1e9 if ahead else 0.0
+    if abs(seconds) < CLOCKS_APART:
+        return ''
+    return (f'the stamps of {images} are {abs(seconds):.1f} s {"ahead of" if seconds > 0 else "behind"} those of '
+            f'{poses} that were recorded at the same time: if their clocks differ, each pose is of another moment')
 
 
 def _runs(poses: PoseSource) -> str:

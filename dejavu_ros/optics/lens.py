@@ -10,6 +10,7 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.images import MAX_PIXELS, resize
 from dejavu_ros.intrinsics import FISHEYE, scale_of, scaled_matrix
 
+WIDEST, NARROWEST = 0.02, 200.0  # focal length by the size of the picture: beyond any lens
 PINHOLE = '', 'plumb_bob', 'rational_polynomial'
 REFINEMENTS = 5  # of OpenCV's inverse, which alone may miss by pixels
 PRECISE, TOLERANCE = 0.05, 0.5  # pixels: good enough, and of no use
@@ -35,12 +36,16 @@ class Lens:
             raise ConfigError('the camera is not calibrated: its camera_info has no focal length or no size')
         if self.width * self.height > MAX_PIXELS:
             raise ConfigError(f'a camera of {self.width}x{self.height} is none: over {MAX_PIXELS:,} pixels')
+        if not np.isfinite((*self.K, *self.D)).all():
+            raise ConfigError('the camera is not calibrated: its camera_info has numbers that are not finite')
+        if not all(NARROWEST > focal / size > WIDEST for focal, size in ((self.K[0], self.width),
+                                                                         (self.K[4], self.height))):
+            raise ConfigError(f'a focal length of {self.K[0]:g} x {self.K[4]:g} pixels cannot be that of pictures of '
+                              f'{self.width}x{self.height}: is K in pixels, of pictures of this size?')
         if len(self.D) not in ((0, 4) if self.model in FISHEYE else (0, 4, 5, 8, 12, 14)):
             raise ConfigError(f'{len(self.D)} distortion coefficients do not fit the model {self.model!r}')
         if any(self.D[12:]):
             raise ConfigError('a tilted sensor (distortion coefficients 13 and 14) is not supported')
-        if not np.isfinite((*self.K, *self.D)).all():
-            raise ConfigError('the camera is not calibrated: its camera_info has numbers that are not finite')
 
     @classmethod
     def of(cls, intrinsics: Mapping) -> 'Lens':

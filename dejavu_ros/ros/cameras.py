@@ -24,7 +24,9 @@ from dejavu_ros.ros.transport import transport
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch
 from dejavu_ros.ros.worker import NewestWorker
 from dejavu_ros.tones import ToneRange
-from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED, IMAGES_LOST
+from dejavu_ros.troubleshooting import CAMERA_INFO_SILENT, CAMERA_INFO_UNUSED, IMAGES_LOST, sentence
+
+DEPTH = 2  # images that wait for the executor: one that comes while it is busy does not push out another
 
 
 def described(configs: Mapping[str, CameraConfig]) -> dict[str, Camera]:
@@ -63,8 +65,8 @@ class CameraInput:
         self._describing = threading.Lock()  # CameraInfo and pictures come in different threads
         self.informed = False
         self.kind = Image if config.transport == 'raw' else CompressedImage
-        self.images = FollowingSubscription(node, self.kind, config.image_topic, self.on_image, 1, config.reliability,
-                                            self.watch.count_lost)
+        self.images = FollowingSubscription(node, self.kind, config.image_topic, self.on_image, DEPTH,
+                                            config.reliability, self.watch.count_lost)
         self.infos = None
         if config.camera_info_topic:
             self.infos = FollowingSubscription(node, CameraInfo, config.camera_info_topic, self.on_camera_info, 5)
@@ -118,14 +120,14 @@ class CameraInput:
         if localizer.cameras.get(self.name) is not known:
             localizer.use(known)
 
-    def problem(self, localizer: Localizer | None) -> str:
+    def problems(self, localizer: Localizer | None) -> list[str]:
         """What is wrong with the camera, in words; empty if nothing."""
         sight = localizer.sights.get(self.name) if localizer else None
         silent = self.watch.silence > RATE_WINDOW
         parts = (self.watch.problem(self.topic, self.cause_of_silence),
                  '' if silent else self.delivery_problem(self.topic), self.warning, sight.warning if sight else '',
-                 self.silence_of_info(), '' if silent else self.stamps.problem)
-        return ' '.join(part.rstrip('.') + '.' for part in parts if part)
+                 self.silence_of_info(), *(('', '') if silent else (self.images.problem, self.stamps.problem)))
+        return [sentence(part) for part in parts if part]
 
     @property
     def delivery(self) -> Delivery:

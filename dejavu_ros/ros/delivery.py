@@ -112,5 +112,8 @@ def reason_of(delivery: Delivery, transport: Transport) -> tuple[str, str]:
                 'let the camera send compressed images, or raise net.core.rmem_max (docs/cameras.md)')
     amount = f'{delivery.size * delivery.rate / MB:.0f} MB a second' if delivery.size and delivery.rate else 'that'
     lossy = ', and best effort does not send again what is lost' if BEST_EFFORT in delivery.offered else ''
-    return (f'{amount} is more than {"this machine" if delivery.local else "the network"} can move{lossy}',
-            'let the camera send compressed, smaller or fewer images (docs/cameras.md)')
+    advice = 'let the camera send compressed, smaller or fewer images (docs/cameras.md)'
+    if delivery.local:
+        return (f'{amount} is more than this machine can move beside its other work{lossy}',
+                f'let less run on it, or {advice}')
+    return f'{amount} is more than the network can move{lossy}', advice

@@ -17,7 +17,7 @@ from dejavu_ros.ros.cameras import CameraInput, Cameras
 from dejavu_ros.ros.config import NodeConfig
 from dejavu_ros.ros.delivery import explain
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch, rate
-from dejavu_ros.troubleshooting import NO_CAUSE, NO_FRAME, NO_IMAGE, NOT_ACTIVE, POSE_IS_OLD
+from dejavu_ros.troubleshooting import NO_CAUSE, NO_FRAME, NO_IMAGE, NO_IMAGE_YET, NOT_ACTIVE, POSE_IS_OLD, sentence
 
 LATENCIES = 1000  # frames over which latencies are taken
 
@@ -89,7 +89,9 @@ class Statistics:
                 if self.last is None:
                     return _level(status.WARN), f'Not localized! {NO_FRAME()} {condition.warning}'.strip()
                 reason = self.last.reject_reason or POSE_IS_OLD()
-                return _level(status.WARN), f'Not localized! {reason}: {self.last.detail}. {condition.warning}'.strip()
+                if self.last.detail and self.last.detail not in condition.warning:  # else it is said there
+                    reason = f'{reason}: {self.last.detail}'
+                return _level(status.WARN), f'Not localized! {sentence(reason)} {condition.warning}'.strip()
             if condition.warning:
                 return _level(status.WARN), f'Localized. But {condition.warning}'
             return _level(status.OK), 'Localized.'
@@ -115,7 +117,7 @@ def report(statistics: Statistics, config: NodeConfig, localizer: Localizer | No
            warnings: Mapping[str, str], problem: str, node_name: str) -> list[DiagnosticStatus]:
     """How the node is doing, and each of its cameras; ``node_name`` fully qualified, ``cameras`` None: inactive."""
     inputs = cameras.inputs if cameras else {}
-    problems = {name: camera.problem(localizer) for name, camera in inputs.items()}
+    problems = {name: ' '.join(camera.problems(localizer)) for name, camera in inputs.items()}
     words = [f'camera {name}: {text}' if len(inputs) > 1 else text for name, text in problems.items() if text]
     if localizer is not None and localizer.problem:
         words.insert(0, localizer.problem)
@@ -147,6 +149,7 @@ def make_status(statistics: Statistics, condition: Condition, node_name: str, ha
 def make_camera_status(camera: CameraInput, problem: str, dropped: int, node_name: str) -> DiagnosticStatus:
     """Of one camera."""
     watch, known = camera.watch, camera.known
+    problem = problem or ('' if watch.received else NO_IMAGE_YET())
     level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
     values = {'topic': camera.topic, 'frames received': str(watch.received), 'frames repeated': str(watch.repeated),
               'frames dropped': str(dropped), 'frames lost': str(watch.lost),
@@ -161,11 +164,6 @@ def make_camera_status(camera: CameraInput, problem: str, dropped: int, node_nam
 def _status(level: int, name: str, hardware: str, message: str, values: dict[str, str]) -> DiagnosticStatus:
     return DiagnosticStatus(level=bytes([level]), name=name, hardware_id=hardware, message=' '.join(message.split()),
                             values=[KeyValue(key=key, value=value) for key, value in values.items()])
-
-
-def sentence(words: str) -> str:
-    """With a full stop, or the mark that it ends with."""
-    return words if words.endswith(('.', '?', '!')) else f'{words}.'
 
 
 def memory(device: str) -> float:

@@ -15,7 +15,8 @@ def silence_of(node: Node, topic: str, kind: type) -> str:
     offers = [Offer(full_name(info), info.topic_type, mismatch(info.qos_profile, asked))
               for info in node.get_publishers_info_by_topic(topic)]
     elsewhere = [name for name, kinds in node.get_topic_names_and_types()
-                 if wanted in kinds and name != topic and node.get_publishers_info_by_topic(name)]
+                 if wanted in kinds and name != topic
+                 and any(full_name(info) != full for info in node.get_publishers_info_by_topic(name))]
     return cause_of_silence(wanted, in_words(asked) if asked else '', offers, sorted(elsewhere))
 
 

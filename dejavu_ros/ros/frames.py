@@ -111,9 +111,11 @@ class Frames:
             silence = now - (self._heard_at or self._started)
             if silence > RATE_WINDOW:
                 found['odometry'] = ODOMETRY_SILENT(topic=self.stamps.topic, seconds=silence,
-                                                    cause=silence_of(self.node, self.stamps.topic, Odometry)) + '.'
+                                                    cause=silence_of(self.node, self.stamps.topic, Odometry))
             elif self.stamps.problem:
-                found['odometry stamps'] = self.stamps.problem + '.'
+                found['odometry stamps'] = self.stamps.problem
+            if self.odometry.problem:
+                found['odometry publishers'] = self.odometry.problem
         if now - self._went_back[1] < RECENT:
             found['odometry time'] = self._went_back[0]
         if config.publish_tf and now - self._sent_at > max(1.0, 3 / config.tf_rate):

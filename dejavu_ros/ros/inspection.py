@@ -58,9 +58,10 @@ class Inspector(Bystander):
         return Topic(name, sorted({info.topic_type for info in publishers}), len(publishers))
 
     def image_topics(self) -> list[str]:
-        """Topics on which somebody publishes images."""
+        """Topics on which somebody publishes images, but for those that show what the node did."""
         return sorted(name for name, kinds in self.node.get_topic_names_and_types()
-                      if IMAGES.keys() & set(kinds) and self.node.count_publishers(name))
+                      if IMAGES.keys() & set(kinds) and self.node.count_publishers(name)
+                      and not name.endswith('/debug_image'))
 
     def listen(self, name: str, kind: type, seconds: float) -> Heard:
         """Subscribe as the node does."""

@@ -292,10 +292,14 @@ class RelocalizeNode(LifecycleNode):
                                               self.problem, self.get_fully_qualified_name()))
         array.header.stamp = stamp_of_now(self)
         self.diagnostics_out.publish(array)
-        if self.cameras:
-            warnings |= {f'camera {name}': words for name, camera in self.cameras.inputs.items()
-                         if (words := camera.problem(self.localizer))}
-        for words in warnings.values():
+        said, inputs = list(warnings.values()), self.cameras.inputs if self.cameras else {}
+        for name, camera in inputs.items():
+            prefix = f'Camera {name}: ' if len(inputs) > 1 else ''
+            said += [prefix + words for words in camera.problems(self.localizer)]
+        last = self.statistics.last
+        if last and last.reject_reason == BAD_IMAGE and not any(last.detail in words for words in said):
+            said.append(f'{BAD_IMAGE}: {last.detail}')
+        for words in said:
             if self.throttle.due(words):
                 self.get_logger().warning(words)
 

@@ -1,5 +1,6 @@
 """Whether the stamps of messages can be times of now, as the clock of the node has it. Imports no ROS."""
 
+import collections
 import re
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ EARLIEST = 10**9 * SECOND  # 2001: no robot of ours has a wall clock before it, 
 OLD = 3600 * SECOND        # older messages were recorded
 FAR = 1 * SECOND           # a smaller difference may be the way of a message
 STEP_BACK = SECOND // 2    # messages may come so much out of order
-PATIENCE = 3               # messages in a row before a small difference or the same stamp is spoken of
+PATIENCE = 3               # messages in a row before a small difference is spoken of
+SEVERAL, OF = 4, 10        # of the last messages, before it is spoken of that they have the stamp of the one before
 RECENT = 10.0              # seconds for which a step back is spoken of
 
 
@@ -21,7 +23,8 @@ class StampChecker:
     def __init__(self, topic: str):
         self.topic, self.problem = topic, ''
         self._last: int | None = None
-        self._far = self._same = 0
+        self._far = 0
+        self._same: collections.deque[bool] = collections.deque(maxlen=OF)
 
     def take(self, stamp_ns: int, now_ns: int) -> tuple[int, int]:
         """The time to use for a message that arrives at ``now_ns`` of the node's clock (0: it does not run).
@@ -36,8 +39,8 @@ class StampChecker:
         back = 0
         if self._last is not None:
             back = self._last - used if self._last - used > STEP_BACK else 0
-            self._same = self._same + 1 if used == self._last else 0
-            if self._same >= PATIENCE and not problem:
+            self._same.append(used == self._last)
+            if sum(self._same) >= SEVERAL and not problem:
                 problem = STAMP_STUCK(topic=self.topic)
         self._last, self.problem = stamp_ns if stamp_ns > 0 else None, problem
         return used, back
@@ -60,7 +63,8 @@ class StampChecker:
 
     def forget(self) -> None:
         """Time begins anew: what comes next is no step back."""
-        self._last, self._same, self._far = None, 0, 0
+        self._last, self._far = None, 0
+        self._same.clear()
 
 
 class ClockChecker:

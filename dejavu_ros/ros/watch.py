@@ -49,6 +49,7 @@ class Watch:
         with self._lock:
             since = self._clock() - RATE_WINDOW
             came, lost = (sum(moment > since for moment in times) for times in (self._arrivals, self._losses))
+            lost *= lost > 1  # one alone tells nothing, such as the first while the node is busy with starting
             return came / (came + lost) if came + lost >= FEW else None
 
     @property

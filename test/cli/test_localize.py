@@ -112,9 +112,14 @@ def test_one_picture(folder, localize, tmp_path, monkeypatch):
         status, out, err = localize(*words, '--json', tmp_path / 'a.jsonl', *LENIENT)
         line, = lines_of(tmp_path / 'a.jsonl')
         assert (status, err) == (0, '') and 'of 1 frames accepted' in out
+        assert 'the likeliest place: x 50.00 m, y 0.00 m, z 0.00 m, heading 0 degrees, as keyframe 5 of session' in out
         assert line['image'] == 'photo.JPG' and line['hypotheses'][0]['keyframe'] == 5
-    status, _, err = localize('other.jpg')
-    assert status == 1 and 'no such folder of images: other.jpg' in err
+    status, _, err = localize('phto.JPG')
+    assert status == 1 and 'no such picture: phto.JPG; did you mean photo.JPG?' in err
+    status, _, err = localize(next((folder / 'summer').glob('*.mcap')))
+    assert status == 1 and 'is no picture' in err and 'an MCAP file; recordings are given by --bag' in err
+    status, _, err = localize(folder / 'summer')
+    assert status == 1 and 'holds no images' in err and 'recordings are given by --bag' in err
 
 
 def test_a_checkpoint_that_is_not_calibrated_is_told(folder, localize, tmp_path):

@@ -121,7 +121,8 @@ def test_another_recording_beside_a_listed_one_is_left_out_and_said(tmp_path):
     {'run_0_mcap': {}, 'run_1_mcap': {'first': 100 + DAY}},
     {'loop1_mcap': {}, 'loop2_mcap': {'first': 160}},
     {'drive_db3': {}, 'drive_mcap': {}},
-    {'left_mcap': {}, 'right_mcap': {'first': 103}}])
+    {'left_mcap': {}, 'right_mcap': {'first': 103}},
+    {'run_0_mcap': {}, 'run_1_mcap': {'first': 101}}])  # at one time
 def test_several_recordings_are_refused_with_a_list(tmp_path, files):
     folder = gather(tmp_path / 'bags', **files)
     with pytest.raises(DataError, match='holds 2 recordings, not one: .* name one file, and map each as') as no:

@@ -1,5 +1,6 @@
 """GNSS fixes become metres that agree with geodesy, and headings that agree with the track."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -123,6 +124,25 @@ def test_a_fix_in_another_country_is_no_origin():
     strange = [Fix(-SECOND + i, 39.9, 116.4, 40.0) for i in range(3)]
     made = track_from_fixes('/fix', [*strange, *road], 1.0, SIGMA)
     assert made.skipped == 3 and made.origin == pytest.approx(HOME, abs=1e-6)
+
+
+@pytest.mark.parametrize('wild', [[0], range(4), [20, 21], [59]])
+def test_a_fix_that_jumps_away_for_a_moment_is_no_place_and_no_origin(wild):
+    points = np.column_stack([np.arange(60) * 1.0, np.zeros(60)])
+    points[list(wild)] += 33e3
+    made = track(points)
+    assert made.skipped == len(wild)
+    assert made.origin[0] == pytest.approx(HOME[0], abs=1e-4)
+    assert all(abs(made.at(int(stamp), 0)[0].position[1]) < 0.1 for stamp in made.stamps_ns)
+
+
+def test_an_altitude_of_zero_among_others_is_missing():
+    road = fixes(np.column_stack([np.arange(60) * 1.0, np.zeros(60)]))
+    made = track_from_fixes('/fix', [dataclasses.replace(fix, altitude=0.0) for fix in road[:20]] + road[20:], 1.0,
+                            SIGMA)
+    assert made.origin[2] == HOME[2] and abs(made.at(0, 0)[0].position[2]) < 0.01
+    coast = [dataclasses.replace(fix, altitude=0.1 * (i % 5)) for i, fix in enumerate(road)]
+    assert track_from_fixes('/fix', coast, 1.0, SIGMA).origin[2] == 0.0
 
 
 def test_headings_do_not_follow_a_jump():

@@ -3,9 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dejavu_ros.data.folders import folder_stamps, image_stamps, list_images, read_tum
 from dejavu_ros.errors import DataError
+from dejavu_ros.geometry import Pose
 
 LINE = '{} {} 0 0 0 0 0 1\n'
 
@@ -32,7 +35,7 @@ def test_a_file_stands_for_itself(tmp_path):
     make_images(tmp_path, ['1.png', '2.png'])
     assert list_images(tmp_path / '2.png') == [tmp_path / '2.png']
     (tmp_path / 'notes.txt').write_text('')
-    with pytest.raises(DataError, match='no such folder of images: .*notes.txt'):
+    with pytest.raises(DataError, match='notes.txt is no picture .*, but empty'):
         list_images(tmp_path / 'notes.txt')
 
 
@@ -203,11 +206,31 @@ def test_a_quaternion_with_w_first_and_no_header(tmp_path):
     def lines(angles):
         return [f'{i} {i} 0 0 {np.cos(a / 2):.6f} 0 0 {np.sin(a / 2):.6f}\n' for i, a in enumerate(angles)]
 
-    with pytest.raises(DataError, match='w seems to be the first'):
+    with pytest.raises(DataError, match='with w first they stand upright'):
         read_tum(write_plain(tmp_path / 'a.txt', lines(np.linspace(0, 1, 9))))
-    with pytest.raises(DataError, match='w seems to be the first'):
+    with pytest.raises(DataError, match='with w first they stand upright'):
         read_tum(write_plain(tmp_path / 'a.txt', lines([0, np.pi / 2])))
-    read_tum(write_plain(tmp_path / 'b.txt', lines([-np.pi / 2] * 3)))  # a camera that looks north, going straight
+    with pytest.raises(DataError, match='with w first they stand upright'):
+        read_tum(write_plain(tmp_path / 'a.txt', lines([0, 0, 0])))
+    tilted = [f'{i} {i} 0 0 {np.cos(i / 8):.6f} 0.01 0.012 {np.sin(i / 8):.6f}\n' for i in range(9)]
+    with pytest.raises(DataError, match='with w first they stand upright'):
+        read_tum(write_plain(tmp_path / 'a.txt', tilted))
+    assert read_tum(write_tum(tmp_path / 'a.txt', tilted)).skipped == 0  # where a header says that it is so
+    # a camera that looks north, going straight or in a bend
+    read_tum(write_plain(tmp_path / 'b.txt', lines([-np.pi / 2] * 3)))
+    north = Pose(np.zeros(3), np.array([-np.sqrt(0.5), 0, 0, np.sqrt(0.5)]))
+    turned = [(Pose.planar(0, 0, yaw) @ north).quaternion for yaw in np.linspace(-0.6, 0.6, 9)]
+    read_tum(write_plain(tmp_path / 'b.txt', [f'{i} {i} 0 0 {" ".join(map(str, q))}\n' for i, q in enumerate(turned)]))
+
+
+@given(yaws=st.lists(st.floats(-3, 3), min_size=2, max_size=9), tilt=st.floats(-0.3, 0.3), roll=st.floats(-0.3, 0.3))
+@settings(max_examples=100, deadline=None)
+def test_poses_of_what_drives_are_never_taken_for_w_first(tmp_path_factory, yaws, tilt, roll):
+    leaning = Pose.make((0, 0, 0), (np.sin(roll / 2), 0, 0, np.cos(roll / 2))) @ Pose.make(
+        (0, 0, 0), (0, np.sin(tilt / 2), 0, np.cos(tilt / 2)))
+    turns = [(Pose.planar(0, 0, yaw) @ leaning).quaternion for yaw in yaws]
+    path = tmp_path_factory.mktemp('poses') / 'a.txt'
+    read_tum(write_plain(path, [f'{i} {i} 0 0 {" ".join(map(str, q))}\n' for i, q in enumerate(turns)]))
 
 
 def write_plain(path, lines):

@@ -185,7 +185,8 @@ def test_a_goal_is_no_robot(tmp_path):
 
 
 @pytest.mark.parametrize('name, other', [
-    ('/goal_pose', True), ('/move_base_simple/goal', True), ('/move_base/current_goal', True), ('/initialpose', True),
+    ('/goal_pose', True), ('/robot1/goalpose', True), ('/reference/pose', True), ('/next_pose', True),
+    ('/move_base_simple/goal', True), ('/move_base/current_goal', True), ('/initialpose', True),
     ('/robot1/initialpose_prior', True), ('/clicked_pose', True), ('/plan', True), ('/received_global_plan', True),
     ('/mavros/setpoint_position/local', True), ('/waypoints', True), ('/target_pose', True), ('/local_plan', True),
     ('/way_point', True), ('/aruco_single/pose', True), ('/detected_dock_pose', True), ('/object_pose', True),

@@ -116,6 +116,19 @@ def test_a_pose_apart_from_both_its_neighbours_is_left_out():
     assert drive.skipped == 1 and drive.at(7 * SECOND // 10, SECOND)[0].position[0] == pytest.approx(1.4)
 
 
+@pytest.mark.parametrize('wild', [[20, 21], range(20, 25), [0], range(3), [39], [0, 20, 39]])
+def test_who_is_elsewhere_for_a_moment_was_never_there(wild):
+    drive = drive_along(40, lambda i: 500.0 + i * (i in wild) if i in wild else 0.2 * i)
+    assert drive.skipped == len(wild)
+    poses = [drive.at(i * SECOND // 10, SECOND) for i in range(40)]
+    assert all(pose is None or abs(pose[0].position[0] - 0.2 * i) < 1e-6 for i, pose in enumerate(poses))
+
+
+def test_who_is_elsewhere_and_stays_was_there():
+    drive = drive_along(40, lambda i: 0.2 * i + 500.0 * (i >= 20))
+    assert drive.skipped == 0 and drive.at(2 * SECOND, 0)[0].position[0] == pytest.approx(504.0)
+
+
 def test_two_sources_on_one_topic():
     with pytest.raises(DataError, match='two sources share the topic'):
         track(*((i * SECOND // 10, (40.0 * one, 0, 0), UPRIGHT) for i in range(20) for one in (0, 1)))
@@ -127,6 +140,8 @@ def test_why_there_is_no_pose():
     drive = track((SECOND, (0, 0, 0), UPRIGHT), (4 * SECOND, (1, 0, 0), UPRIGHT))
     assert drive.why_not(0, SECOND) == 'before the first one, at 1.000 s'
     assert drive.why_not(5 * SECOND, SECOND) == 'after the last one, at 4.000 s'
+    assert drive.why_not(-170 * RUN_NS, SECOND) == 'before the first one, at 1.000 s'  # a clock of its own
+    assert drive.why_not(2 * SECOND - RUN_NS, SECOND) == 'the clock was set back around it'
     assert drive.why_not(2 * SECOND, SECOND) == 'between two over 1 s apart'
     assert drive.why_not(2 * SECOND, 3 * SECOND) == ''
     assert track((SECOND, (0, 0, 0), UPRIGHT)).why_not(0, SECOND) == 'there is only one, at 1.000 s'

@@ -56,6 +56,16 @@ def test_a_block_that_fails_leaves_nothing(tmp_path, storage):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('name', ['run #3', 'a%23b', 'why?'])
+def test_names_that_mean_something_in_an_uri(tmp_path, name):
+    with pytest.raises(DataError, match='as sqlite3, for the #'):
+        BagWriter(tmp_path / name / 'drive', 'sqlite3')
+    assert not list(tmp_path.iterdir())
+    with BagWriter(tmp_path / name, 'mcap') as bag:
+        bag.image('/image', 1, 'camera', RGB)
+    assert len(messages(tmp_path / name)) == 1
+
+
 def test_an_existing_folder_is_kept(tmp_path):
     (tmp_path / 'drive').mkdir()
     (tmp_path / 'drive' / 'mine').touch()

@@ -16,6 +16,7 @@ from dejavu_ros.nn.features import FeatureExtractor
 
 try:
     import rclpy
+    from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
     from nav_msgs.msg import Odometry
     from rclpy.qos import QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import Image
@@ -119,6 +120,19 @@ def test_a_running_robot(camera):
     assert any('Image at ' in text and "'front_optical'" in text for text in texts)
     assert any('/odom is published reliably, nothing arrives, because the publisher sends nothing' in text
                for text in texts)
+
+
+def test_what_a_running_node_says_is_passed_on(camera):
+    camera.create_publisher(Image, '/relocalize/debug_image', 1)
+    says, out = {'says': ''}, camera.create_publisher(DiagnosticArray, '/diagnostics', 10)
+    camera.create_timer(0.1, lambda: out.publish(DiagnosticArray(status=[
+        DiagnosticStatus(name='/relocalize: relocalization', message=says['says'])])))
+    for message, level in (('Localized.', Level.GOOD), ('Localized. But the lens is wet.', Level.NOTE)):
+        says['says'] = message
+        found = {finding.subject: finding for finding in robot.examine('', '')}
+        assert found['camera'].text.startswith('/front/image is published'), 'what the node shows is no camera'
+        assert (found['node'].level, found['node'].text) == (level, f'/relocalize says: {message}')
+        assert bool(found['node'].advice) == (level != Level.GOOD)
 
 
 def test_wrong_topics_and_old_stamps(camera):

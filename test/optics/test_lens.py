@@ -50,6 +50,9 @@ def test_narrower_camera_covers_less():
 
 
 @pytest.mark.parametrize('change, words', [(dict(focal=0.0), 'not calibrated'), (dict(width=0), 'not calibrated'),
+                                           (dict(focal=0.004), 'focal length of 0.004'),
+                                           (dict(focal=1e6), 'is K in pixels'),
+                                           (dict(focal=float('nan')), 'not finite'),
                                            (dict(model='magic'), 'plumb_bob'),
                                            (dict(D=(0.0,) * 3), '3 distortion'),
                                            (dict(D=(0.0,) * 5, model='equidistant'), '5 distortion')])

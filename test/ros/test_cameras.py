@@ -154,9 +154,11 @@ def test_a_missing_camera_is_reported_and_does_not_stop_the_other(bench):
     rear = running.node.cameras.inputs['rear']
     rear.watch = Watch(lambda: running.node.cameras.inputs['front'].watch._clock() + 0.0)
     rear.watch.started -= 60
+    running.until(lambda: says(heard, '/relocalize: camera front') == 'No image has come yet.')
     running.show(50, time.time_ns(), topic='front/image')
     running.until(lambda: 'no image on /rear/image for 6' in says(heard, '/relocalize: camera rear'))
     running.until(lambda: 'Localized. But camera rear: no image' in says(heard, '/relocalize: relocalization'))
+    assert '?.' not in says(heard, '/relocalize: relocalization')
     assert says(heard, '/relocalize: camera front') == 'It sends.'
 
 

@@ -35,7 +35,8 @@ def test_reliable_only_if_all_are(offered, wanted, reliability):
     (Delivery(BEST_EFFORT, 'best_effort', 24_883_200, 15, 0.3), LARGE_UDP,
      'because one does not fit into the 8.4 MB that a socket', 'compressed'),
     (Delivery(RELIABLE, 'reliable', 6_220_800, 30, 0.5), LARGE_UDP,
-     'published reliably, 6.2 MB, 50% arrive, because 187 MB a second is more than this machine can move', 'smaller'),
+     'published reliably, 6.2 MB, 50% arrive, because 187 MB a second is more than this machine can move beside '
+     'its other work', 'let less run on it'),
     (Delivery(BEST_EFFORT, 'best_effort', 60_000, 30, 0.5, local=False), LARGE_UDP,
      'more than the network can move, and best effort does not send again what is lost', 'fewer'),
     (Delivery(BEST_EFFORT, 'best_effort', 921_600, 15, 0.5), ANOTHER, '14 MB a second is more than', 'compressed'),

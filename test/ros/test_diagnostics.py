@@ -72,9 +72,19 @@ def test_localized_and_not(clock, watch, condition):
     clock.now += 4
     assert read(statistics, condition())[:2] == (DiagnosticStatus.WARN, 'Not localized! ambiguous: words.')
     assert read(statistics, condition(warning='No odometry.'))[1] == 'Not localized! ambiguous: words. No odometry.'
+    assert read(statistics, condition(warning='many words.'))[1] == 'Not localized! ambiguous. many words.'
     clock.now += 4
     level, message, _ = read(statistics, condition())
     assert level == DiagnosticStatus.ERROR and 'No image on /cam for 8 s' in message
+
+
+def test_one_lost_picture_is_not_spoken_of(watch):
+    for _ in range(5):
+        watch.count(bytes(9))
+    watch.count_lost(1)
+    assert watch.share == 1
+    watch.count_lost(1)
+    assert watch.share == pytest.approx(5 / 7)
 
 
 def test_forgotten_pose(clock, watch, condition):

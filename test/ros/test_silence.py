@@ -1,5 +1,7 @@
 """Why nothing comes, by what the graph shows: in words without ROS, and over real DDS."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +83,7 @@ def test_images(silent, stranger, topic, kind, words):
     running, heard = silent()
     stranger.create_publisher(kind, topic, 10)
     running.until(lambda: 'Not localized! No image on /image for 6' in message(heard) and words in message(heard))
-    assert heard[-1].status[0].level == DiagnosticStatus.ERROR
+    assert heard[-1].status[0].level == DiagnosticStatus.ERROR and 'debug_image' not in message(heard)
 
 
 def test_images_of_another_qos(silent):
@@ -140,6 +142,23 @@ def test_refused_priors_are_said_in_the_diagnostics_and_not_a_hundred_times_in_t
     prior.header.frame_id = 'map'
     out.publish(prior)
     running.until(lambda: 'prior' not in message(heard))
+
+
+def test_images_that_cannot_be_used_are_in_the_log_once_in_a_while(bench):
+    running = bench()
+    running.activate()
+    logged = []
+    running.user.create_subscription(Log, '/rosout', lambda log: logged.append(log.msg), 100)
+
+    def said():
+        running.show(0, time.time_ns())
+        running.idle(0.1)
+        return sum('bad_image: the frame is black' in text for text in logged)
+
+    running.until(said)
+    running.until(lambda: said() and running.node.statistics.bad > 10)
+    running.idle(1.5)
+    assert said() == 1
 
 
 def test_what_it_works_with_is_one_line_in_the_log(bench):

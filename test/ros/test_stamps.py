@@ -55,6 +55,15 @@ def test_stamps_that_cannot_be_are_used_and_said(stamps, words):
     assert words in problem and [stamp for stamp, _ in used] == stamps
 
 
+@pytest.mark.parametrize('rate', [2, 5, 15])
+def test_stamps_of_whole_seconds_are_said_all_the_time(rate):
+    checker, problems = StampChecker('/image'), []
+    for arrival in stream(NOW, 60, SECOND // rate):
+        checker.take(arrival - arrival % SECOND, arrival)
+        problems.append(checker.problem)
+    assert all('the same stamp again and again' in problem for problem in problems[12:])
+
+
 def test_times_of_a_simulation_are_right_under_its_clock():
     assert said(stream(BOOT), stream(BOOT))[0] == ''
     assert 'ahead of the clock of the node' in said(stream(NOW), stream(BOOT))[0], 'a live camera beside a simulator'

@@ -13,6 +13,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 from dejavu_ros.images import encode_jpeg  # noqa: E402
 from dejavu_ros.ros.bystander import Bystander  # noqa: E402
 from dejavu_ros.ros.conversions import image_to_message  # noqa: E402
+from dejavu_ros.ros.subscriptions import NUMBERED  # noqa: E402
 
 PICTURE = image_to_message(np.full((24, 32, 3), 50, np.uint8), 1, 'camera')
 
@@ -75,6 +76,30 @@ def test_two_publishers_that_differ_are_both_heard(bench, order):
         expect(running, 'best_effort', publisher)
     running.user.destroy_publisher(publishers[order.index('best_effort')])
     expect(running, 'reliable', publishers[order.index('reliable')])
+
+
+@pytest.mark.skipif(not NUMBERED, reason='nobody counts messages here')
+def test_two_publishers_in_turn_are_said_and_one_beside_a_silent_one_is_not(bench):
+    running = bench()
+    running.activate()
+    publisher, other = offering(running, 'reliable'), offering(running, 'reliable')
+    camera = running.node.cameras.inputs['camera']
+    running.until(lambda: len(camera.images.offered) == 2)
+    for _ in range(5):
+        before = camera.watch.received
+        publish_until(running, publisher, PICTURE, lambda: camera.watch.received > before)
+    assert camera.images.problem == ''
+
+    def mixed():
+        for one in (publisher, other):
+            one.publish(PICTURE)
+            running.idle(0.05)
+        return camera.images.problem
+
+    assert running.until(mixed) == '2 publishers send on /image (/user): their messages are mixed up'
+    assert any('mixed up' in problem for problem in camera.problems(running.node.localizer))
+    running.user.destroy_publisher(other)
+    running.until(lambda: not camera.images.problem)
 
 
 def test_a_publisher_of_another_type_has_no_say(bench):

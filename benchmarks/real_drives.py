@@ -38,11 +38,13 @@ from dejavu_ros.evaluation.judgement import (
 from dejavu_ros.evaluation.replay import Recording, ReplayMap, Store, judged
 from dejavu_ros.files import new_file
 from dejavu_ros.geometry import Pose
+from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.nn.checkpoint import load_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.town import CONDITIONS, Renderer, Town, camera_mount
 from dejavu_ros.town.camera import intrinsics
 from dejavu_ros.town.drives import MAP, render_drive
+from dejavu_ros.training.calibration import RADIUS, Frame, fit
 
 SECOND = 10**9
 TOWNS = 103, 104
@@ -186,24 +188,59 @@ class Judged:
     first: list[int]  # frames until one was accepted, from several starts
 
 
-def ask(store: Store, asked: list[Question], ways: list[str], with_first: bool) -> dict[str, list[Judged]]:
+class Maps:
+    """The maps of questions, written once each."""
+
+    def __init__(self, scratch: str, store: Store):
+        self.scratch, self.store, self.known = Path(scratch), store, {}
+
+    def of(self, question: Question) -> ReplayMap:
+        name = question.mapped.name, question.rows.tobytes()
+        if name not in self.known:
+            self.known[name] = ReplayMap(self.scratch, self.store, question.mapped, question.rows)
+        return self.known[name]
+
+
+def ask(maps: Maps, asked: list[Question], ways: list[str], with_first: bool,
+        calibrations: dict[str, Calibration]) -> dict[str, list[Judged]]:
+    """The localizer's answers in each of ``ways``, with the calibration of a question's family if there is one."""
     found: dict[str, list[Judged]] = {way: [] for way in ways}
-    with tempfile.TemporaryDirectory() as scratch:
-        maps: dict[tuple, ReplayMap] = {}
-        for question in asked:
-            name = question.mapped.name, question.rows.tobytes()
-            if name not in maps:
-                maps[name] = ReplayMap(Path(scratch), store, question.mapped, question.rows)
-            for way in ways:
-                use, odometry = WAYS[way]
-                if odometry and question.drive.odometry is None:
-                    continue
-                estimates = maps[name].replay(question.drive, use, odometry)
-                first = []
-                if with_first and question.row == question.family:
-                    first = maps[name].frames_until_pose(question.drive, use, odometry, EVERY)
-                found[way].append(Judged(question, judged(estimates, question.drive, question.off_map), first))
+    for question in asked:
+        for way in ways:
+            use, odometry = WAYS[way]
+            if odometry and question.drive.odometry is None:
+                continue
+            how = use, odometry, calibrations.get(question.family)
+            estimates, first = maps.of(question).replay(question.drive, *how), []
+            if with_first and question.row == question.family:
+                first = maps.of(question).frames_until_pose(question.drive, *how[:2], EVERY, how[2])
+            found[way].append(Judged(question, judged(estimates, question.drive, question.off_map), first))
     return found
+
+
+def frames_of(maps: Maps, question: Question) -> list[Frame]:
+    """Single frames of a question, to fit a calibration on; those beside the map are neither on it nor off it."""
+    frames, places = [], np.array([question.mapped.poses[row].position for row in question.rows])
+    for pose, seen in zip(question.drive.poses, maps.of(question).observations(question.drive)):
+        right = np.full(len(places), False)
+        if not question.off_map:
+            if pose is None:
+                continue
+            away = np.linalg.norm(places - pose.position, axis=1)
+            right = away <= RADIUS
+            if RADIUS < away.min() <= 2 * RADIUS or (right.any() and question.row != question.family):
+                continue
+        frames.append(Frame(seen.standardised, seen.cues(), right, question.family))
+    return frames
+
+
+def left_out(maps: Maps, asked: list[Question]) -> dict[str, Calibration]:
+    """For each family the calibration that is fitted on all others, and as ``all`` on every one."""
+    frames = [frame for question in asked for frame in frames_of(maps, question)]
+    families = dict.fromkeys(question.family for question in asked)
+    start = Calibration.of(maps.store.extractor.checkpoint.card)
+    result = {family: fit([frame for frame in frames if frame.group != family], start) for family in families}
+    return {**result, 'all': fit(frames, start)}
 
 
 def table(found: dict[str, list[Judged]]) -> list[dict]:
@@ -279,6 +316,9 @@ def main() -> int:
     parser.add_argument('--towns', nargs='*', type=int, default=list(TOWNS))
     parser.add_argument('--rows', nargs='+', help='only rows of the table that begin with one of these')
     parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS))
+    parser.add_argument('--leave-out', action='store_true',
+                        help='judge each set with a calibration that is fitted on the others (default: with the '
+                             'checkpoint\'s own, which may have seen it)')
     parser.add_argument('--first-pose', action='store_true', help='also the frames until a pose is accepted (slower)')
     arguments = parser.parse_args()
 
@@ -294,9 +334,14 @@ def main() -> int:
 def report(extractor, arguments: argparse.Namespace) -> None:
     """Ask everything with an extractor, print the table and write ``results-CHECKPOINT.json``."""
     store = Store(arguments.output / 'kept', extractor)
-    asked = [question for question in questions(arguments.data, arguments.output / 'towns', arguments.towns)
-             if not arguments.rows or question.row.startswith(tuple(arguments.rows))]
-    found = ask(store, asked, arguments.ways, arguments.first_pose)
+    every = list(questions(arguments.data, arguments.output / 'towns', arguments.towns))
+    asked = [question for question in every if not arguments.rows or question.row.startswith(tuple(arguments.rows))]
+    with tempfile.TemporaryDirectory() as scratch:
+        maps = Maps(scratch, store)
+        calibrations = left_out(maps, every) if arguments.leave_out else {}
+        for name, calibration in calibrations.items():
+            print(f'calibration {"of all sets" if name == "all" else f"without {name}"}: {calibration}')
+        found = ask(maps, asked, arguments.ways, arguments.first_pose, calibrations)
     lines = table(found)
     print(shown(lines))
     worse = worse_than_single(found)

@@ -17,7 +17,6 @@ from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.map_view import MapView
 from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.places import Neighbourhoods
-from dejavu_ros.localization.sequence_filter import even, posterior
 
 BINS = 10
 THRESHOLDS = 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995  # of the probability, to choose ``min_probability`` by
@@ -58,8 +57,7 @@ def answers(rows: Sequence[ManifestRow], similarity: np.ndarray, features: np.nd
     for query in queries:
         for shown in view.asked(everywhere.positions[query]):
             seen = view.observe(similarity[query, keyframes], features[query], shown)
-            log_odds = calibration.log_odds(seen.standardised, seen.cues)
-            row, _, belief = view.places.part(shown).groups(posterior(even(len(shown)), np.append(log_odds, 0.0)))[0]
+            row, _, belief = view.places.part(shown).groups(seen.alone(calibration))[0]
             found.append((query, belief.sum(), correct[query, shown[row]], correct[query, shown].any()))
     rows, probability, right, in_map = np.array(found, float).reshape(-1, 4).T
     return Answers(rows.astype(int), probability, right.astype(bool), in_map.astype(bool))

@@ -19,6 +19,7 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.localization import Estimate, Localizer, LocalizerConfig
+from dejavu_ros.localization.observation import Calibration, Observation
 from dejavu_ros.ops.contextual import contextual_similarity
 
 SIGMAS = [0.1] * 3 + [np.radians(2.0)] * 3  # metres, radians: of keyframes, as build-map takes where none is known
@@ -116,29 +117,42 @@ class ReplayMap:
         self.map = KeyframeMap.open(writer.path, extractor.checkpoint.identity)
         self._localizers: dict[bool, Localizer] = {}
 
-    def localizer(self, use_filter: bool) -> Localizer:
+    def localizer(self, use_filter: bool, calibration: Calibration | None = None) -> Localizer:
+        """One that has forgotten everything; its ``calibration`` keeps the map's own deviation."""
         if use_filter not in self._localizers:
             self._localizers[use_filter] = Localizer(self.store.extractor, self.map,
                                                      LocalizerConfig(use_filter=use_filter))
-        return self._localizers[use_filter]
+        localizer = self._localizers[use_filter]
+        localizer.reset()
+        if calibration is not None:
+            localizer.calibration = dataclasses.replace(calibration, deviation=localizer.calibration.deviation)
+        return localizer
 
-    def replay(self, drive: Recording, use_filter: bool = True, with_odometry: bool = False) -> list[Estimate]:
+    def observations(self, drive: Recording) -> list[Observation]:
+        """What each frame of a drive says by itself."""
+        localizer = self.localizer(False)
+        rows = zip(self.store.features(drive), self.store.scores(drive, self.recording)[:, self.rows])
+        return [localizer.observe(query, scores.copy()) for query, scores in rows]
+
+    def replay(self, drive: Recording, use_filter: bool = True, with_odometry: bool = False,
+               calibration: Calibration | None = None) -> list[Estimate]:
         """The localizer's answers to the frames of a drive, in their order."""
-        return list(self._answers(drive, 0, use_filter, with_odometry))
+        return list(self._answers(drive, 0, use_filter, with_odometry, calibration))
 
-    def frames_until_pose(self, drive: Recording, use_filter: bool, with_odometry: bool, every: int) -> list[int]:
+    def frames_until_pose(self, drive: Recording, use_filter: bool, with_odometry: bool, every: int,
+                          calibration: Calibration | None = None) -> list[int]:
         """Frames up to the first accepted one, begun at every so many frames; the drive's end counts as a pose."""
         counts = []
         for start in range(0, len(drive), every):
-            answers = self._answers(drive, start, use_filter, with_odometry)
+            answers = self._answers(drive, start, use_filter, with_odometry, calibration)
             counts.append(next((count for count, answer in enumerate(answers, 1) if answer.accepted),
                                len(drive) - start))
         return counts
 
-    def _answers(self, drive: Recording, start: int, use_filter: bool, with_odometry: bool) -> Iterator[Estimate]:
-        localizer = self.localizer(use_filter)
+    def _answers(self, drive: Recording, start: int, use_filter: bool, with_odometry: bool,
+                 calibration: Calibration | None) -> Iterator[Estimate]:
+        localizer = self.localizer(use_filter, calibration)
         scores, features = self.store.scores(drive, self.recording)[:, self.rows], self.store.features(drive)
-        localizer.reset()
         for index in range(start, len(drive)):
             localizer.scorer.score = lambda *_, row=scores[index]: row.copy()
             odometry = drive.odometry[index] if with_odometry and drive.odometry else None

@@ -11,23 +11,18 @@ from scipy.spatial.transform import Rotation
 
 from dejavu_ros.geometry import Pose
 from dejavu_ros.keyframes.keyframe_map import Camera, Keyframe, KeyframeMap
+from dejavu_ros.localization.model import PoseModel
 from dejavu_ros.localization.places import Place
 from dejavu_ros.matching.neighbours import mutual_matches
 
-# fitted on drives through validation towns 101 and 102 (docs/pose.md)
-PLACE_ERROR = 0.45               # metres: of a place's pose, beside what the belief and the keyframes say
-TURN_ERROR = np.radians(2.0)     # of a measured heading
-UNSEEN_TURN = np.radians(4.0)    # between a robot and those who mapped, where it is not measured
-FARTHEST = 4, 2                  # columns and rows that a match may be displaced
-MIN_MATCHES = 12
 UPRIGHT = LEVEL = np.cos(np.radians(30.0))
 
 
 class Alignment:
     """The cameras of a map, and how many radians a cell of the grid spans."""
 
-    def __init__(self, keyframes: KeyframeMap, grid: tuple[int, int]):
-        self.grid = grid
+    def __init__(self, keyframes: KeyframeMap, grid: tuple[int, int], model: PoseModel = PoseModel()):
+        self.grid, self.model = grid, model
         self.cell = {(camera.session, camera.name): cell_angle(camera, grid[1]) for camera in keyframes.cameras}
 
     def align(self, place: Place, quaternion: np.ndarray, keyframe: Keyframe, query: np.ndarray,
@@ -37,14 +32,14 @@ class Alignment:
         ``view`` (n, N) is what ``keyframe`` shows, ``quaternion`` (4,) that of a base which sees exactly this. The
         heading is the place's own where the map does not know its camera, or this does not look along the road.
         """
-        covariance = place.covariance + np.diag([PLACE_ERROR**2] * 2 + [0.0] * 4)
+        covariance = place.covariance + np.diag([self.model.place_error**2] * 2 + [0.0] * 4)
         angle = self.cell.get((keyframe.session, keyframe.camera))
-        columns = None if angle is None else displacement(query, view, self.grid)
+        columns = None if angle is None else displacement(query, view, self.grid, self.model)
         if columns is None:
-            covariance[5, 5] += UNSEEN_TURN**2
+            covariance[5, 5] += np.radians(self.model.unseen_turn)**2
             return place.map_T_base, covariance
         covariance[3:], covariance[:, 3:] = 0, 0
-        covariance[3:, 3:] = keyframe.covariance[3:, 3:] + np.diag([0.0, 0.0, TURN_ERROR**2])
+        covariance[3:, 3:] = keyframe.covariance[3:, 3:] + np.diag([0.0, 0.0, np.radians(self.model.turn_error)**2])
         turned = Rotation.from_euler('z', angle * columns) * Rotation.from_quat(quaternion)
         return Pose(place.map_T_base.position, turned.as_quat()), covariance
 
@@ -62,12 +57,13 @@ def cell_angle(camera: Camera, columns: int) -> float | None:
     return 2 * float(half if camera.intrinsics['model'] == 'equidistant' else np.arctan(half)) / columns
 
 
-def displacement(query: np.ndarray, view: np.ndarray, grid: tuple[int, int]) -> float | None:
+def displacement(query: np.ndarray, view: np.ndarray, grid: tuple[int, int],
+                 model: PoseModel = PoseModel()) -> float | None:
     """Mean columns by which matches of two grids (n, rows * columns) lie further right in ``query`` than in ``view``.
 
     None where too few match within a few cells. Cells of zeros are not seen.
     """
     pairs = mutual_matches(query, view)
     rows, columns = (pairs // grid[1]).T, (pairs % grid[1]).T
-    near = (np.abs(columns[0] - columns[1]) <= FARTHEST[0]) & (np.abs(rows[0] - rows[1]) <= FARTHEST[1])
-    return float((columns[0] - columns[1])[near].mean()) if near.sum() >= MIN_MATCHES else None
+    near = (np.abs(columns[0] - columns[1]) <= model.columns) & (np.abs(rows[0] - rows[1]) <= model.rows)
+    return float((columns[0] - columns[1])[near].mean()) if near.sum() >= model.min_matches else None

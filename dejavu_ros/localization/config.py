@@ -13,7 +13,7 @@ class LocalizerConfig:
 
     min_probability: float = option(0.9, 'probability of the best place from which a frame is accepted',
                                     low=0.0, high=1.0)
-    min_inliers: int = option(40, 'cells of the grid that must agree with the best keyframe', low=0, high=10000)
+    min_inliers: int = option(20, 'cells of the grid that must agree with the best keyframe', low=0, high=10000)
     place_radius: float = option(5.0, 'keyframes within this distance are one place', unit='m', low=0.0, high=1000.0)
     place_angle: float = option(30.0, 'keyframes within this angle are one place', unit='deg', low=0.0, high=180.0)
     hypotheses: int = option(5, 'places reported for a frame, best first', low=1, high=100)

@@ -16,13 +16,23 @@ from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import estimate as outcome
 from dejavu_ros.localization.alignment import Alignment
 from dejavu_ros.localization.arrivals import Arrivals
+from dejavu_ros.localization.background import agreement_of_unrelated
+from dejavu_ros.localization.bayes_filter import DiscreteBayesFilter
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
-from dejavu_ros.localization.observation import Calibration, observe
-from dejavu_ros.localization.places import Place, PlaceIndex
+from dejavu_ros.localization.model import MotionModel, OnMapModel, PoseModel, model_of
+from dejavu_ros.localization.observation import (
+    AMBIGUOUS_SHARE,
+    Calibration,
+    Observation,
+    normalised,
+    observe,
+    with_nowhere,
+)
+from dejavu_ros.localization.on_map import OnMapChain, logistic
+from dejavu_ros.localization.places import Neighbourhoods, Place, PlaceIndex
 from dejavu_ros.localization.pose_refiner import PoseRefiner
-from dejavu_ros.localization.sequence_filter import SequenceFilter, posterior
 from dejavu_ros.localization.states import States
 from dejavu_ros.localization.verification import FEW, SAMPLED, UsualView, agreement, needed_cells
 from dejavu_ros.nn.features import FeatureExtractor
@@ -30,7 +40,9 @@ from dejavu_ros.optics.camera import Camera, Sight, mapping_camera
 from dejavu_ros.retrieval.describer import Describer
 from dejavu_ros.retrieval.files import load_describer
 
-AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes the frame ambiguous
+SURE = 0.5              # belief in one place that speaks against any other,
+EXPECTED = 0.25         # belief in a place before a frame from which that frame alone may prove it
+TRUST = 0.95            # probability of being on the map where somebody says where
 
 
 class Localizer:
@@ -41,6 +53,8 @@ class Localizer:
         self.extractor, self.config = extractor, config
         self.cameras: dict[str, Camera] = {}
         self.arrivals = Arrivals()
+        self.evidence = 0.0  # log-odds of the map by the last frame that counted,
+        self.tracked = 0     # and the state in which it saw the robot
         self.describer = None
         if config.describer:
             self.describer = Describer(load_describer(config.describer), str(extractor.device))
@@ -63,12 +77,17 @@ class Localizer:
         if keyframes is not None and len(keyframes):
             self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb,
                                     self.config.device_memory_mb, self.describer.identity if self.describer else '')
-            self.alignment = Alignment(keyframes, self.extractor.grid)
-            sample = self.scorer.stored[self.scorer.spread(SAMPLED)].numpy()
-            self.usual = UsualView(sample, self.extractor.grid)
-            self.min_inliers = needed_cells(sample, self.config.min_inliers)
-            self.hubs, self.calibration = self.scorer.backgrounds(
-                keyframes.positions, 2 * self.config.place_radius, Calibration.of(self.extractor.checkpoint.card))
+            self.alignment = Alignment(keyframes, self.extractor.grid,
+                                       model_of(self.extractor.checkpoint.card, 'pose', PoseModel))
+            card, sampled = self.extractor.checkpoint.card, self.scorer.spread(SAMPLED)
+            views, places = self.scorer.stored[sampled].numpy(), Neighbourhoods.of(keyframes, self.config)
+            self.usual = UsualView(views, self.extractor.grid)
+            self.min_inliers = needed_cells(views, self.config.min_inliers)
+            self.background, self.calibration = self.scorer.backgrounds(places, Calibration.of(card))
+            self.background = self.background.with_agreement(*agreement_of_unrelated(
+                views, self.usual, places.part(sampled)))
+            self.motion, self.on_map = model_of(card, 'motion', MotionModel), OnMapChain(model_of(
+                card, 'on_map', OnMapModel))
             self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
         self.map = keyframes
         self.sights: dict[str, Sight] = {}
@@ -93,8 +112,9 @@ class Localizer:
                         for camera in cameras}
         before, self.states = self.states, States(self.map, self.config, self.sights)
         if before is None or not self.states.mounted_as(before):
-            self.places = PlaceIndex(self.states, self.config)
-            self.filter = SequenceFilter(self.states.positions, self.states.quaternions, self.config)
+            self.places, self.tracked = PlaceIndex(self.states, self.config), 0
+            self.filter = DiscreteBayesFilter(self.states.positions, self.states.quaternions, self.config, self.motion)
+            self.on_map.reset()
 
     def look(self, image: np.ndarray, camera: str) -> tuple[np.ndarray, np.ndarray | None]:
         """A camera's (H, W, 3) uint8 RGB as one of the map's would have taken it, and which cells of the grid it shows.
@@ -118,6 +138,7 @@ class Localizer:
         self.arrivals.newest.clear()
         if self.map is not None and len(self.map):
             self.filter.reset()
+            self.on_map.reset()
 
     def expect(self, map_T_base: Pose, covariance: np.ndarray) -> None:
         """Begin anew from a prior pose in the map; it may be wrong.
@@ -127,6 +148,7 @@ class Localizer:
         """
         if self.map is not None and len(self.map):
             self.filter.expect(map_T_base.position, covariance[:3, :3])
+            self.on_map.reset(TRUST)
 
     def process(self, image: np.ndarray, stamp_ns: int, camera: str = 'camera',
                 odometry: Pose | None = None) -> Estimate:
@@ -170,33 +192,69 @@ class Localizer:
         if not np.isfinite(scores).all():
             return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
         if self.reranker is not None:
-            scores = self.hubs + self.reranker.rerank(scores - self.hubs, self.config.rerank, query,
-                                                      lambda rows: self.scorer.stored[rows].numpy(), self.usual.mean)
-        beyond = self.usual.beyond(query)
-        agreeing = functools.cache(lambda row: agreement(beyond, self.usual.beyond(self.scorer.stored.view(row))))
-        alone, belief = self.beliefs(scores, agreeing, stamp_ns, odometry, camera)
+            level = self.background.level
+            scores = level + self.reranker.rerank(scores - level, self.config.rerank, query,
+                                                  lambda rows: self.scorer.stored[rows].numpy(), self.usual.mean)
+        seen = self.observe(query, scores, camera)
+        alone, belief = self.beliefs(seen, stamp_ns, odometry, camera)
         ahead = self.filter.ahead(odometry) if self.config.use_filter else IDENTITY
-        places = [place.moved(ahead) for place in self.places.rank(belief)]
-        hypotheses = [self.hypothesis(place, scores, query, agreeing, camera) for place in places]
-        reason, hypotheses, detail = self.decide(places, hypotheses, alone, on_map=float(belief[:-1].sum()))
+        places = self.on_map_somewhere(seen, self.places.rank(belief), camera, float(belief[:-1].sum()))
+        places = [place.moved(ahead) for place in places]
+        hypotheses = [self.hypothesis(place, scores, query, seen.agreeing, camera) for place in places]
+        reason, hypotheses, detail = self.decide(places, hypotheses, alone)
         return Estimate(stamp_ns, not reason, reason, hypotheses, (time.perf_counter() - started) * 1e3, detail)
 
-    def beliefs(self, scores: np.ndarray, agreeing: Callable[[int], float], stamp_ns: int, odometry: Pose | None,
-                camera: str) -> tuple[np.ndarray, np.ndarray]:
-        """(S + 1,) probabilities of the states from this frame alone, and with the frames before it.
+    def observe(self, query: np.ndarray, scores: np.ndarray, camera: str = 'camera') -> Observation:
+        """What a frame with features (n, N) and similarities (K,) says by itself."""
+        beyond = self.usual.beyond(query)
+        agreeing = functools.cache(lambda row: agreement(beyond, self.usual.beyond(self.scorer.stored.view(row))))
+        return observe(scores, self.background, self.places.part(self.states.of(camera)), self.calibration, agreeing)
 
-        ``agreeing`` is the share of its cells that agree with a keyframe.
+    def beliefs(self, seen: Observation, stamp_ns: int, odometry: Pose | None,
+                camera: str) -> tuple[np.ndarray, np.ndarray]:
+        """(S + 1,) probabilities of the states and, last, of nowhere: from this frame alone, and with those before it.
         """
-        seen = observe(scores, self.hubs, self.places.part(self.states.of(camera)), self.calibration, agreeing)
-        log_odds = self.states.spread(camera, self.calibration.log_odds(seen.standardised, seen.cues))
-        alone = posterior(self.filter.start, np.append(log_odds, 0.0))
+        best = float(self.calibration.evidence(seen.cues()))
+        shares = np.log(normalised(self.calibration.log_likelihood(seen.standardised)).clip(min=1e-300) * len(self.map))
+        likelihood = self.states.spread(camera, best + shares)
+        alone = with_nowhere(normalised(likelihood), logistic(best))
         if not self.config.use_filter:
             return alone, alone
-        return alone, self.filter.update(log_odds, stamp_ns, odometry, camera)
+        update = self.filter.update(likelihood, stamp_ns, odometry, camera)
+        if update.forgot:
+            self.on_map.reset()
+        tracked = self.places.likeliest(update.belief)
+        if update.counted:
+            state = int(tracked[update.belief[tracked].argmax()])
+            row = self.comparable(state, seen.standardised, camera)
+            self.evidence = 0.0 if row is None else seen.evidence(self.calibration, row)
+            travelled = float(np.linalg.norm(self.places.positions[state] - self.places.positions[self.tracked]))
+            self.on_map.update(self.evidence, update.novelty, update.departed, travelled)
+            self.tracked = state
+        # a frame that proves the tracked place alone needs none before it
+        belief = with_nowhere(update.belief, max(self.on_map.probability, logistic(self.evidence)))
+        likelier = update.counted and alone[tracked].sum() > belief[tracked].sum()
+        return alone, alone if likelier and self.could_be(tracked, update.prior) else belief
+
+    def could_be(self, place: np.ndarray, prior: np.ndarray) -> bool:
+        """Whether a belief (S,) from before a frame held the states of a ``place`` for likely, or none for sure."""
+        return bool(prior[place].sum() > EXPECTED or prior[self.places.likeliest(prior)].sum() < SURE)
+
+    def on_map_somewhere(self, seen: Observation, places: list[Place], camera: str, on_map: float) -> list[Place]:
+        """The places of a belief in which ``on_map`` is the probability of the map; where several are alike, with that
+        of being at one of them, whichever it is: each speaks for the map then, and none against it.
+        """
+        alike = [place for place in places if place.probability > AMBIGUOUS_SHARE * places[0].probability]
+        if len(alike) < 2:
+            return places
+        beside = np.any([self.places.near(place.row)[self.states.of(camera)] for place in places], axis=0)
+        somewhere = logistic(float(self.calibration.evidence(seen.cues(beside=beside))))
+        grown = max(somewhere / max(on_map, 1e-9), 1.0)
+        return [dataclasses.replace(place, probability=place.probability * grown) for place in places]
 
     def hypothesis(self, place: Place, scores: np.ndarray, query: np.ndarray, agreeing: Callable[[int], float],
                    camera: str) -> Hypothesis:
-        row, inliers = self.comparable(place, scores, camera), 0
+        row, inliers = self.comparable(place.row, scores, camera), 0
         frame = self.map.keyframes[self.states.keyframe(place.row) if row is None else row]
         map_T_base, covariance = place.map_T_base, place.covariance
         if row is not None:
@@ -206,22 +264,22 @@ class Localizer:
         return Hypothesis(frame.id, frame.session, frame.condition, float(scores[frame.id]), place.probability,
                           inliers, map_T_base, covariance)
 
-    def comparable(self, place: Place, scores: np.ndarray, camera: str) -> int | None:
-        """The keyframe that shows what this camera sees at a place; None where the map has none."""
+    def comparable(self, state: int, scores: np.ndarray, camera: str) -> int | None:
+        """The keyframe that shows what this camera sees in a state; None where the map has none."""
         own = self.states.of(camera)
-        if own.start <= place.row < own.stop:
-            return self.states.keyframe(place.row)
-        near = np.flatnonzero(self.places.near(place.row)[own])
+        if own.start <= state < own.stop:
+            return self.states.keyframe(state)
+        near = np.flatnonzero(self.places.near(state)[own])
         return int(near[scores[near].argmax()]) if len(near) else None
 
-    def decide(self, places: list[Place], hypotheses: list[Hypothesis], alone: np.ndarray,
-               on_map: float) -> tuple[str, list[Hypothesis], str]:
+    def decide(self, places: list[Place], hypotheses: list[Hypothesis],
+               alone: np.ndarray) -> tuple[str, list[Hypothesis], str]:
         """The reject reason (empty: accepted), the hypotheses, and the same in words."""
         best, config = hypotheses[0], self.config
         if best.probability < config.min_probability:
             rival = hypotheses[1].probability if len(hypotheses) > 1 else 0.0
-            torn = rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5
-            if len(hypotheses) > 1 and (torn or on_map >= config.min_probability):  # on the map surely, but where?
+            on_map = sum(hypothesis.probability for hypothesis in hypotheses)
+            if rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5:  # on the map, but where?
                 two = f'{best.keyframe} ({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})'
                 return outcome.AMBIGUOUS, hypotheses, f'places are alike: keyframes {two}'
             return outcome.UNKNOWN_PLACE, hypotheses, f'the likeliest place has probability {best.probability:.2f}'

@@ -6,10 +6,12 @@ from scipy.spatial.distance import cdist
 
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.keyframes import KeyframeMap
+from dejavu_ros.localization.background import BackgroundModel, background, elsewhere, lead_of_neighbours
 from dejavu_ros.localization.coarse_map import CoarseMap
 from dejavu_ros.localization.described_map import DescribedMap
 from dejavu_ros.localization.exact_search import ExactSearch
-from dejavu_ros.localization.observation import Calibration, background
+from dejavu_ros.localization.observation import Calibration
+from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.nn.features import FeatureExtractor
 
 REFERENCES = 32  # keyframes, spread over the map, that stand for "other places"
@@ -83,29 +85,36 @@ class MapScorer:
         return scores
 
     @torch.inference_mode()
-    def backgrounds(self, positions: np.ndarray, radius: float,
-                    calibration: Calibration) -> tuple[np.ndarray, Calibration]:
-        """Level of each keyframe's similarity with keyframes over ``radius`` metres away, (K,), and the calibration
-        with the deviation that they have there.
+    def backgrounds(self, places: Neighbourhoods, calibration: Calibration) -> tuple[BackgroundModel, Calibration]:
+        """What the keyframes of ``places`` score with others over two radii away, and the calibration with the
+        deviation that they have there.
 
-        ``positions`` (K, 3) metres in the map. In a large map only some levels are scored exactly; those of the other
-        keyframes follow their coarse levels as far as the exact ones do.
+        In a large map only some levels are scored exactly; those of the other keyframes follow their coarse levels as
+        far as the exact ones do. The views' agreement is not set here.
         """
         references = self.spread(REFERENCES)
         learnt = self.spread(int(np.clip(DISTANCES // (len(references) * self.stored.shards[0].shape[2]**2), *LEARNT)))
-        apart = cdist(positions[references], positions) > radius
+        apart = cdist(places.positions[references], places.positions) > 2 * places.radius
         exact = self.exact(self.stored[references], learnt)
         calibration = calibration.on(exact, apart[:, learnt])
+        highest = elsewhere(exact, apart[:, learnt], calibration.deviation)
         exact = background(exact, apart[:, learnt], calibration.mean)
-        if len(learnt) == len(self):
-            return exact, calibration
-        similarity = (self.coarse.vectors[references] @ self.coarse.vectors.T).numpy()
-        coarse = background(similarity, apart, float(np.median(similarity)))
-        deviation = coarse - coarse[learnt].mean()
-        slope = (deviation[learnt] @ exact) / max(deviation[learnt] @ deviation[learnt], 1e-12)
-        levels = exact.mean() + slope * deviation
-        levels[learnt] = exact
-        return levels, calibration
+        levels = exact
+        if len(learnt) < len(self):
+            similarity = (self.coarse.vectors[references] @ self.coarse.vectors.T).numpy()
+            coarse = background(similarity, apart, float(np.median(similarity)))
+            deviation = coarse - coarse[learnt].mean()
+            slope = (deviation[learnt] @ exact) / max(deviation[learnt] @ deviation[learnt], 1e-12)
+            levels = exact.mean() + slope * deviation
+            levels[learnt] = exact
+        known = lead_of_neighbours(self.among, levels, places, learnt, calibration.deviation) - highest
+        support = np.full(len(self), np.median(known))
+        support[learnt] = known
+        return BackgroundModel(levels, support), calibration
+
+    def among(self, row: int, others: np.ndarray) -> np.ndarray:
+        """Similarities of a keyframe with ``others`` (M,)."""
+        return self.exact(self.stored[np.array([row])], others)[0]
 
 
 def sampled(shortlist: int) -> int:

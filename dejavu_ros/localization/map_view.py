@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from dejavu_ros.localization.observation import Calibration, Observation, background, observe
+from dejavu_ros.localization.background import (
+    BackgroundModel,
+    agreement_of_unrelated,
+    background,
+    elsewhere,
+    lead_of_neighbours,
+)
+from dejavu_ros.localization.observation import Calibration, Observation, observe
 from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.localization.verification import UsualView
 
@@ -17,14 +24,18 @@ class MapView:
         """``features`` (K, n, N) of the keyframes at ``places`` and ``similarity`` (K, K) between them."""
         apart = np.array([places.far_from(row) for row in range(len(features))])
         self.places, self.features, self.reference = places, features, reference.on(similarity, apart)
-        self.hubs = background(similarity, apart, reference.mean)
         self.usual = UsualView(features, grid)
+        level, deviation = background(similarity, apart, reference.mean), self.reference.deviation
+        support = lead_of_neighbours(lambda row, others: similarity[row, others], level, places,
+                                     np.arange(len(features)), deviation)
+        self.background = BackgroundModel(level, support - elsewhere(similarity, apart, deviation),
+                                          *agreement_of_unrelated(features, self.usual, places))
 
     def observe(self, scores: np.ndarray, query: np.ndarray, rows: np.ndarray) -> Observation:
         """What a frame says whose similarities are ``scores`` (K,) and features ``query`` (n, N), if the map had only
         the keyframes ``rows`` (M,).
         """
-        return observe(scores[rows], self.hubs[rows], self.places.part(rows), self.reference,
+        return observe(scores[rows], self.background.part(rows), self.places.part(rows), self.reference,
                        lambda best: self.usual.agreement(query, self.features[rows[best]]))
 
     def asked(self, position: np.ndarray) -> list[np.ndarray]:

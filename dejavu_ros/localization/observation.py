@@ -1,4 +1,4 @@
-"""From similarities to the likelihood of each keyframe, and of being at none of them.
+"""From similarities to the likelihood of each keyframe, and to the evidence of being on the map at all.
 
 The raw scale of CX depends on its form, on the checkpoint and on the images: a keyframe may resemble everything
 (a hub), and a foggy query nothing. So a score counts in standard deviations above what unrelated places score:
@@ -7,13 +7,15 @@ its best one. Levels are medians, since a place may have a twin elsewhere; they 
 reference where a map is too small to tell. How much unrelated places differ is a matter of the region, so where a map
 has few keyframes for one query to tell, the deviation is that of its keyframes among each other.
 
-Which keyframe it is, and whether it is any, are two questions. Between keyframes the standardised score decides, by
-``sharpness``, which is less the more the best one stands out: what parked cars and the light do to a score grows with
-the score (``variation``), and of two equal houses the one without a van in front is not the truth. Between the map and
-nowhere, how far the best keyframe stands out (``top``), by how much it leads what is elsewhere (``margin``), how many
-cells of its view agree (``inliers``) and how far its neighbours fall short of it (``neighbours``) decide as well, the
-same for all keyframes. A scene of which the map has many alike is then no proof of being on it, and the filter over
-time takes the sum as it takes any log-odds.
+Which keyframe it is, given the map, and whether it is any, are two questions. Between keyframes the standardised score
+decides, by ``sharpness``, which is less the more the best one stands out: what parked cars and the light do to a score
+grows with the score (``variation``), and of two equal houses the one without a van in front is not the truth. Whether
+the robot is on the map is asked of one place, the one it is held to be at, by two cues: the *lead* of that place over
+all that is elsewhere, in which the best three of its keyframes must join and which counts no further than the map's own
+neighbours confirm there (:class:`dejavu_ros.localization.background.BackgroundModel`); and the *agreement* of the cells
+with its best keyframe, in standard deviations of what unrelated keyframes of this map agree in. Neither says anything
+without the other, so it is their product that counts: of a foreign place some keyframe always leads a little, or
+agrees in its ground and sky.
 """
 
 import dataclasses
@@ -22,39 +24,41 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from dejavu_ros.config import build, option
+from dejavu_ros.localization.background import BackgroundModel, shrink_toward
+from dejavu_ros.localization.on_map import logistic
 from dejavu_ros.localization.places import Neighbourhoods
 
-PSEUDO_COUNT = 16  # unrelated scores, or pairs of unrelated keyframes, that the checkpoint's reference counts for
-CUES = 'top', 'margin', 'inliers', 'neighbours'
+CUES = 'lead', 'agreement'
+JOINED = 3             # keyframes of a place whose mean score is its lead
+CONFIRMED = 0.3        # of the lead of a keyframe's neighbours in its own map: so much a frame's lead counts at most,
+UNCONFIRMED = 0.5      # but so many standard deviations at a keyframe that stands alone
+AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes a frame ambiguous
+MOST_AGREEMENT = 30.0  # standard deviations up to which agreement counts
+OLDER = {'offset': -2.5, 'confirmed': 0.89}  # fitted for the features of version 0.2, whose cards do not hold them
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """Numbers that turn standardised scores and cues into odds, and the reference; fitted with a checkpoint.
-
-    A cue of which a card has no weight counts for nothing.
+    """Numbers that turn standardised scores and cues into odds, and the reference; fitted with a checkpoint by
+    ``dejavu calibrate`` on validation sets, the likeliest ones there.
     """
 
-    sharpness: float = option(1.5, 'log-odds between two keyframes per standard deviation', low=0.0, high=100.0)
-    variation: float = option(0.0, 'share of itself by which the score of one place differs from drive to drive: of '
+    sharpness: float = option(2.0, 'log-odds between two keyframes per standard deviation', low=0.0, high=100.0)
+    variation: float = option(0.1, 'share of itself by which the score of one place differs from drive to drive: of '
                                    'two that stand out alike, neither is certain', low=0.0, high=10.0)
-    unknown: float = option(5.0, 'standard deviations at which a keyframe is as likely as no keyframe, the cues aside',
-                            low=-100.0, high=100.0)
-    top: float = option(0.0, 'log-odds of the map against nowhere per standard deviation of the best keyframe, '
-                             'beside the sharpness', low=-100.0, high=100.0)
-    margin: float = option(0.0, 'the same per standard deviation by which it leads the best keyframe elsewhere',
-                           low=-100.0, high=100.0)
-    inliers: float = option(0.0, 'the same per share of the cells that agree with the best keyframe, of all',
-                            low=-100.0, high=100.0)
-    neighbours: float = option(0.0, 'the same per standard deviation by which its neighbours fall short of it',
-                               low=-100.0, high=100.0)
+    offset: float = option(-2.75, 'log-odds of the map against nowhere where either cue is 0', low=-100.0, high=100.0)
+    confirmed: float = option(0.65, 'the same per unit of agreement * log(1 + lead), both in standard deviations',
+                              low=0.0, high=100.0)
     mean: float = option(0.25, 'similarity of unrelated places', low=0.0, high=1.0)
     deviation: float = option(0.02, 'its standard deviation for one query', low=1e-6, high=1.0)
 
     @classmethod
     def of(cls, card: Mapping) -> 'Calibration':
-        """The one in a checkpoint's card, else the default."""
-        return build(cls, card.get('calibration', {}))
+        """The one in a checkpoint's card, else the default; of a card of version 0.2 the reference and OLDER."""
+        stored = card.get('calibration', {})
+        if 'unknown' in stored:
+            stored = OLDER | {name: value for name, value in stored.items() if name in ('mean', 'deviation')}
+        return build(cls, stored)
 
     def on(self, scores: np.ndarray, unrelated: np.ndarray) -> 'Calibration':
         """The same for one map: with the deviation that its own keyframes have, as far as they are enough to tell.
@@ -66,82 +70,121 @@ class Calibration:
             return self
         own = float(np.median([row.std(ddof=1) for row in rows]))
         pairs = sum(map(len, rows)) / 2  # each is there both ways
-        return dataclasses.replace(self, deviation=float(np.sqrt(drawn(own**2, pairs, self.deviation**2))))
+        return dataclasses.replace(self, deviation=float(np.sqrt(shrink_toward(own**2, pairs, self.deviation**2))))
 
-    def log_odds(self, standardised: np.ndarray, cues: np.ndarray) -> np.ndarray:
-        """Log of the likelihood of each keyframe against that of an unmapped place.
-
-        ``standardised`` (..., K) and ``cues`` (..., 4) are of an :class:`Observation` or of several; returns (..., K).
-        """
+    def log_likelihood(self, standardised: np.ndarray) -> np.ndarray:
+        """(..., K) log-likelihood of each keyframe, given that the robot is on the map, up to a constant."""
         top = standardised.max(-1, keepdims=True)
-        between = self.sharpness * (standardised - top) / np.sqrt(1 + (self.variation * top)**2)
-        map_alone = cues @ np.array([getattr(self, name) for name in CUES])
-        return between + self.sharpness * (top - self.unknown) + map_alone[..., None]
+        return self.sharpness * (standardised - top) / np.sqrt(1 + (self.variation * np.maximum(top, 0))**2)
+
+    def evidence(self, cues: np.ndarray) -> np.ndarray:
+        """Log-odds (...) of the map against nowhere for ``cues`` (..., 2), in the order of CUES."""
+        lead, agreement = np.moveaxis(np.asarray(cues, float), -1, 0)
+        return self.offset + self.confirmed * np.log1p(lead.clip(min=0)) * agreement.clip(0, MOST_AGREEMENT)
 
 
 @dataclasses.dataclass(frozen=True)
 class Observation:
-    """What one frame says: ``standardised`` (K,) scores in standard deviations above unrelated places, and ``cues``
-    (4,) of its best keyframe, in the order of CUES.
+    """What one frame says: ``standardised`` (K,) scores in standard deviations above unrelated places; ``agreeing``
+    gives the share of cells that agree with the keyframe of a row, from 0 to 1.
     """
 
     standardised: np.ndarray
-    cues: np.ndarray
+    background: BackgroundModel
+    places: Neighbourhoods
+    agreeing: Callable[[int], float]
+
+    @property
+    def best(self) -> int:
+        """Row of the keyframe that stands out most."""
+        return int(np.argmax(self.standardised))
+
+    def cues(self, row: int | None = None, beside: np.ndarray | None = None) -> np.ndarray:
+        """(2,) cues, in the order of CUES, of the place around a keyframe; of the best one's if ``row`` is None.
+
+        ``beside`` (K,) bool are keyframes that are not taken for elsewhere: the question is then whether the robot is
+        at one of several places, and the lead counts in full.
+        """
+        row = self.best if row is None else row
+        near, far = np.flatnonzero(self.places.near(row)), self.places.far_from(row)
+        if beside is not None:
+            far = far & ~beside
+        best = int(near[np.argmax(self.standardised[near])])
+        lead = leading(self.standardised, near, far)
+        confirmed = max(CONFIRMED * self.background.support[best], UNCONFIRMED) if beside is None else np.inf
+        shown = (self.agreeing(best) - self.background.agreement) / self.background.agreement_deviation
+        return np.array([min(lead, confirmed), shown])
 
 
-def observe(scores: np.ndarray, hubs: np.ndarray, places: Neighbourhoods, calibration: Calibration,
+    def rival(self, row: int) -> np.ndarray:
+        """(K,) mask of the place elsewhere that stands out most beside that of a keyframe; empty where there is none.
+        """
+        far = self.places.far_from(row)
+        if not far.any():
+            return far
+        return self.places.near(int(np.argmax(np.where(far, self.standardised, -np.inf))))
+
+    def evidence(self, calibration: Calibration, row: int) -> float:
+        """Log-odds of being on the map, at the place of a keyframe where the robot is held to be.
+
+        Where another place of the map looks the same, and nothing else does, the frame speaks neither for the map nor
+        against it: which of the two it is, is known otherwise.
+        """
+        found = float(calibration.evidence(self.cues(row)))
+        if found >= 0:
+            return found
+        return max(found, min(float(calibration.evidence(self.cues(row, self.rival(row)))), 0.0))
+
+    def alone(self, calibration: Calibration) -> np.ndarray:
+        """(K + 1,) probabilities of the keyframes and, last, of nowhere, by this frame alone."""
+        places = normalised(calibration.log_likelihood(self.standardised))
+        evidence = calibration.evidence(self.cues())
+        (row, _, share), *others = self.places.groups(np.append(places, 0.0))
+        rivals = [other for other, _, weights in others if weights.sum() > AMBIGUOUS_SHARE * share.sum()]
+        if rivals:  # on the map, whichever of them it is
+            beside = np.any([self.places.near(rival) for rival in rivals], axis=0)
+            evidence = max(evidence, calibration.evidence(self.cues(row, beside)))
+        return with_nowhere(places, logistic(float(evidence)))
+
+
+def observe(scores: np.ndarray, background: BackgroundModel, places: Neighbourhoods, calibration: Calibration,
             agreeing: Callable[[int], float]) -> Observation:
-    """Of (K,) similarities; ``hubs`` (K,) are the keyframes' backgrounds, ``agreeing`` the share of cells, from 0 to 1,
-    in which the frame agrees with the keyframe of a row: it is asked for the best one alone.
-    """
-    standardised = standardise(scores, hubs, places.far_from, calibration)
-    best = int(np.argmax(standardised))
-    return Observation(standardised, np.array([standardised[best], margin(standardised, places.far_from(best)),
-                                               agreeing(best), shortfall(standardised, best, places.near(best))]))
+    """Of (K,) similarities; ``agreeing`` is asked only for keyframes whose cues are wanted, since it takes time."""
+    standardised = standardise(scores, background.level, places.far_from, calibration)
+    return Observation(standardised, background, places, agreeing)
 
 
-def background(scores: np.ndarray, unrelated: np.ndarray, reference: float) -> np.ndarray:
-    """Level (median, drawn to ``reference``) of each keyframe's scores over images of other places.
-
-    ``scores`` (R, K) of R reference images with the K keyframes, ``unrelated`` (R, K) bool. Returns (K,).
-    """
-    counts = unrelated.sum(0)
-    masked = np.where(unrelated, scores, np.nan)
-    masked[:, counts == 0] = reference
-    return drawn(np.nanmedian(masked, axis=0), counts, reference)
-
-
-def standardise(scores: np.ndarray, hubs: np.ndarray, far_from: Callable[[int], np.ndarray],
+def standardise(scores: np.ndarray, level: np.ndarray, far_from: Callable[[int], np.ndarray],
                 calibration: Calibration) -> np.ndarray:
     """(K,) similarities to standard deviations above unrelated places.
 
-    ``far_from`` gives for a row the (K,) mask of what is no neighbour of it.
+    ``level`` (K,) is that of the keyframes; ``far_from`` gives for a row the (K,) mask of what is no neighbour of it.
     """
-    corrected = scores - hubs
+    corrected = scores - level
     far = corrected[far_from(int(np.argmax(corrected)))]
-    level = spread = 0.0
+    middle = spread = 0.0
     if len(far):
-        level = float(np.median(far))
-        spread = 1.4826 * float(np.median(np.abs(far - level)))
-    level = drawn(level, len(far), 0.0)
-    return (corrected - level) / np.sqrt(drawn(spread**2, len(far), calibration.deviation**2))
+        middle = float(np.median(far))
+        spread = 1.4826 * float(np.median(np.abs(far - middle)))
+    middle = shrink_toward(middle, len(far), 0.0)
+    return (corrected - middle) / np.sqrt(shrink_toward(spread**2, len(far), calibration.deviation**2))
 
 
-def margin(standardised: np.ndarray, elsewhere: np.ndarray) -> float:
-    """By how much the best of (K,) leads the best of the mask ``elsewhere``; what is unrelated where that is empty."""
-    return float(standardised.max() - standardised[elsewhere].max(initial=0.0))
+def leading(standardised: np.ndarray, near: np.ndarray, elsewhere: np.ndarray) -> float:
+    """By how much the best JOINED of the rows ``near`` lead, on average, the best of the mask ``elsewhere``.
 
-
-def shortfall(standardised: np.ndarray, best: int, near: np.ndarray) -> float:
-    """By how much the neighbours (mask ``near``) of the best of (K,) score less on average; 0 without any.
-
-    Between one keyframe and the next a true place is told apart more clearly than one that merely resembles it.
+    What is unrelated, 0, stands for elsewhere where that is empty.
     """
-    others = near.copy()
-    others[best] = False
-    return float(standardised[best] - standardised[others].mean()) if others.any() else 0.0
+    best = np.sort(standardised[near])[::-1][:JOINED]
+    return float(best.mean() - standardised[elsewhere].max(initial=0.0))
 
 
-def drawn(value, count, reference: float):
-    """A statistic of ``count`` scores, drawn towards the reference."""
-    return (count * value + PSEUDO_COUNT * reference) / (count + PSEUDO_COUNT)
+def normalised(log_likelihood: np.ndarray) -> np.ndarray:
+    """(K,) probabilities with an even prior."""
+    weights = np.exp(log_likelihood - log_likelihood.max())
+    return weights / weights.sum()
+
+
+def with_nowhere(places: np.ndarray, on_map: float) -> np.ndarray:
+    """(S + 1,) belief of (S,) places given the map, and of the map."""
+    return np.append(on_map * places, 1 - on_map)

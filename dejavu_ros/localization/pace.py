@@ -6,10 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.geometry import Pose
-
-WINDOW = 3.0    # seconds over which the pace is taken
-SHORTEST = 1.0  # seconds of them that must be known
-AHEAD = 1.0     # seconds that it holds for
+from dejavu_ros.localization.model import MotionModel
 
 
 class Pace:
@@ -18,9 +15,9 @@ class Pace:
     On a bend the velocity turns with the robot, so ways are taken in the frame that they began in.
     """
 
-    def __init__(self, max_speed: float, jump: float):
+    def __init__(self, max_speed: float, jump: float, motion: MotionModel = MotionModel()):
         """Who is further than ``max_speed`` (m/s) and ``jump`` (m) allow was carried, and his pace is unknown."""
-        self.max_speed, self.jump = max_speed, jump
+        self.max_speed, self.jump, self.motion = max_speed, jump, motion
         self.past: deque[tuple[int, np.ndarray, Rotation]] = deque()
 
     def forget(self) -> None:
@@ -33,10 +30,11 @@ class Pace:
         if self.past:
             before_ns, before, _ = self.past[-1]
             seconds = (stamp_ns - before_ns) * 1e-9
-            if not 0 < seconds <= AHEAD or np.linalg.norm(position - before) > self.max_speed * seconds + self.jump:
+            bound = self.max_speed * seconds + self.jump
+            if not 0 < seconds <= self.motion.pace_holds or np.linalg.norm(position - before) > bound:
                 self.forget()
         self.past.append((stamp_ns, position, rotation))
-        while (stamp_ns - self.past[0][0]) * 1e-9 > WINDOW:
+        while (stamp_ns - self.past[0][0]) * 1e-9 > self.motion.pace_window:
             self.past.popleft()
 
     def step(self, stamp_ns: int) -> Pose | None:
@@ -45,7 +43,7 @@ class Pace:
             return None
         stamps, positions, rotations = zip(*self.past)
         known, ahead = (stamps[-1] - stamps[0]) * 1e-9, (stamp_ns - stamps[-1]) * 1e-9
-        if known < SHORTEST or not 0 <= ahead <= AHEAD:
+        if known < self.motion.pace_known or not 0 <= ahead <= self.motion.pace_holds:
             return None
         ways = Rotation.concatenate(rotations[:-1]).apply(np.diff(positions, axis=0), inverse=True)
         return Pose.make(ways.sum(0) * ahead / known)

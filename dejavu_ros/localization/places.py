@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.geometry import Pose
+from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.states import States
 
@@ -40,6 +41,11 @@ class Neighbourhoods:
         """``positions`` (K, 3) metres and ``quaternions`` (K, 4) xyzw of map_T_base."""
         self.positions, self.quaternions = positions, quaternions
         self.radius, self.angle, self.count = config.place_radius, np.radians(config.place_angle), config.hypotheses
+
+    @classmethod
+    def of(cls, keyframes: KeyframeMap, config: LocalizerConfig) -> 'Neighbourhoods':
+        """Those of a map's keyframes."""
+        return cls(keyframes.positions, keyframes.quaternions, config)
 
     def part(self, rows: np.ndarray | slice) -> 'Neighbourhoods':
         """Those of ``rows`` (M,) alone."""

@@ -56,17 +56,18 @@ class States:
         """The row of the keyframe that a state belongs to."""
         return state % self.count
 
-    def spread(self, camera: str, log_odds: np.ndarray) -> np.ndarray:
-        """(K,) log-odds of the keyframes, as seen by a camera, to the (S,) log-odds of all states.
+    def spread(self, camera: str, log_likelihood: np.ndarray) -> np.ndarray:
+        """(K,) log-likelihood of the keyframes, as seen by a camera, against that of an unmapped place, to the (S,) one
+        of all states.
 
         A state of another block takes those of the nearest one of the camera's own. Where the map does not show what
-        this camera would see there, the frame speaks neither for it nor against it.
+        this camera would see there, that is an unmapped place.
         """
         own = self.of(camera)
         if len(self) == self.count:
-            return log_odds
+            return log_likelihood
         nearest = self._nearest_of(own)
-        return np.where(nearest < 0, 0.0, log_odds[nearest])
+        return np.where(nearest < 0, 0.0, log_likelihood[nearest])
 
     def _nearest_of(self, own: slice) -> np.ndarray:
         """(S,) keyframe whose state of this block is nearest to each state, -1 where none is at the same place."""

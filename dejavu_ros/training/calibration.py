@@ -17,7 +17,7 @@ from dejavu_ros.evaluation.reliability import poses
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.map_view import HIDDEN, MapView
-from dejavu_ros.localization.observation import CUES, Calibration
+from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.nn.checkpoint import Checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
@@ -26,21 +26,24 @@ from dejavu_ros.ops.contextual import contextual_similarity
 AREA_GAP = 200.0  # metres between areas that know nothing of each other
 RADIUS = 5.0      # a keyframe this near shows the query's place
 THINNED = 1, 2, 5  # a map counts whole and with every second and fifth keyframe: maps are driven finely and coarsely
-BOUNDS = {'sharpness': (1e-3, 50.0), 'variation': (0.0, 1.0), 'unknown': (-100.0, 100.0),
-          **dict.fromkeys(CUES, (-50.0, 50.0))}  # frames that separate perfectly would ask for the infinite
+BOUNDS = {'sharpness': (1e-3, 50.0), 'variation': (0.0, 1.0), 'offset': (-100.0, 100.0),
+          'confirmed': (0.0, 50.0)}  # frames that separate perfectly would ask for the infinite
+UNMAPPED_WEIGHT = 3.0  # of unmapped frames: a wrong pose costs more than a right one that is rejected
+TRANSFER = 0.7        # of the evidence holds on a set that it was not fitted on (fitted with each real set left out)
 FITTED = 5000         # frames, drawn from all, that the numbers are fitted on
 MAX_FRAMES = 2000     # of one session of a map against another: more change no figure
 
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """A query against a map: standardised scores (K,), the best one's cues (4,), and which keyframes are right (K,)
-    (none: unmapped).
+    """A query against a map: standardised scores (K,), the best one's cues (2,), and which keyframes are right (K,)
+    (none: unmapped). ``group`` names the set that it is of.
     """
 
     scores: np.ndarray
     cues: np.ndarray
     right: np.ndarray
+    group: str = ''
 
 
 def calibrate(checkpoint: Checkpoint, sets: Sequence[Sequence[ManifestRow]], map_session: str,
@@ -170,7 +173,7 @@ def seen(view: MapView, scores: np.ndarray, query: np.ndarray, right: np.ndarray
         for kept in (rows[::step] for step in thinned):
             if right[kept].any() or not alike[rows].any():
                 found = view.observe(scores, query, kept)
-                frames.append(Frame(found.standardised, found.cues, right[kept]))
+                frames.append(Frame(found.standardised, found.cues(), right[kept]))
     return frames
 
 
@@ -201,7 +204,9 @@ def fitted(frames: Sequence[Frame], reference: Calibration, nothing: str) -> tup
 
 
 def negative_log_likelihood(frames: Sequence[Frame], calibration: Calibration) -> float:
-    """Mean of -log of the probability given to the truth; mapped and unmapped frames count alike."""
+    """Mean of -log of the probability given to the truth; every set counts alike, and in it the mapped frames count
+    together as much as, and the unmapped ones UNMAPPED_WEIGHT times as much as, those of another.
+    """
     return Likelihood(frames).negative_log(calibration)
 
 
@@ -215,19 +220,27 @@ class Likelihood:
             self.scores[row, :len(frame.scores)] = frame.scores
             self.right[row, :len(frame.right)] = frame.right
         self.cues = np.array([frame.cues for frame in frames])
-        self.prior = -np.log([len(frame.scores) for frame in frames])
         self.mapped = self.right.any(1)
+        self.found = self.right[np.arange(len(frames)), self.scores.argmax(1)]
+        group = np.unique([frame.group for frame in frames], return_inverse=True)[1]
+        number = 2 * group + self.mapped
+        counts = np.bincount(number, minlength=2 * group.max() + 2)
+        groups = np.array([(counts[::2] > 0).sum(), (counts[1::2] > 0).sum()])  # that have unmapped and mapped frames
+        share = np.where(self.mapped, 1.0, UNMAPPED_WEIGHT) / counts[number] / groups[self.mapped.astype(int)]
+        self.weights = share / share.sum()
 
     def negative_log(self, calibration: Calibration) -> float:
-        log_odds = calibration.log_odds(self.scores, self.cues) + self.prior[:, None]
-        losses = np.logaddexp(logsumexp(log_odds, axis=1), 0.0)
-        mapped = self.mapped
-        losses[mapped] -= logsumexp(np.where(self.right, log_odds, -np.inf)[mapped], axis=1)
-        return float(np.mean([losses[part].mean() for part in (mapped, ~mapped) if part.any()]))
+        """The cues are of the best place: they speak of being on the map where that is the right one."""
+        evidence, mapped = calibration.evidence(self.cues), self.mapped
+        losses = np.logaddexp(0.0, np.where(self.found, -evidence, evidence))
+        places = calibration.log_likelihood(self.scores[mapped])
+        right = logsumexp(np.where(self.right[mapped], places, -np.inf), axis=1) - logsumexp(places, axis=1)
+        losses[mapped] -= right
+        return float(self.weights @ losses)
 
 
 def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
-    """The most likely ``sharpness``, ``variation``, ``unknown`` and weights of the cues; the rest as in ``start``."""
+    """The most likely ``sharpness``, ``variation``, ``offset`` and weights of the cues; the rest as in ``start``."""
     chosen = np.random.default_rng(0).permutation(len(frames))[:FITTED]
     likelihood = Likelihood([frames[index] for index in chosen])
 
@@ -235,5 +248,6 @@ def fit(frames: Sequence[Frame], start: Calibration) -> Calibration:
         return dataclasses.replace(start, **dict(zip(BOUNDS, map(float, numbers))))
 
     first = [getattr(start, name) for name in BOUNDS]
-    return make(minimize(lambda numbers: likelihood.negative_log(make(numbers)), first, method='L-BFGS-B',
-                         bounds=list(BOUNDS.values())).x)
+    found = make(minimize(lambda numbers: likelihood.negative_log(make(numbers)), first, method='L-BFGS-B',
+                          bounds=list(BOUNDS.values())).x)
+    return dataclasses.replace(found, **{name: TRANSFER * getattr(found, name) for name in ('offset', 'confirmed')})

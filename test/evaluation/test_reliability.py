@@ -9,7 +9,7 @@ from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.evaluation.reliability import Answers, answers, reliability, reliability_by_condition
 from dejavu_ros.localization.observation import Calibration
 
-CALIBRATION = Calibration(sharpness=2.0, unknown=4.0, mean=0.2, deviation=0.05)
+CALIBRATION = Calibration(sharpness=2.0, mean=0.2, deviation=0.05)
 PLACES = 12
 
 
@@ -88,9 +88,8 @@ def test_each_query_is_asked_again_without_its_surroundings(street):
 
 
 def test_views_that_agree_raise_the_probability(street):
-    calibration = dataclasses.replace(CALIBRATION, unknown=16.0)
-    alone, agreeing = (answers(*street, 'summer', dataclasses.replace(calibration, inliers=weight))
-                       for weight in (0.0, 10.0))
+    alone, agreeing = (answers(*street, 'summer', dataclasses.replace(CALIBRATION, confirmed=weight))
+                       for weight in (0.0, 1.0))
     assert (agreeing.probability > alone.probability)[alone.in_map].all()
     assert agreeing.probability[~agreeing.in_map].max() < 0.5
 

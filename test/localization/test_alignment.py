@@ -9,7 +9,8 @@ from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
 from dejavu_ros.keyframes.keyframe_map import Camera
-from dejavu_ros.localization.alignment import MIN_MATCHES, PLACE_ERROR, Alignment, cell_angle, displacement
+from dejavu_ros.localization.alignment import Alignment, cell_angle, displacement
+from dejavu_ros.localization.model import PoseModel
 from dejavu_ros.localization.places import Place
 
 GRID = 12, 16
@@ -57,7 +58,7 @@ def test_the_displacement_of_a_view(scene, shift):
 
 def test_unlike_views_and_masked_cells_tell_nothing(scene):
     query = view(scene, 16)
-    query[:, MIN_MATCHES - 1:] = 0
+    query[:, PoseModel().min_matches - 1:] = 0
     assert displacement(query, view(scene, 16), GRID) is None
 
 
@@ -80,6 +81,7 @@ def test_a_robot_that_turned_left_is_told_so_where_the_camera_is_known(scene, al
     pose, covariance = aligner.align(place, keyframe.map_T_base.quaternion, keyframe, view(scene, 14), view(scene, 16))
     assert pose.position.tolist() == [3.4, 4.1, 0]
     assert pose.yaw == pytest.approx(1.0 + np.radians(10) if is_known else 1.02, abs=np.radians(1))
-    assert covariance[0, 0] == pytest.approx(0.5 + PLACE_ERROR**2) and np.all(np.linalg.eigvalsh(covariance) > 0)
+    assert covariance[0, 0] == pytest.approx(0.5 + PoseModel().place_error**2)
+    assert np.all(np.linalg.eigvalsh(covariance) > 0)
     assert np.degrees(covariance[5, 5]**0.5) > (5 if is_known else 8)
     assert (covariance == covariance.T).all()

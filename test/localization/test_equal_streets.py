@@ -6,15 +6,11 @@ import pytest
 from dejavu_ros.errors import RenderError
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
-from dejavu_ros.localization import Localizer
-from dejavu_ros.localization.observation import Calibration
+from dejavu_ros.localization import Localizer, LocalizerConfig
 from dejavu_ros.nn.checkpoint import load_checkpoint, shipped_folder
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.town import Renderer, Town, Traversal, camera_mount
 
-# as `dejavu calibrate` finds it for that one on validation towns, towns of equal quarters among them
-FITTED = Calibration(sharpness=2.4, variation=0.15, unknown=1.5, top=-1.6, margin=0.4, inliers=6.0, neighbours=0.14,
-                     mean=0.205, deviation=0.0506)
 QUARTERS, STRETCH = 3, np.arange(10.0, 40.0, 5.0)  # metres along each quarter
 
 
@@ -49,12 +45,11 @@ def street(drives, tmp_path):
                 session.add(extractor.extract([picture])[0], 'camera', number, pose, np.diag([0.01] * 6),
                             encode_jpeg(picture))
     keyframes = KeyframeMap.open(tmp_path / 'street.dvmap', extractor.checkpoint.identity)
-    return Localizer(extractor, keyframes), asked
+    return Localizer(extractor, keyframes, LocalizerConfig(hypotheses=9)), asked
 
 
 def test_equal_quarters_are_ambiguous_with_all_of_them_named(street):
     localizer, asked = street
-    localizer.calibration = FITTED
     for step, (pose, picture) in enumerate(asked):
         estimate = localizer.process(picture, step * 250_000_000)
         assert not estimate.accepted and estimate.reject_reason == 'ambiguous'

@@ -166,7 +166,7 @@ def test_matches_that_agree_with_no_geometry_are_rejected(extractor, road, monke
     shuffled = view[:, :, np.random.default_rng(0).permutation(view.shape[2])]
     monkeypatch.setattr(extractor, 'extract', lambda images: shuffled)
     estimate = localizer.process(image_of(8), 0)
-    assert estimate.reject_reason == 'too_few_inliers' and estimate.hypotheses[0].inliers < 12
+    assert estimate.reject_reason in ('too_few_inliers', 'unknown_place') and estimate.hypotheses[0].inliers < 12
 
 
 def test_a_map_of_another_checkpoint_is_refused_and_the_old_one_stays(extractor, road):
@@ -178,13 +178,16 @@ def test_a_map_of_another_checkpoint_is_refused_and_the_old_one_stays(extractor,
 
 
 def test_earlier_frames_help_where_one_alone_is_not_enough(extractor, road):
-    extractor.noise = 0.24
+    extractor.noise = 0.3
     alone = Localizer(extractor, road, LocalizerConfig(use_filter=False, min_inliers=0))
     together = Localizer(extractor, road, LocalizerConfig(min_inliers=0))
     drive = range(5, 35)
-    accepted = {name: sum(localizer.process(image_of(place), place * SECOND // 4).accepted for place in drive)
-                for name, localizer in (('alone', alone), ('together', together))}
-    assert accepted['together'] > accepted['alone']
+    accepted = []
+    for place in drive:
+        query = extractor.extract([image_of(place)])[0]
+        accepted.append([localizer.locate(query, place * SECOND // 4).accepted for localizer in (alone, together)])
+    assert np.sum(accepted, 0)[1] > np.sum(accepted, 0)[0] > 0
+    assert all(filtered or not single for single, filtered in accepted), 'no frame that proves its place is lost'
 
 
 def test_a_place_out_of_reach_is_inconsistent_until_it_persists(extractor, road):

@@ -5,10 +5,18 @@ import pytest
 
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.localization.config import LocalizerConfig
-from dejavu_ros.localization.observation import CUES, Calibration, background, margin, observe, standardise
+from dejavu_ros.localization.background import (
+    BackgroundModel,
+    agreement_of_unrelated,
+    background,
+    elsewhere,
+    lead_of_neighbours,
+)
+from dejavu_ros.localization.observation import CONFIRMED, Calibration, leading, observe, standardise
 from dejavu_ros.localization.places import Neighbourhoods
+from dejavu_ros.localization.verification import UsualView
 
-CALIBRATION = Calibration(sharpness=2.0, unknown=4.0, mean=0.25, deviation=0.02)
+CALIBRATION = Calibration(sharpness=2.0, variation=0.0, mean=0.25, deviation=0.02)
 COUNT, TRUTH, HUB = 400, 100, 300
 
 
@@ -17,10 +25,10 @@ STREET = Neighbourhoods(np.outer(np.arange(COUNT), [1.0, 0, 0]), np.tile([0, 0, 
 far_from = STREET.far_from
 
 
-def said(scores, calibration=CALIBRATION, agreeing=lambda row: 0.0):
-    """Log-odds (K,) of a frame with these scores, in a map without hubs."""
-    seen = observe(scores, np.full(COUNT, 0.25), STREET, calibration, agreeing)
-    return calibration.log_odds(seen.standardised, seen.cues)
+def seen(scores, calibration=CALIBRATION, agreeing=lambda row: 0.0, support=1000.0, agreement=(0.1, 0.05)):
+    """A frame with these scores, in a map without hubs."""
+    model = BackgroundModel(np.full(COUNT, 0.25), np.full(COUNT, support), *agreement)
+    return observe(scores, model, STREET, calibration, agreeing)
 
 
 @pytest.fixture
@@ -109,65 +117,113 @@ def test_a_twin_elsewhere_spoils_neither(scores):
     np.testing.assert_allclose(twins[250], twins[TRUTH], rtol=0.05)
 
 
-def test_odds_are_even_at_unknown_and_grow_by_the_sharpness():
-    np.testing.assert_allclose(CALIBRATION.log_odds(np.array([3.0, 4.0, 6.0]), np.ones(4)), [-2.0, 0.0, 4.0])
-
-
-def test_what_leads_everything_elsewhere_is_more_likely_on_the_map(scores):
-    calibration = Calibration(sharpness=2.0, unknown=4.0, margin=0.5, mean=0.25, deviation=0.02)
-    alone = said(scores, calibration)
-    standardised = standardise(scores, np.full(COUNT, 0.25), far_from, calibration)
-    scores[250] = scores[TRUTH] - 0.001
-    rivalled = said(scores, calibration)
-    assert alone[TRUTH] > rivalled[TRUTH] + 1
-    np.testing.assert_allclose(np.diff(alone[:3]), 2.0 * np.diff(standardised[:3]),
-                               atol=0.05)  # between keyframes the sharpness alone decides
+def test_between_keyframes_the_odds_grow_by_the_sharpness():
+    np.testing.assert_allclose(CALIBRATION.log_likelihood(np.array([3.0, 4.0, 6.0])), [-6.0, -4.0, 0.0])
 
 
 def test_of_two_places_that_stand_out_alike_neither_is_certain(scores):
     scores[300] = 0.25 + 0.02 * 13
     scores[TRUTH] = 0.25 + 0.02 * 14
-    sure, doubting = (said(scores, Calibration(sharpness=2.0, unknown=4.0, variation=share, mean=0.25, deviation=0.02))
+    sure, doubting = (Calibration(sharpness=2.0, variation=share).log_likelihood(seen(scores).standardised)
                       for share in (0.0, 0.2))
     assert sure[TRUTH] - sure[300] > 1.5 > 0.9 > doubting[TRUTH] - doubting[300] > 0
-    np.testing.assert_allclose(sure.max(), doubting.max())
 
 
-def test_the_margin_looks_past_the_neighbours():
+def test_the_lead_is_that_of_three_and_looks_past_the_neighbours():
     standardised = np.zeros(COUNT)
-    standardised[[TRUTH, TRUTH + 1, 300]] = 8.0, 7.5, 3.0
-    assert margin(standardised, far_from(TRUTH)) == 5.0
-    assert margin(np.array([4.0]), np.array([False])) == 4.0
+    standardised[[TRUTH, TRUTH + 1, TRUTH + 2, 300]] = 8.0, 7.0, 6.0, 3.0
+    near, far = np.flatnonzero(STREET.near(TRUTH)), far_from(TRUTH)
+    assert leading(standardised, near, far) == 4.0
+    assert leading(np.array([4.0]), np.array([0]), np.array([False])) == 4.0
 
 
-def test_cells_that_agree_with_the_best_keyframe_speak_for_the_map(scores):
+def test_a_rival_elsewhere_takes_the_lead_unless_it_is_one_of_the_places_meant(scores):
+    scores[TRUTH - 1:TRUTH + 2] = 0.25 + 0.02 * 8
+    alone = seen(scores).cues()[0]
+    scores[250:253] = scores[TRUTH] - 0.001
+    rivalled = seen(scores)
+    assert alone > 4 and rivalled.cues()[0] < 0.5
+    assert rivalled.cues(beside=np.arange(COUNT) > 240)[0] == pytest.approx(alone, abs=0.5)
+
+
+def test_one_keyframe_that_its_own_neighbours_do_not_confirm_leads_no_further_than_they(scores):
+    scores[TRUTH - 1:TRUTH + 2] = 0.25 + 0.02 * 12
+    assert seen(scores, support=10.0).cues()[0] == pytest.approx(10 * CONFIRMED)
+    assert 0 < seen(scores, support=-5.0).cues()[0] < 1
+
+
+def test_the_place_asked_for_need_not_be_the_best(scores):
+    found = seen(scores)
+    assert found.best == TRUTH
+    assert found.cues(300)[0] < 0 < found.cues()[0]
+
+
+def test_agreement_counts_in_deviations_of_the_map_and_is_asked_for_one_keyframe_alone(scores):
     asked = []
-    calibration = Calibration(inliers=6.0, mean=0.25, deviation=0.02)
-    agreed = said(scores, calibration, lambda row: asked.append(row) or 0.5)
-    np.testing.assert_allclose(agreed - said(scores, calibration), 3.0)
-    assert asked == [TRUTH], 'of one keyframe alone, since it takes time'
+    cues = seen(scores, agreeing=lambda row: asked.append(row) or 0.3).cues()
+    assert cues[1] == pytest.approx(4.0) and asked == [TRUTH], 'it takes time'
 
 
-def test_a_place_whose_neighbours_fall_off_differs_from_a_hump(scores):
-    calibration = Calibration(neighbours=1.0, mean=0.25, deviation=0.02)
-    alone = observe(scores, np.full(COUNT, 0.25), STREET, calibration, lambda row: 0.0).cues
-    scores[[*range(TRUTH - 5, TRUTH), *range(TRUTH + 1, TRUTH + 6)]] = scores[TRUTH] - 1e-9
-    flat = observe(scores, np.full(COUNT, 0.25), STREET, calibration, lambda row: 0.0).cues
-    where = CUES.index('neighbours')
-    assert alone[where] > 5 and flat[where] == pytest.approx(0, abs=1e-3)
+def test_evidence_grows_with_both_cues():
+    evidence = CALIBRATION.evidence(np.array([[4.0, 0.0], [-4.0, 9.0], [4.0, 2.0], [4.0, 5.0], [9.0, 5.0]]))
+    assert evidence[0] == evidence[1] == CALIBRATION.offset, 'neither cue says anything without the other'
+    assert (np.diff(evidence[1:]) > 0).all()
+    assert CALIBRATION.evidence(np.array([0.1, 1e9])) < 50
 
 
-def test_many_frames_at_once_have_the_odds_of_each_alone():
-    calibration = Calibration(sharpness=2.0, unknown=4.0, top=-0.7, margin=0.5, inliers=3.0, neighbours=0.1)
+def test_a_single_frame_divides_its_belief_among_keyframes_and_nowhere(scores):
+    scores[TRUTH - 1:TRUTH + 2] = 0.25 + 0.02 * 8
+    sure = seen(scores, agreeing=lambda row: 0.6).alone(CALIBRATION)
+    assert sure.sum() == pytest.approx(1) and sure[TRUTH - 1:TRUTH + 2].sum() > 0.9
+    assert seen(scores, agreeing=lambda row: 0.1).alone(CALIBRATION)[-1] > 0.9, 'no cell agrees'
+
+
+def test_two_places_alike_share_the_probability_and_a_memory_may_choose_between_them(scores):
+    scores[TRUTH - 1:TRUTH + 2] = scores[249:252] = 0.25 + 0.02 * 8
+    twins = seen(scores, agreeing=lambda row: 0.6)
+    belief = twins.alone(CALIBRATION)
+    assert belief[TRUTH - 1:TRUTH + 2].sum() == pytest.approx(0.5, abs=0.1)
+    assert CALIBRATION.evidence(twins.cues(TRUTH)) < -1 and twins.evidence(CALIBRATION, TRUTH) == 0
+    assert twins.evidence(CALIBRATION, 30) < -1, 'and elsewhere nothing is there'
+
+
+def test_a_map_says_how_far_its_neighbours_stand_out():
+    """Keyframes a metre apart: in one map neighbours are alike, in the other every keyframe stands alone."""
     rng = np.random.default_rng(0)
-    frames, cues = rng.normal(size=(3, 5)), rng.normal(size=(3, 4))
-    np.testing.assert_allclose(calibration.log_odds(frames, cues),
-                               [calibration.log_odds(frame, cue) for frame, cue in zip(frames, cues)])
+    noise = rng.normal(0.25, 0.02, (COUNT, COUNT))
+    off = np.abs(np.subtract.outer(np.arange(COUNT), np.arange(COUNT)))
+    apart = off > 10
+    rows = np.arange(0, COUNT, 7)
+    leads = []
+    for height in (0.4, 0.0):
+        similarity = noise + height * np.exp(-(off / 2.5)**2)
+        level = background(similarity, apart, 0.25)
+        leads.append(lead_of_neighbours(lambda row, others, s=similarity: s[row, others], level, STREET, rows, 0.02)
+                     - elsewhere(similarity, apart, 0.02))
+    assert np.median(leads[0]) > 10 > 3 > np.median(leads[1])
+    lonely = Neighbourhoods(np.array([[0.0, 0, 0], [100.0, 0, 0]]), np.tile([0, 0, 0, 1.0], (2, 1)), LocalizerConfig())
+    alone = lead_of_neighbours(lambda row, others: np.zeros(len(others)), np.zeros(2), lonely, np.arange(2), 0.02)
+    assert np.isinf(alone).all(), 'where nobody can confirm, nothing is known'
+
+
+def test_how_unrelated_views_agree_is_the_maps_own():
+    views = np.random.default_rng(0).normal(size=(40, 6, 48)).astype(np.float16)
+    usual = UsualView(views, (6, 8))
+    places = Neighbourhoods(np.outer(np.arange(40), [20.0, 0, 0]), np.tile([0, 0, 0, 1.0], (40, 1)), LocalizerConfig())
+    mean, deviation = agreement_of_unrelated(views, usual, places)
+    assert 0 < mean < 0.3 and 0 < deviation < 0.1
+    assert agreement_of_unrelated(views[:1], usual, places.part(slice(0, 1))) == (0.0, 0.1)
 
 
 def test_a_checkpoints_card_brings_its_calibration():
     assert Calibration.of({'name': 'no calibration'}) == Calibration()
-    carried = Calibration.of({'calibration': {'sharpness': 2.0, 'unknown': 4.0}})
-    assert carried.log_odds(np.array([5.0]), np.ones(4)) == 2.0
+    carried = Calibration.of({'calibration': {'sharpness': 2.5, 'offset': -2.0}})
+    assert (carried.sharpness, carried.offset) == (2.5, -2.0)
     with pytest.raises(ConfigError, match='deviation'):
         Calibration.of({'calibration': {'deviation': 0.0}})
+
+
+def test_of_an_older_card_the_reference_is_taken():
+    older = Calibration.of({'calibration': {'sharpness': 3.2, 'unknown': 3.0, 'margin': -0.1, 'mean': 0.3,
+                                            'deviation': 0.06}})
+    assert (older.mean, older.deviation, older.sharpness) == (0.3, 0.06, Calibration().sharpness)

@@ -93,8 +93,8 @@ def test_what_a_camera_cannot_judge_it_leaves_alone():
     keyframes = Street([Pose.planar(2.0 * x, 0, 0) for x in range(5)])
     states = states_of(keyframes, front=AHEAD, rear=BACK)
     log_odds = np.array([-3.0, 8.0, -2.0, -4.0, -5.0])
-    np.testing.assert_array_equal(states.spread('front', log_odds), [*log_odds, 0, 0, 0, 0, 0])
-    np.testing.assert_array_equal(states.spread('rear', log_odds), [0, 0, 0, 0, 0, *log_odds])
+    np.testing.assert_allclose(states.spread('front', log_odds), [*log_odds, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(states.spread('rear', log_odds), [0, 0, 0, 0, 0, *log_odds])
 
 
 def test_cameras_of_one_map_speak_of_the_same_places():

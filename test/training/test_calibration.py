@@ -11,14 +11,14 @@ from dejavu_ros.errors import DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.images import encode_jpeg
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
-from dejavu_ros.localization.observation import Calibration
-from dejavu_ros.localization.sequence_filter import posterior
+from dejavu_ros.localization.observation import Calibration, normalised, with_nowhere
+from dejavu_ros.localization.on_map import logistic
 from dejavu_ros.nn.checkpoint import load_checkpoint, random_checkpoint, save_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor, FeatureSettings
 from dejavu_ros.training.calibration import Frame, calibrate, calibrate_on_map, fit, negative_log_likelihood
 
 KEYFRAMES = 50
-START = Calibration(sharpness=0.3, unknown=1.0)
+START = Calibration(sharpness=0.3, offset=0.0, confirmed=0.1)
 
 
 def made_frames(height: float) -> list[Frame]:
@@ -31,15 +31,14 @@ def made_frames(height: float) -> list[Frame]:
             right[number] = True
             scores[number] += height
         lead = float(np.diff(np.sort(scores)[-2:])[0])
-        frames.append(Frame(scores, np.array([scores.max(), lead, 0.5, 0.0]), right))
+        frames.append(Frame(scores, np.array([lead, 4.0]), right))
     return frames
 
 
 def probabilities(frames: list[Frame], calibration: Calibration) -> tuple[float, float]:
     """As the localizer sees single frames: mean probability of the right keyframe, and of any for the unmapped."""
-    prior = np.append(np.full(KEYFRAMES, 0.5 / KEYFRAMES), 0.5)
-    beliefs = [posterior(prior, np.append(calibration.log_odds(frame.scores, frame.cues), 0.0))[:-1]
-               for frame in frames]
+    beliefs = [with_nowhere(normalised(calibration.log_likelihood(frame.scores)),
+                            logistic(float(calibration.evidence(frame.cues))))[:-1] for frame in frames]
     return (float(np.mean([belief[frame.right].sum() for belief, frame in zip(beliefs, frames) if frame.right.any()])),
             float(np.mean([belief.sum() for belief, frame in zip(beliefs, frames) if not frame.right.any()])))
 

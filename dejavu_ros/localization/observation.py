@@ -34,7 +34,7 @@ CONFIRMED = 0.3        # of the lead of a keyframe's neighbours in its own map: 
 UNCONFIRMED = 0.5      # but so many standard deviations at a keyframe that stands alone
 AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes a frame ambiguous
 MOST_AGREEMENT = 30.0  # standard deviations up to which agreement counts
-OLDER = {'offset': -2.5, 'confirmed': 0.89}  # fitted for the features of version 0.2, whose cards do not hold them
+OLDER = {'sharpness': 2.32, 'variation': 0.0, 'offset': -2.78, 'confirmed': 0.887}  # for the features of version 0.2
 
 
 @dataclasses.dataclass(frozen=True)

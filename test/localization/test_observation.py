@@ -226,4 +226,4 @@ def test_a_checkpoints_card_brings_its_calibration():
 def test_of_an_older_card_the_reference_is_taken():
     older = Calibration.of({'calibration': {'sharpness': 3.2, 'unknown': 3.0, 'margin': -0.1, 'mean': 0.3,
                                             'deviation': 0.06}})
-    assert (older.mean, older.deviation, older.sharpness) == (0.3, 0.06, Calibration().sharpness)
+    assert (older.mean, older.deviation) == (0.3, 0.06) and older.sharpness < 3 and older.confirmed > 0

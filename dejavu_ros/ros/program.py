@@ -20,7 +20,7 @@ def main(args: list[str] | None = None) -> int:
         with signals_handled() as ending:
             return run(args, ending)
     except KeyboardInterrupt:
-        return 0  # before there was a node, or a second time
+        return 0  # a second time
 
 
 class Ending:
@@ -35,7 +35,9 @@ class Ending:
         if again and now - self.asked_at < TWICE:
             return  # of a terminal and a launch file, both
         self.asked, self.asked_at = True, now
-        if again or not self.graceful:
+        if not self.graceful:  # nothing is open yet, and an exception would abort C++ modules while they are imported
+            os._exit(0)
+        if again:
             raise KeyboardInterrupt
 
 

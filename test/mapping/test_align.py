@@ -88,7 +88,7 @@ def test_align_appends_to_the_map(tmp_path, extractor, summer, views, capsys):
     with KeyframeMap.open(summer) as after:
         assert [session.name for session in after.sessions] == ['summer', 'later'] and after.revision == 2
         assert np.linalg.norm(after.positions[48:] - after.positions[5:30], axis=1).max() < 0.5
-        assert after.keyframes[50].covariance[0, 0] > 0.01
+        assert after.keyframes[50].covariance[0, 0] >= 0.01  # of the session; here nothing is left to add
     assert main(['map', 'verify', str(summer)]) == 0
 
 

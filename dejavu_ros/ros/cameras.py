@@ -13,7 +13,8 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.localization import Localizer
 from dejavu_ros.optics.camera import Camera
 from dejavu_ros.optics.mask import load_mask
-from dejavu_ros.ros.config import CameraConfig, parse_mounting
+from dejavu_ros.optics.mounting import parse_mounting
+from dejavu_ros.ros.config import CameraConfig
 from dejavu_ros.ros.conversions import header_from_message, lens_from_message
 from dejavu_ros.ros.delivery import Delivery, explain
 from dejavu_ros.ros.endpoints import silence_of

@@ -8,8 +8,7 @@ from typing import Any
 from dejavu_ros.config import option
 from dejavu_ros.errors import ConfigError
 from dejavu_ros.localization.config import PRECISIONS, LocalizerConfig
-from dejavu_ros.optics.mounting import CONVENTIONS
-from dejavu_ros.optics.mounting import parse_mounting as parse_mounting
+from dejavu_ros.optics.mounting import CONVENTIONS, parse_mounting
 
 
 @dataclasses.dataclass(frozen=True)

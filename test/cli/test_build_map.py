@@ -18,10 +18,6 @@ from dejavu_ros.cli import main
 from dejavu_ros.data.rosbag_writer import BagWriter
 from dejavu_ros.geometry import BASE_R_OPTICAL, Pose
 from dejavu_ros.keyframes import KeyframeMap, MapWriter
-from dejavu_ros.nn import checkpoint as checkpoints
-from dejavu_ros.nn.dejavu import DejavuNet
-from dejavu_ros.nn.features import FeatureSettings
-from dejavu_ros.ops.contextual import ContextualSettings
 
 DATA = Path(os.environ.get('DEJAVU_DATA', Path(__file__).resolve().parents[3] / 'shared' / 'data'))
 needs_bags = pytest.mark.skipif(not (DATA / 'bags').is_dir(), reason=f'no bags in {DATA} (set DEJAVU_DATA)')
@@ -48,14 +44,6 @@ def write_bag(path, images, storage='mcap', pose=lambda i: Pose.planar(0.5 * i, 
             bag.odometry('/odom', stamp + shift, 'odom', 'base_link', pose(i))
         bag.camera_info('/camera/camera_info', 10 * SECOND, 'camera_optical', 64, 48,
                         np.array([[50.0, 0, 32], [0, 50, 24], [0, 0, 1]]))
-    return path
-
-
-@pytest.fixture(scope='module')
-def checkpoint(tmp_path_factory):
-    """A network of the real shape with a tiny input, untrained."""
-    path = tmp_path_factory.mktemp('checkpoint') / 'tiny.pt'
-    checkpoints.save_checkpoint(path, DejavuNet(), FeatureSettings(64, 48, 8, 6), ContextualSettings())
     return path
 
 

@@ -8,21 +8,10 @@ import pytest
 
 from dejavu_ros.cli import main
 from dejavu_ros.keyframes import KeyframeMap
-from dejavu_ros.nn import checkpoint as checkpoints
-from dejavu_ros.nn.dejavu import DejavuNet
-from dejavu_ros.nn.features import FeatureSettings
-from dejavu_ros.ops.contextual import ContextualSettings
 
 CASES = Path(__file__).resolve().parents[3] / 'shared' / 'cases'
 pytestmark = [pytest.mark.usefixtures('quick'),
               pytest.mark.skipif(not CASES.is_dir(), reason=f'no cases in {CASES}')]
-
-
-@pytest.fixture(scope='module')
-def checkpoint(tmp_path_factory):
-    path = tmp_path_factory.mktemp('checkpoint') / 'tiny.pt'
-    checkpoints.save_checkpoint(path, DejavuNet(), FeatureSettings(64, 48, 8, 6), ContextualSettings())
-    return path
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ MOVED = 1000     # keyframes that are moved one by one; what is left of the beli
 class Update:
     """What a frame did to the belief (S,): ``novelty`` in [0, 1], how new it was; ``counted``: it was more than the
     view before again; ``departed``: share of the belief that motion led off the map; ``forgot``: the frames before it
-    were forgotten; ``prior`` (S,), the belief before the frame.
+    were forgotten; ``predicted``: log of how much likelier the frame was by the belief before it than by an even one.
     """
 
     belief: np.ndarray
@@ -33,7 +33,7 @@ class Update:
     counted: bool
     departed: float
     forgot: bool
-    prior: np.ndarray
+    predicted: float
 
 
 class DiscreteBayesFilter:
@@ -101,7 +101,7 @@ class DiscreteBayesFilter:
             self.stamp_ns = max(stamp_ns, self.stamp_ns)
             if step is None:
                 self.odometry = odometry  # which has jumped or begun while the robot stood
-            return Update(self.belief, news, False, 0.0, forgot, self.belief)
+            return Update(self.belief, news, False, 0.0, forgot, 0.0)
         weight = 1.0
         if self.views:
             weight = self.config.frame_weight * news * (self.motion.unknown_way if step is None else 1.0)
@@ -112,7 +112,7 @@ class DiscreteBayesFilter:
         if step is None or self.moves(step):
             self.odometry = odometry
         self.take_pace()
-        return Update(self.belief, news, True, departed, forgot, prior)
+        return Update(self.belief, news, True, departed, forgot, predicted(prior, log_likelihood))
 
     def take_pace(self) -> None:
         """Where the robot is now, if that is known, is where its pace counts from."""
@@ -232,6 +232,12 @@ def novelty(log_likelihood: np.ndarray, before: np.ndarray | None) -> float:
         return 1.0
     correlation = np.corrcoef(log_likelihood, before)[0, 1]
     return float(np.sqrt(1 - correlation.clip(0, 1)**2))
+
+
+def predicted(prior: np.ndarray, log_likelihood: np.ndarray) -> float:
+    """Log of how much likelier a frame is by a belief (S,) than by an even one."""
+    likelihood = np.exp(log_likelihood - log_likelihood.max())
+    return float(np.log(max(prior @ likelihood, 1e-12) / likelihood.mean()))
 
 
 def posterior(prior: np.ndarray, log_likelihood: np.ndarray, weight: float = 1.0,

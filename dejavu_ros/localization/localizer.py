@@ -40,8 +40,6 @@ from dejavu_ros.optics.camera import Camera, Sight, mapping_camera
 from dejavu_ros.retrieval.describer import Describer
 from dejavu_ros.retrieval.files import load_describer
 
-SURE = 0.5              # belief in one place that speaks against any other,
-EXPECTED = 0.25         # belief in a place before a frame from which that frame alone may prove it
 TRUST = 0.95            # probability of being on the map where somebody says where
 
 
@@ -53,8 +51,6 @@ class Localizer:
         self.extractor, self.config = extractor, config
         self.cameras: dict[str, Camera] = {}
         self.arrivals = Arrivals()
-        self.evidence = 0.0  # log-odds of the map by the last frame that counted,
-        self.tracked = 0     # and the state in which it saw the robot
         self.describer = None
         if config.describer:
             self.describer = Describer(load_describer(config.describer), str(extractor.device))
@@ -112,7 +108,7 @@ class Localizer:
                         for camera in cameras}
         before, self.states = self.states, States(self.map, self.config, self.sights)
         if before is None or not self.states.mounted_as(before):
-            self.places, self.tracked = PlaceIndex(self.states, self.config), 0
+            self.places = PlaceIndex(self.states, self.config)
             self.filter = DiscreteBayesFilter(self.states.positions, self.states.quaternions, self.config, self.motion)
             self.on_map.reset()
 
@@ -223,22 +219,14 @@ class Localizer:
         update = self.filter.update(likelihood, stamp_ns, odometry, camera)
         if update.forgot:
             self.on_map.reset()
-        tracked = self.places.likeliest(update.belief)
         if update.counted:
+            tracked = self.places.likeliest(update.belief)
             state = int(tracked[update.belief[tracked].argmax()])
             row = self.comparable(state, seen.standardised, camera)
-            self.evidence = 0.0 if row is None else seen.evidence(self.calibration, row)
-            travelled = float(np.linalg.norm(self.places.positions[state] - self.places.positions[self.tracked]))
-            self.on_map.update(self.evidence, update.novelty, update.departed, travelled)
-            self.tracked = state
-        # a frame that proves the tracked place alone needs none before it
-        belief = with_nowhere(update.belief, max(self.on_map.probability, logistic(self.evidence)))
-        likelier = update.counted and alone[tracked].sum() > belief[tracked].sum()
-        return alone, alone if likelier and self.could_be(tracked, update.prior) else belief
-
-    def could_be(self, place: np.ndarray, prior: np.ndarray) -> bool:
-        """Whether a belief (S,) from before a frame held the states of a ``place`` for likely, or none for sure."""
-        return bool(prior[place].sum() > EXPECTED or prior[self.places.likeliest(prior)].sum() < SURE)
+            evidence = 0.0 if row is None else seen.evidence(self.calibration, row)
+            self.on_map.update(evidence, self.places.positions[state], self.places.quaternions[state], update.novelty,
+                               update.departed, update.predicted)
+        return alone, with_nowhere(update.belief, self.on_map.probability)
 
     def on_map_somewhere(self, seen: Observation, places: list[Place], camera: str, on_map: float) -> list[Place]:
         """The places of a belief in which ``on_map`` is the probability of the map; where several are alike, with that

@@ -19,12 +19,22 @@ class OnMapModel:
                                       'all another view; fitted on drives that leave the map', low=0.5, high=1.0)
     dependence: float = option(0.7, 'share of its log-odds with which a frame after the first one counts, as frames of '
                                     'one drive share their errors; fitted on drives', low=0.0, high=1.0)
-    step: float = option(1.0, 'way of the tracked place since the last frame from which one counts in full that speaks '
-                              'for the map: two looks at one place err alike', unit='m', low=1e-3, high=100.0)
+    step: float = option(1.0, 'way of the tracked place from those of the recent frames from which a frame that speaks '
+                              'for the map counts in full: two looks at one place err alike', unit='m', low=1e-3,
+                         high=100.0)
+    turn: float = option(30.0, 'turn from them that does the same', unit='deg', low=0.1, high=180.0)
+    recent: int = option(20, 'frames that are recent; on drives that leave the map and drives elsewhere, 10 to 40 do '
+                             'alike', low=1, high=1000)
     against: float = option(0.8, 'share of its log-odds with which a frame against the map counts: it may be hidden or '
                                  'blurred; fitted on drives', low=0.0, high=1.0)
     floor: float = option(-3.0, 'least log-odds of one frame', low=-100.0, high=0.0)
     ceiling: float = option(2.5, 'greatest log-odds of one frame', low=0.0, high=100.0)
+    by_chance: float = option(1.0, 'log of how much better than an even belief frames predict the next one off the '
+                                   'map, where views resemble each other too; chosen on real and rendered drives',
+                              low=0.0, high=100.0)
+    most_predicted: float = option(4.0, 'the same, at most, on the map', low=0.0, high=100.0)
+    ahead: float = option(1.0, 'log-odds by which a frame that proves the map alone may be ahead of the frames before '
+                               'it', low=0.0, high=100.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,9 +13,9 @@ grows with the score (``variation``), and of two equal houses the one without a 
 the robot is on the map is asked of one place, the one it is held to be at, by two cues: the *lead* of that place over
 all that is elsewhere, in which the best three of its keyframes must join and which counts no further than the map's own
 neighbours confirm there (:class:`dejavu_ros.localization.background.BackgroundModel`); and the *agreement* of the cells
-with its best keyframe, in standard deviations of what unrelated keyframes of this map agree in. Neither says anything
-without the other, so it is their product that counts: of a foreign place some keyframe always leads a little, or
-agrees in its ground and sky.
+with its best keyframe, beyond the mean of what unrelated keyframes of this map agree in and of what the most similar
+keyframe elsewhere agrees in, in standard deviations of the former. Neither says anything without the other, so it is
+their product that counts: of a foreign place some keyframe always leads a little, or agrees in its ground and sky.
 """
 
 import dataclasses
@@ -112,7 +112,10 @@ class Observation:
         best = int(near[np.argmax(self.standardised[near])])
         lead = leading(self.standardised, near, far)
         confirmed = max(CONFIRMED * self.background.support[best], UNCONFIRMED) if beside is None else np.inf
-        shown = (self.agreeing(best) - self.background.agreement) / self.background.agreement_deviation
+        usual = elsewhere = self.background.agreement
+        if far.any():  # the most similar view elsewhere may agree in more than is usual, and then says as much
+            elsewhere = max(usual, self.agreeing(int(np.argmax(np.where(far, self.standardised, -np.inf)))))
+        shown = (self.agreeing(best) - (usual + elsewhere) / 2) / self.background.agreement_deviation
         return np.array([min(lead, confirmed), shown])
 
 

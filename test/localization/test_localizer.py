@@ -187,7 +187,6 @@ def test_earlier_frames_help_where_one_alone_is_not_enough(extractor, road):
         query = extractor.extract([image_of(place)])[0]
         accepted.append([localizer.locate(query, place * SECOND // 4).accepted for localizer in (alone, together)])
     assert np.sum(accepted, 0)[1] > np.sum(accepted, 0)[0] > 0
-    assert all(filtered or not single for single, filtered in accepted), 'no frame that proves its place is lost'
 
 
 def test_a_place_out_of_reach_is_inconsistent_until_it_persists(extractor, road):

@@ -158,10 +158,16 @@ def test_the_place_asked_for_need_not_be_the_best(scores):
     assert found.cues(300)[0] < 0 < found.cues()[0]
 
 
-def test_agreement_counts_in_deviations_of_the_map_and_is_asked_for_one_keyframe_alone(scores):
+def test_agreement_counts_in_deviations_of_the_map_and_beside_the_best_keyframe_elsewhere(scores):
     asked = []
-    cues = seen(scores, agreeing=lambda row: asked.append(row) or 0.3).cues()
-    assert cues[1] == pytest.approx(4.0) and asked == [TRUTH], 'it takes time'
+
+    def agreement(elsewhere):
+        return seen(scores, agreeing=lambda row: asked.append(row) or (0.3 if row == TRUTH else elsewhere)).cues()[1]
+
+    assert agreement(0.0) == pytest.approx(4.0)
+    assert agreement(0.05) == pytest.approx(4.0), 'less than is usual says nothing'
+    assert agreement(0.2) == pytest.approx(3.0), 'half of what elsewhere agrees beyond the usual is taken away'
+    assert len(asked) == 2 * 3, 'it takes time'
 
 
 def test_evidence_grows_with_both_cues():

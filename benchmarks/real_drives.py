@@ -308,7 +308,8 @@ def report(extractor: FeatureExtractor, arguments: argparse.Namespace) -> None:
         maps = Maps(scratch, Store(arguments.output / 'kept', extractor))
         calibrations = left_out(maps, every, asked) if arguments.leave_out else {}
         for sets, calibration in calibrations.items():
-            print(f'calibration {"without " + ", ".join(sorted(sets)) if sets else "of all sets"}: {calibration}')
+            if len(sets) < 2:  # the file has those without two sets
+                print(f'calibration {"without " + ", ".join(sets) if sets else "of all sets"}: {calibration}')
         own = None
         if arguments.write:
             own = calibrations[EVERYTHING]

@@ -163,3 +163,18 @@ def test_a_heading_is_not_held_over_a_hole():
 def test_an_origin_of_another_country_is_refused():
     with pytest.raises(DataError, match='km from the origin "-0.5886 51.2418 60.0"'):
         track(np.column_stack([np.arange(60) * 1.0, np.zeros(60)]), origin=(HOME[1], HOME[0], HOME[2]))
+
+
+@pytest.mark.parametrize('wild', [[30e3] * 20, [300.0] * 10 + [-200.0] * 10])
+def test_a_receiver_that_has_not_settled_gives_no_places_and_no_origin(wild):
+    """Four seconds elsewhere, then a long drive."""
+    points = np.column_stack([np.arange(200) * 1.0, np.concatenate([wild, np.zeros(180)])])
+    made = track(points)
+    assert made.skipped == 20 and 'not settled' in made.reason
+    assert made.origin[:2] == pytest.approx(HOME[:2], abs=1e-3)
+    assert all(abs(made.at(int(stamp), 0)[0].position[1]) < 0.1 for stamp in made.stamps_ns)
+
+
+def test_a_receiver_that_jumps_all_along_is_left_as_it_is():
+    points = np.column_stack([np.arange(200) * 1.0, np.where(np.arange(200) // 25 % 2, 60.0, 0.0)])
+    assert track(points).skipped == 0

@@ -48,6 +48,16 @@ class Fix:
     covariance: np.ndarray | None = None
 
 
+def flaw(message) -> str:
+    """Why a sensor_msgs/NavSatFix is no fix, in words."""
+    latitude, longitude = message.latitude, message.longitude
+    if message.status.status == NO_FIX or not np.isfinite([latitude, longitude]).all() or \
+            abs(latitude) <= 90 and abs(longitude) <= 180:
+        return 'no position'
+    swapped = ': are the two exchanged?' if abs(longitude) <= 90 and abs(latitude) <= 180 else ''
+    return f'latitude {latitude:g}, longitude {longitude:g} are no degrees{swapped}'
+
+
 def fix_from_message(stamp_ns: int, message) -> Fix | None:
     """A sensor_msgs/NavSatFix as a Fix; None for one without a position, also where it says 0, 0."""
     latitude, longitude = message.latitude, message.longitude
@@ -61,22 +71,24 @@ def fix_from_message(stamp_ns: int, message) -> Fix | None:
 
 
 def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_sigma: float, skipped: int = 0,
-                     child_T_base: Pose | None = None, origin: Origin | None = None) -> PoseTrack:
+                     reason: str = 'no position', child_T_base: Pose | None = None,
+                     origin: Origin | None = None) -> PoseTrack:
     """Poses in metres east, north, up of ``origin`` (the first usable fix where None), x ahead along the track.
 
     Below ``min_speed`` (m/s) the last heading holds; fixes before the first heading are skipped, and those over 500 km
     from where most are, that jump away for a moment, or that come before the receiver settled. A missing altitude is
     that of the fixes before and after.
-    ``heading_sigma`` is radians. Driving backwards cannot be told from driving ahead. Raises DataError if no heading is
-    ever known.
+    ``heading_sigma`` is radians. So many were ``skipped`` before, the first for the ``reason``. Driving backwards
+    cannot be told from driving ahead. Raises DataError if no heading is ever known.
     """
     track = PoseTrack(source, child_T_base or IDENTITY)
-    track.skip('no position', skipped)
+    track.skip(reason, skipped)
     fixes = sorted(fixes, key=lambda fix: fix.stamp_ns)
     near = _near_the_others(fixes)
     track.skip('far from all others', len(fixes) - len(near))
     if len(near) < 2:
-        raise DataError(f'{source} has {len(near)} usable fixes of {len(fixes) + skipped}: a heading needs two')
+        raise DataError(f'{source} has {len(near)} usable fixes of {len(fixes) + skipped}: a heading needs two'
+                        + (f' (the first unusable one: {track.reason})' if track.reason else ''))
     kept = _without_strays(near)
     track.skip('a jump away for a moment', len(near) - len(kept))
     fixes = _settled(kept)

@@ -24,6 +24,7 @@ from dejavu_ros.intrinsics import calibration, numbers
 from dejavu_ros.mapping.config import MappingConfig
 from dejavu_ros.mapping.stereo import bag_stereo, folder_stereo
 from dejavu_ros.mapping.trajectories import poses_of_base
+from dejavu_ros.optics.lens import Lens
 from dejavu_ros.optics.mounting import before_the_map, parse_mounting
 
 
@@ -73,8 +74,11 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
         warnings: tuple[str, ...] = ()
         try:
             known = intrinsics(bag, images.name)
-        except DataError as error:  # a map of places needs no calibration
-            known, warnings = None, (f'not used: {error}',)
+            if known:
+                Lens.of(known)
+        except (DataError, ConfigError) as error:  # a map of places needs no calibration
+            said = str(error) if isinstance(error, DataError) else f'camera_info of {images.name}: {error}'
+            known, warnings = None, (f'not used: {said}',)
         if depth_topic and known:
             check_registered(bag, depth_topic, images.name, known)
         base_T_camera, doubt = mounted(mounting(bag, base_frame, camera_frame, topic.name), config,

@@ -7,7 +7,7 @@ import numpy as np
 import pymap3d
 import pytest
 
-from dejavu_ros.data.fixes import Fix, fix_from_message, parse_origin, track_from_fixes
+from dejavu_ros.data.fixes import Fix, fix_from_message, flaw, parse_origin, track_from_fixes
 from dejavu_ros.errors import ConfigError, DataError
 
 SECOND = 10**9
@@ -82,6 +82,14 @@ def test_fixes_from_messages():
     assert fix_from_message(0, message(latitude=91.0)) is None
     assert fix_from_message(0, message(status=-1)) is None
     assert fix_from_message(0, message(latitude=np.nan)) is None
+
+
+def test_why_a_message_is_no_fix():
+    assert flaw(message(status=-1)) == flaw(message(latitude=np.nan)) == flaw(message(0.0, 0.0)) == 'no position'
+    assert flaw(message(116.4, 39.9)) == 'latitude 116.4, longitude 39.9 are no degrees: are the two exchanged?'
+    assert flaw(message(510e6, -5e6)) == 'latitude 5.1e+08, longitude -5e+06 are no degrees'
+    with pytest.raises(DataError, match='0 usable fixes of 3: .* unusable one: swapped'):
+        track(np.zeros((0, 2)), skipped=3, reason='swapped')
 
 
 def test_the_covariance_of_a_fix_and_of_its_heading():

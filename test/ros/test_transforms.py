@@ -42,6 +42,20 @@ def test_without_tf2_the_node_says_so_and_stays_inactive(bench, monkeypatch, pac
     assert advice in running.node.problem and ('apt' in running.node.problem) == (package == 'rclpy')
 
 
+def test_withdrawn_poses_are_not_published_on(bench, tf):
+    running = bench(publish_tf=True, max_rate=1000)
+    running.activate()
+    tf.known.append(odom_T_base(SECOND, Pose.planar(3, 0, 0.1)))
+    running.show(50, SECOND)
+    running.until(lambda: tf.sent)
+    running.show(7, 2 * SECOND)
+    running.until(lambda: running.node.statistics.processed == 2)
+    running.idle(0.2)
+    count = len(tf.sent)
+    running.idle(0.3)
+    assert len(tf.sent) == count
+
+
 def test_nothing_goes_to_tf_unless_asked(bench, tf):
     running = bench()
     running.activate()

@@ -44,7 +44,8 @@ class Hypothesis:
 @dataclasses.dataclass(frozen=True)
 class Estimate:
     """The answer to one frame. ``reject_reason`` is empty when accepted, else one of REJECT_REASONS;
-    ``detail`` says the same in words. ``hypotheses`` come best first.
+    ``detail`` says the same in words. ``hypotheses`` come best first. It ``withdraws`` the poses before it where they
+    turn out to be wrong.
     """
 
     stamp_ns: int
@@ -53,6 +54,7 @@ class Estimate:
     hypotheses: list[Hypothesis]
     latency_ms: float
     detail: str = ''
+    withdraws: bool = False
 
     def to_json(self, image: str) -> dict:
         """One line of ``dejavu localize --json``."""

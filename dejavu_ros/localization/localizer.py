@@ -30,6 +30,7 @@ from dejavu_ros.localization.observation import (
     observe,
     with_nowhere,
 )
+from dejavu_ros.localization.motion_check import MountingChecks
 from dejavu_ros.localization.on_map import OnMapChain, logistic
 from dejavu_ros.localization.places import Neighbourhoods, Place, PlaceIndex
 from dejavu_ros.localization.pose_refiner import PoseRefiner
@@ -87,6 +88,7 @@ class Localizer:
             self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
         self.map = keyframes
         self.sights: dict[str, Sight] = {}
+        self.mountings = MountingChecks([row.base_T_camera for row in keyframes.cameras] if keyframes else [])
         self.states: States | None = None
         self._arrange(self.cameras.values())
 
@@ -111,6 +113,7 @@ class Localizer:
             self.places = PlaceIndex(self.states, self.config)
             self.filter = DiscreteBayesFilter(self.states.positions, self.states.quaternions, self.config, self.motion)
             self.on_map.reset()
+            self.mountings.of.clear()
 
     def look(self, image: np.ndarray, camera: str) -> tuple[np.ndarray, np.ndarray | None]:
         """A camera's (H, W, 3) uint8 RGB as one of the map's would have taken it, and which cells of the grid it shows.
@@ -118,10 +121,11 @@ class Localizer:
         None: all. Raises ImageError where mask or calibration do not fit, nothing is left, or its mounting beside that
         of the map's camera cannot be true.
         """
-        if camera in self.sights and self.sights[camera].contradiction:
-            raise ImageError(self.sights[camera].contradiction)
+        sight = self.sights.get(camera)
+        if problem := sight and sight.contradiction or self.mountings.problem(camera):
+            raise ImageError(problem)
         try:
-            image, cells = self.sights[camera](image) if camera in self.sights else (image, None)
+            image, cells = sight(image) if sight else (image, None)
         except ConfigError as error:
             raise ImageError(str(error)) from None
         if cells is not None and not cells.any():
@@ -132,6 +136,9 @@ class Localizer:
     def reset(self) -> None:
         """Forget what earlier frames said, and when they were taken."""
         self.arrivals.newest.clear()
+        self.mountings.of.clear()
+        for sight in self.sights.values():
+            sight.doubt = ''
         if self.map is not None and len(self.map):
             self.filter.reset()
             self.on_map.reset()
@@ -174,6 +181,9 @@ class Localizer:
             best, how = self.refine(image, estimate.hypotheses[0], self.sights.get(camera))
             estimate = dataclasses.replace(estimate, hypotheses=[best, *estimate.hypotheses[1:]],
                                            detail=f'{estimate.detail}; {how}')
+        if estimate.accepted and (problem := self.mountings.take(
+                camera, self.sights.get(camera), estimate.hypotheses[0].map_T_base, odometry)):
+            estimate = dataclasses.replace(rejected(stamp_ns, outcome.BAD_IMAGE, problem), withdraws=True)
         return dataclasses.replace(estimate, latency_ms=(time.perf_counter() - started) * 1e3)
 
     def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None, camera: str = 'camera',

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import sys
 import threading
 import time
 from pathlib import Path
@@ -28,14 +29,16 @@ from dejavu_ros.ros.conversions import image_from_message, uncertain_pose_from_m
 from dejavu_ros.ros.diagnostics import Statistics, report
 from dejavu_ros.ros.endpoints import namesakes
 from dejavu_ros.ros.frames import Frames
+from dejavu_ros.ros.installing import how_to_get
 from dejavu_ros.ros.introduction import introduction
 from dejavu_ros.ros.outputs import Outputs
 from dejavu_ros.ros.parameters import Configs, Parameters
+from dejavu_ros.ros.params_files import foreign_files
 from dejavu_ros.ros.stamps import RECENT, Throttle
 from dejavu_ros.ros.timing import NodeClock, stamp_of_now
 from dejavu_ros.ros.transforms import tf2_ros
-from dejavu_ros.troubleshooting import (CANNOT, FRAME_FAILED, NO_TF2, PRIOR_REFUSED, SAME_NAME, TIME_WENT_BACK,
-                                        UNKNOWN_PARAMETER)
+from dejavu_ros.troubleshooting import (CANNOT, FRAME_FAILED, NO_TF2, PARAMETERS_OF_OTHERS, PRIOR_REFUSED, SAME_NAME,
+                                        TIME_WENT_BACK, UNKNOWN_PARAMETER)
 
 RCLError = rclpy_implementation.RCLError
 LOG_PERIOD = 30.0  # seconds before a warning that still holds is logged again
@@ -72,6 +75,7 @@ class RelocalizeNode(LifecycleNode):
         self.parameters = Parameters(self, GROUPS, self.change)
         if others := [name for name, suggestion in self.parameters.unknown.items() if not suggestion]:
             self.get_logger().warning(f'These parameters are not ours and have no effect: {", ".join(others)}')
+        self.foreign_files = self.find_foreign_files([*sys.argv, *(node.get('cli_args') or ())])
         self.outputs = Outputs(self)
         self.diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(Trigger, '~/relocalize', self.on_relocalize)
@@ -89,6 +93,17 @@ class RelocalizeNode(LifecycleNode):
     def config(self) -> NodeConfig:
         return self.parameters.configs['']
 
+    def find_foreign_files(self, arguments: list[str]) -> dict[str, str]:
+        """What to say of each given parameter file that is for nodes of names like ours; others are logged."""
+        said, name = {}, self.get_fully_qualified_name()
+        for path, (names, alike) in foreign_files(arguments, name).items():
+            words = PARAMETERS_OF_OTHERS(file=path, node=name, names=', '.join(names))
+            if alike:
+                said[f'parameters {path}'] = words
+            else:
+                self.get_logger().warning(words)
+        return said
+
     # life cycle
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -102,7 +117,7 @@ class RelocalizeNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         if self.config.publish_tf and tf2_ros is None:
-            return self.refuse('activate', NO_TF2())
+            return self.refuse('activate', NO_TF2(advice=how_to_get('tf2-ros-py')))
         try:
             self.rings = rings(self.config)
         except DataError as error:
@@ -277,6 +292,8 @@ class RelocalizeNode(LifecycleNode):
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, BAD_IMAGE, [], 0.0, str(error))
             estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrival.moment) * 1e3)
+            if estimate.withdraws:
+                self.forget()
             if estimate.accepted:
                 self.frames.correct(estimate.hypotheses[0].map_T_base, odom_T_base, stamp_ns)
             self.statistics.count_processed(estimate)
@@ -305,7 +322,7 @@ class RelocalizeNode(LifecycleNode):
 
     def shortcomings(self) -> dict[str, str]:
         """What is missing or wrong around the node, in words, by subject."""
-        found = self.warnings.copy()
+        found = self.warnings | self.foreign_files
         if self.frames:
             found |= self.frames.problems()
         if self.localizer and (words := getattr(self.localizer.extractor.checkpoint, 'warning', '')):

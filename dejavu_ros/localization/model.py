@@ -27,7 +27,8 @@ class OnMapModel:
                              'alike', low=1, high=1000)
     against: float = option(0.8, 'share of its log-odds with which a frame against the map counts: it may be hidden or '
                                  'blurred; fitted on drives', low=0.0, high=1.0)
-    floor: float = option(-3.0, 'least log-odds of one frame', low=-100.0, high=0.0)
+    floor: float = option(-1.5, 'least log-odds of one frame: many say nothing by night and in rain; chosen on real '
+                                'and rendered drives', low=-100.0, high=0.0)
     ceiling: float = option(2.5, 'greatest log-odds of one frame', low=0.0, high=100.0)
     by_chance: float = option(1.0, 'log of how much better than an even belief frames predict the next one off the '
                                    'map, where views resemble each other too; chosen on real and rendered drives',

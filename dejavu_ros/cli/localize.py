@@ -80,9 +80,11 @@ def run(arguments) -> int:
     with contextlib.ExitStack() as stack:
         extractor = extractor_for(arguments.map, arguments.checkpoint, arguments.device, arguments.precision)
         keyframes = stack.enter_context(KeyframeMap.open(arguments.map, extractor.checkpoint.identity))
-        localizer = Localizer(extractor, keyframes, config)
+        localizer = Localizer(extractor, keyframes, config) if len(keyframes) else None
         frames, count, cameras = _bag(stack, arguments) if arguments.bag else _folder(arguments)
         for camera in cameras:
+            if localizer is None:
+                continue
             localizer.use(camera)
             if localizer.sights[camera.name].warning:
                 print(f'camera {camera.name}: {localizer.sights[camera.name].warning}', file=sys.stderr)
@@ -188,7 +190,10 @@ def _described(path: str, frames):
 
 
 def _answer(localizer, frame, camera):
-    """The localizer's answer; an image that cannot be decoded is one more reason to reject a frame."""
+    """The localizer's answer; an image that cannot be decoded is one more reason to reject a frame.
+
+    None for a localizer: the map has no keyframes.
+    """
     import time
 
     from dejavu_ros.errors import ImageError
@@ -199,6 +204,8 @@ def _answer(localizer, frame, camera):
         image = frame.image()
     except ImageError as error:
         return Estimate(frame.stamp_ns, False, BAD_IMAGE, [], (time.perf_counter() - started) * 1e3, str(error))
+    if localizer is None:
+        return Estimate.without_map(frame.stamp_ns, is_loaded=True)
     return localizer.process(image, frame.stamp_ns, camera)
 
 

@@ -164,7 +164,8 @@ def tf(monkeypatch):
 class Bench:
     """A node in an executor of its own, and ``user``, a node that the test spins."""
 
-    def __init__(self, context, namespace='', cli_args=(), **parameters):
+    def __init__(self, context, namespace='', cli_args=(), map='street.dvmap', **parameters):
+        parameters['map'] = map
         overrides = [Parameter(name.replace('__', '.'), value=value) for name, value in parameters.items()]
         self.node = RelocalizeNode(load_extractor=load_extractor, open_map=SmallMap, make_localizer=ShownPlace,
                                    context=context, namespace=namespace, cli_args=list(cli_args),

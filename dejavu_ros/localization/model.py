@@ -65,7 +65,10 @@ class AgreementModel:
 
 @dataclasses.dataclass(frozen=True)
 class OnMapModel:
-    """The chain of two states, on the map and off it, that gathers the evidence of frames at the tracked place."""
+    """The chain of two states, on the map and off it, that gathers the evidence of frames at the tracked place.
+
+    What is not called fitted is set by hand.
+    """
 
     prior: float = option(0.5, 'probability of being on the map before the first frame', low=0.01, high=0.99)
     persistence: float = option(0.99, 'probability that a robot stays on the map, or off it, until a frame that shows '
@@ -79,10 +82,10 @@ class OnMapModel:
     floor: float = option(-3.0, 'least log-odds of one frame', unit='log-odds', low=-100.0, high=0.0)
     ceiling: float = option(2.5, 'greatest log-odds of one frame', unit='log-odds', low=0.0, high=100.0)
     sure: float = option(0.5, 'probability of a place before a frame that speaks against proving any other by that '
-                              'frame alone; set by hand', low=0.0, high=1.0)
-    expected: float = option(0.25, 'probability of a place before a frame from which that frame alone may prove it; '
-                                   'set by hand', low=0.0, high=1.0)
-    told: float = option(0.95, 'probability of being on the map where somebody says where; set by hand', low=0.0,
+                              'frame alone', low=0.0, high=1.0)
+    expected: float = option(0.25, 'probability of a place before a frame from which that frame alone may prove it',
+                             low=0.0, high=1.0)
+    told: float = option(0.95, 'probability of being on the map where somebody says where', low=0.0,
                          high=1.0)
 
 
@@ -109,7 +112,7 @@ class MotionModel:
     contradiction: float = option(3.0, 'log of how much likelier than the robot\'s place another one must be to speak '
                                        'against it', unit='log-odds', low=0.0, high=100.0)
     contradicted: float = option(0.5, 'novelty, at least, of a frame that does', low=0.0, high=1.0)
-    sure: float = option(0.5, 'belief in one place from which the robot\'s pace is taken there', low=0.0, high=1.0)
+    sure: float = option(0.5, 'probability of a place from which the robot\'s pace is taken there', low=0.0, high=1.0)
     pace_error: float = option(0.5, 'error of the way that a robot without odometry goes at its pace, as a share of it',
                                low=0.0, high=10.0)
     pace_window: float = option(3.0, 'time over which the pace is taken', unit='s', low=0.1, high=100.0)

@@ -4,6 +4,9 @@ Features are made, not computed: a place is a set of vectors, a view of it the s
 the truth is known and no checkpoint is needed.
 """
 
+import contextlib
+import sqlite3
+
 import numpy as np
 import pytest
 
@@ -150,11 +153,12 @@ def test_an_empty_frame_says_so_and_the_next_is_found(extractor, road):
     assert localizer.process(image_of(1), 0).accepted
 
 
-def test_a_map_without_keyframes_is_refused(tmp_path, extractor):
-    with MapWriter.create(tmp_path / 'empty.dvmap', extractor.record, extractor.checkpoint.identity):
-        pass
-    with KeyframeMap.open(tmp_path / 'empty.dvmap') as empty:
-        with pytest.raises(MapError, match='map empty has no keyframes .* build-map --append'):
+def test_a_map_without_keyframes_is_refused(extractor, road):
+    with contextlib.closing(sqlite3.connect(road.path / 'map.sqlite')) as database, database:
+        for table in ('thumbnails', 'keyframes', 'shards'):
+            database.execute(f'DELETE FROM {table}')
+    with KeyframeMap.open(road.path) as empty:
+        with pytest.raises(MapError, match='map road has no keyframes .* build-map --append'):
             Localizer(extractor, empty)
 
 

@@ -1,6 +1,9 @@
 """`dejavu localize` over bags and folders: a line of JSON for each image, or one line of error and no file."""
 
+import contextlib
 import json
+import shutil
+import sqlite3
 
 import cv2
 import numpy as np
@@ -82,6 +85,16 @@ def refused(localize, tmp_path):
 
 def lines_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_on_a_map_without_keyframes_every_frame_says_so(folder, localize, tmp_path):
+    shutil.copytree(folder / 'm.dvmap', folder / 'empty.dvmap')
+    with contextlib.closing(sqlite3.connect(folder / 'empty.dvmap' / 'map.sqlite')) as database, database:
+        for table in ('thumbnails', 'keyframes', 'shards'):
+            database.execute(f'DELETE FROM {table}')
+    status, out, _ = localize('--bag', folder / 'summer', '--json', tmp_path / 'a.jsonl', keyframes='empty.dvmap')
+    assert status == 0 and '0 of 8 frames accepted' in out and 'no_map 8' in out
+    assert {line['reject_reason'] for line in lines_of(tmp_path / 'a.jsonl')} == {'no_map'}
 
 
 def test_a_line_for_each_image_of_a_bag(folder, localize, tmp_path):

@@ -233,7 +233,8 @@ def test_services(bench):
     assert hypotheses[0].map_revision == 2
 
 
-@pytest.mark.parametrize('path, detail, revision', [('', 'no map is loaded', 0), ('empty.dvmap', 'the map is empty', 1)])
+@pytest.mark.parametrize('path, detail, revision', [('', 'no map is loaded', 0),
+                                                    ('empty.dvmap', 'the map is empty', 1)])
 def test_without_places_every_frame_is_rejected_until_there_is_a_map(bench, path, detail, revision):
     running = bench(map=path)
     running.activate()

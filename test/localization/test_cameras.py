@@ -258,7 +258,7 @@ def test_late_frames_do_not_undo_what_the_others_found(extractor, road):
 
 
 def test_clocks_that_go_back_are_no_latecomers():
-    arrivals = Arrivals()
+    arrivals = Arrivals(0.5)
     for stamp in (100, 101):
         assert [arrivals.lateness_ns(name, stamp * SECOND) for name in ('front', 'rear')] == [0, 0]
     assert arrivals.lateness_ns('front', 5 * SECOND) == 0  # a bag plays again

@@ -34,7 +34,7 @@ soak: $(BUILT) ## hours of it, counted in soak/summary.json; SOAK_SCALE=0.05 is 
 gpu: ## the tests and figures that need an NVIDIA GPU, into ./gpu; PYTHON names one with PyTorch for CUDA
 	PYTHON=$(PYTHON) benchmarks/gpu.sh gpu
 
-docs: $(BUILT) ## write docs/parameters.md, docs/troubleshooting.md and config/relocalize.yaml from the code
+docs: $(BUILT) ## write docs/parameters.md, docs/model_numbers.md, docs/troubleshooting.md and config/relocalize.yaml from the code
 	$(RUN) .venv/bin/python -m dejavu_ros.ros.reference .
 
 lint: $(VENV_READY) ## ruff

@@ -1,12 +1,16 @@
 """What the localizer answers on real drives, on rendered ones and where no map is: found, near, wrong.
 
     python benchmarks/real_drives.py -o real_drives                        # the shipped checkpoint, ../shared/data
+    python benchmarks/real_drives.py -o real_drives --leave-out --first-pose          # the whole table
     python benchmarks/real_drives.py -o real_drives --checkpoint other.pt
+    python benchmarks/real_drives.py -o real_drives --test                 # the test sets instead: once, at the end
 
 Rows: Gardens Point (six directions between three sessions), the CMU road (57 labelled frames on the spring map),
 rendered validation towns (nine conditions), and what is not on the map: floors of a tower on each other's maps, frames
-of other sets, another town, and the same drives with 30 % of the map removed. Features and similarities are kept in
-the output folder for each checkpoint, and rendered drives too, so that a second run takes seconds.
+of other sets, another town, and the same drives with 30 % of the map removed. ``dejavu_ros/evaluation/drive_table.py``
+says what the figures are. With --leave-out each row is judged by a calibration that is fitted without the sets of its
+map and of its drive, and beside it by the checkpoint's own, which has seen them. Features and similarities are kept in
+the output folder for each checkpoint, and rendered drives too, so that a second run repeats the localizer alone.
 """
 
 import argparse
@@ -16,38 +20,34 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from tabulate import tabulate
+from tqdm import tqdm
 
 from dejavu_ros.data.folders import image_stamps, list_images, read_tum
 from dejavu_ros.data.known_sets import cmu_seasons
 from dejavu_ros.data.manifests import read_manifest
-from dejavu_ros.errors import exit_status
-from dejavu_ros.evaluation.judgement import (
-    Verdict,
-    auroc,
-    bootstrap,
-    bound,
-    calibration_error,
-    recall_at_full_precision,
-    summary,
-)
+from dejavu_ros.errors import DataError, exit_status
+from dejavu_ros.evaluation.consistency import Answer
+from dejavu_ros.evaluation.drive_table import LOOK_ALIKE, Judged, Question, results, shown
+from dejavu_ros.evaluation.pose_drives import kitti_drives
 from dejavu_ros.evaluation.replay import Recording, ReplayMap, Store, judged
 from dejavu_ros.files import new_file
 from dejavu_ros.geometry import Pose
 from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.nn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from dejavu_ros.nn.features import FeatureExtractor
+from dejavu_ros.optics.mounting import BODY_T_OPTICAL
 from dejavu_ros.town import CONDITIONS, Renderer, Town, camera_mount
 from dejavu_ros.town.camera import intrinsics
 from dejavu_ros.town.drives import MAP, render_drive
 from dejavu_ros.training.calibration import RADIUS, Frame, fit
 
 SECOND = 10**9
-TOWNS = 103, 104
+TOWNS, TEST_TOWNS = (103, 104), (201, 202, 203)
+KITTI_NS = SECOND // 10  # between frames of KITTI
 SIZE, HFOV = (192, 144), 80.0
 MAP_FRAMES, MAP_STEP, FRAMES, STEP = 300, 1.0, 200, 0.9  # of towns: keyframes, metres, frames of a drive, metres
 FLOORS = range(10, 24)
@@ -58,21 +58,9 @@ CALIBRATED_ON = ('gardens_point_a, cmu_seasons, ie_tower floors 10 to 23, towns 
                  'map shows, grief_michigan, courbevoie and camera 00004232')
 EVERY = 10  # frames from one start to the next, for the time to the first pose
 WAYS = {'filter': (True, False), 'single': (False, False), 'odometry': (True, True)}
-
-
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """A drive asked of a map: ``rows`` of the ``mapped`` recording. ``row`` names the line of the table, ``family``
-    the set of the map; ``stretch`` counts the frames whose surroundings were removed.
-    """
-
-    row: str
-    family: str
-    mapped: Recording
-    rows: np.ndarray
-    drive: Recording
-    off_map: bool = False
-    stretch: int = 0
+EVERYTHING: frozenset[str] = frozenset()  # the calibration that leaves no set out
+LEFT_OUT, SEEN, UNSEEN = 'left out', 'seen', 'unseen'  # what a calibration knows of the sets it is judged on
+Fit = Callable[[Question], Calibration | None]  # the calibration for a question, None: the checkpoint's own
 
 
 def gardens_point(data: Path) -> dict[str, Recording]:
@@ -98,6 +86,20 @@ def cmu(data: Path) -> dict[str, Recording]:
 
 def tower(data: Path, floor: int) -> Recording:
     return as_walk(f'ie_tower floor {floor}', list_images(data / 'ie_tower' / f'floor{floor}'))
+
+
+def kitti(data: Path) -> tuple[Recording, Recording]:
+    """Even frames, to map, and odd ones of the test drive; its poses are turned from a camera's axes to a base's."""
+    images, halves = list_images(data / 'kitti_subset' / 'image_l'), []
+    for first, (name, drive) in enumerate(zip(('even', 'odd'), kitti_drives(data / 'kitti_subset'))):
+        lens = drive.lens
+        described = {'width': lens.width, 'height': lens.height, 'K': list(lens.K), 'D': [], 'model': lens.model}
+        camera = {'width': lens.width, 'height': lens.height, 'intrinsics': described, 'base_T_camera': BODY_T_OPTICAL}
+        poses = [BODY_T_OPTICAL @ frame.map_T_base @ BODY_T_OPTICAL.inverse for frame in drive.frames]
+        own = range(first, len(images), 2)
+        halves.append(Recording(f'kitti_subset {name}', [images[index] for index in own],
+                                [index * KITTI_NS for index in own], poses, camera=camera, is_metric=True))
+    return halves[0], halves[1]
 
 
 def as_walk(name: str, images: list[Path]) -> Recording:
@@ -132,62 +134,72 @@ def town(folder: Path, seed: int) -> dict[str, Recording]:
         stamps = image_stamps(images)
         poses, odometry = ([track.at(stamp, 0)[0] for stamp in stamps]
                            for track in (read_tum(folder / name / f'{what}.txt') for what in ('poses', 'odometry')))
-        drives[name] = Recording(f'town{seed} {name}', images, stamps, poses, odometry, name,
-                                 camera if name == MAP else None)
+        drives[name] = Recording(f'town {seed} {name}', images, stamps, poses, odometry, name,
+                                 camera if name == MAP else None, is_metric=True)
     return drives
 
 
-def questions(data: Path, rendered: Path, towns: list[int]) -> Iterator[Question]:
+def validation(data: Path, rendered: Path, towns: Iterable[int]) -> list[Question]:
     """All of the table, the drives on a map first."""
     garden, road = gardens_point(data), cmu(data)
     spring = road.pop('2011-04-21_spring')
-    streets = {seed: town(rendered, seed) for seed in towns}
-    floors = {floor: tower(data, floor) for floor in FLOORS}
+    on_map = [(mapped, drive) for mapped in garden.values() for drive in garden.values() if mapped is not drive]
+    on_map += [(spring, drive) for drive in road.values()]
     walks = [*garden.values(), *road.values(), spring, *others(data)]
-    on_map = [('gardens_point_a', mapped, drive) for mapped in garden.values() for drive in garden.values()
-              if mapped is not drive]
-    on_map += [('cmu_seasons', spring, drive) for drive in road.values()]
-    on_map += [('town', street[MAP], street[name]) for street in streets.values() for name in CONDITIONS]
-    for family, mapped, drive in on_map:
-        yield Question(family, family, mapped, np.arange(len(mapped)), drive)
-    for family, mapped, drive in on_map:
-        yield from removed(family, mapped, drive)
-    maps = [('gardens_point_a', mapped) for mapped in garden.values()] + [('cmu_seasons', spring)]
-    maps += [('town', street[MAP]) for street in streets.values()]
-    for family, mapped in maps:
+    return [*questions(on_map + town_drives(rendered, towns), walks),
+            *floors_of({floor: tower(data, floor) for floor in FLOORS})]
+
+
+def test(data: Path, rendered: Path) -> list[Question]:
+    """The same of the test sets."""
+    even, odd = kitti(data)
+    return list(questions([(even, odd), *town_drives(rendered, TEST_TOWNS)], [even, odd]))
+
+
+def town_drives(rendered: Path, towns: Iterable[int]) -> list[tuple[Recording, Recording]]:
+    """The map of each town and a drive in each condition."""
+    streets = [town(rendered, seed) for seed in towns]
+    return [(street[MAP], street[name]) for street in streets for name in CONDITIONS]
+
+
+def questions(on_map: Sequence[tuple[Recording, Recording]], walks: Sequence[Recording]) -> Iterator[Question]:
+    """Drives on their maps, whole and without a stretch, and on the maps of other towns; ``walks`` on those of other
+    sets.
+    """
+    for mapped, drive in on_map:
+        yield Question(mapped.family, mapped, np.arange(len(mapped)), drive)
+    for mapped, drive in on_map:
+        yield from removed(mapped, drive)
+    maps = {mapped.name: mapped for mapped, _ in on_map}.values()
+    for mapped in maps:
         for drive in walks:
-            if not drive.name.startswith(family):
-                yield Question('other sets', family, mapped, np.arange(len(mapped)), drive, off_map=True)
-    for seed, street in streets.items():
-        for other, elsewhere in streets.items():
-            for name in CONDITIONS if other != seed else ():
-                yield Question('unmapped town', 'town', street[MAP], np.arange(len(street[MAP])), elsewhere[name], True)
+            if drive.family != mapped.family:
+                yield Question('other sets', mapped, np.arange(len(mapped)), drive, off_map=True)
+    for mapped in maps:
+        for elsewhere, drive in on_map:
+            if mapped.family == elsewhere.family == 'town' and mapped is not elsewhere:
+                yield Question('unmapped town', mapped, np.arange(len(mapped)), drive, off_map=True)
+
+
+def floors_of(floors: Mapping[int, Recording]) -> Iterator[Question]:
+    """Each floor of a tower on the maps of the others."""
     for floor, mapped in floors.items():
         for other, drive in floors.items():
             if other != floor:
-                row = 'look-alike floors' if {floor, other} <= ALIKE else 'other floors'
-                yield Question(row, 'ie_tower', mapped, np.arange(len(mapped)), drive, off_map=True)
+                row = LOOK_ALIKE if {floor, other} <= ALIKE else 'other floors'
+                yield Question(row, mapped, np.arange(len(mapped)), drive, off_map=True)
 
 
-def removed(family: str, mapped: Recording, drive: Recording) -> Iterator[Question]:
+def removed(mapped: Recording, drive: Recording) -> Iterator[Question]:
     """The same drive on the map without a stretch of it."""
     places = np.array([pose.position for pose in mapped.poses])
-    nearest = np.array([np.linalg.norm(places - pose.position, axis=1).argmin()
-                        for pose in drive.poses if pose is not None])
-    first, last = nearest.min(), nearest.max() + 1
+    nearest = np.array([-1 if pose is None else np.linalg.norm(places - pose.position, axis=1).argmin()
+                        for pose in drive.poses])
+    first, last = nearest[nearest >= 0].min(), nearest.max() + 1
     for low, high in REMOVED:
         gone = np.arange(*(round(first + share * (last - first)) for share in (low, high)))
-        yield Question(f'{family}, 30 % removed', family, mapped, np.setdiff1d(np.arange(len(mapped)), gone), drive,
-                       stretch=int(np.isin(nearest, gone).sum()))
-
-
-@dataclasses.dataclass(frozen=True)
-class Judged:
-    """A question and what became of its frames."""
-
-    question: Question
-    verdicts: list[Verdict]
-    first: list[int]  # frames until one was accepted, from several starts
+        yield Question(f'{mapped.family}, 30 % removed', mapped, np.setdiff1d(np.arange(len(mapped)), gone), drive,
+                       gone=np.isin(nearest, gone))
 
 
 class Maps:
@@ -203,26 +215,47 @@ class Maps:
         return self.known[name]
 
 
-def ask(maps: Maps, asked: list[Question], ways: list[str], with_first: bool,
-        calibrations: dict[str, Calibration]) -> dict[str, list[Judged]]:
-    """The localizer's answers in each of ``ways``, with the calibration of a question's family if there is one."""
-    found: dict[str, list[Judged]] = {way: [] for way in ways}
-    for question in asked:
-        for way in ways:
-            use, odometry = WAYS[way]
-            if odometry and question.drive.odometry is None:
-                continue
-            how = use, odometry, calibrations.get(question.family)
-            estimates, first = maps.of(question).replay(question.drive, *how), []
-            if with_first and question.row == question.family:
-                first = maps.of(question).frames_until_pose(question.drive, *how[:2], EVERY, how[2])
-            found[way].append(Judged(question, judged(estimates, question.drive, question.off_map), first))
+def ask(maps: Maps, asked: Sequence[Question], ways: Sequence[str], with_first: bool,
+        fits: Mapping[str, Fit]) -> dict[str, dict[str, list[Judged]]]:
+    """The localizer's answers with each of ``fits`` in each of ``ways``.
+
+    Features, similarities and what each frame says by itself are the same for all. The frames until the first pose are
+    counted with the first fit alone.
+    """
+    found: dict[str, dict[str, list[Judged]]] = {name: {way: [] for way in ways} for name in fits}
+    for question in shown_progress(asked, 'drives'):
+        for name, calibration_of in fits.items():
+            for way in ways:
+                if not WAYS[way][1] or question.drive.odometry is not None:
+                    counts = with_first and name == next(iter(fits)) and question.is_whole
+                    found[name][way].append(answered(maps.of(question), question, WAYS[way],
+                                                     calibration_of(question), counts))
+        maps.of(question).forget()
     return found
+
+
+def answered(replayed: ReplayMap, question: Question, way: tuple[bool, bool], calibration: Calibration | None,
+             with_first: bool) -> Judged:
+    """A question asked once; ``way`` is with the filter and with odometry or not."""
+    drive = question.drive
+    estimates = replayed.replay(drive, *way, calibration)
+    answers = [Answer.of(estimate, pose, drive.condition) for estimate, pose in zip(estimates, drive.poses)]
+    return Judged(question, judged(estimates, drive, question.off_map),
+                  answers if question.is_whole and drive.is_metric else [],
+                  replayed.frames_until_pose(drive, *way, EVERY, calibration) if with_first else [])
+
+
+def shown_progress(asked: Sequence[Question], what: str) -> Iterator[Question]:
+    """The questions, with the time left by the number of their frames."""
+    with tqdm(desc=what, total=sum(len(question.drive) for question in asked), unit='frame', disable=None) as bar:
+        for question in asked:
+            yield question
+            bar.update(len(question.drive))
 
 
 def frames_of(maps: Maps, question: Question) -> list[Frame]:
     """Single frames of a question, to fit a calibration on; those beside the map are neither on it nor off it."""
-    frames, places = [], np.array([question.mapped.poses[row].position for row in question.rows])
+    frames, places = [], question.keyframes
     for pose, seen in zip(question.drive.poses, maps.of(question).observations(question.drive)):
         right = np.full(len(places), False)
         if not question.off_map:
@@ -230,109 +263,23 @@ def frames_of(maps: Maps, question: Question) -> list[Frame]:
                 continue
             away = np.linalg.norm(places - pose.position, axis=1)
             right = away <= RADIUS
-            if RADIUS < away.min() <= 2 * RADIUS or (right.any() and question.row != question.family):
+            if RADIUS < away.min() <= 2 * RADIUS or (right.any() and not question.is_whole):
                 continue
         frames.append(Frame(seen.standardised, seen.cues(), right, question.family))
+    maps.of(question).forget()
     return frames
 
 
-def left_out(maps: Maps, asked: list[Question]) -> dict[str, Calibration]:
-    """For each family the calibration that is fitted on all others, and as ``all`` on every one."""
-    frames = [frame for question in asked for frame in frames_of(maps, question)]
-    families = dict.fromkeys(question.family for question in asked)
+def left_out(maps: Maps, every: Sequence[Question], asked: Sequence[Question]) -> dict[frozenset[str], Calibration]:
+    """For the sets of each question asked the calibration that is fitted on what shows none of them, and the one of
+    EVERYTHING.
+    """
+    frames = [(question.families, frame) for question in shown_progress(every, 'single frames')
+              for frame in frames_of(maps, question)]
     start = Calibration.of(maps.store.extractor.checkpoint.card)
-    result = {family: fit([frame for frame in frames if frame.group != family], start) for family in families}
-    return {**result, 'all': fit(frames, start)}
-
-
-def table(found: dict[str, list[Judged]]) -> list[dict]:
-    """A line for each row of questions and way of asking."""
-    lines = []
-    for way, parts in found.items():
-        for row in dict.fromkeys(part.question.row for part in parts):
-            own = [part for part in parts if part.question.row == row]
-            verdicts = [verdict for part in own for verdict in part.verdicts]
-            first = [count for part in own for count in part.first]
-            figures = summary(verdicts)
-            stretch = sum(part.question.stretch for part in own)
-            lines.append({'row': row, 'way': way, **figures, 'stretch': stretch or None,
-                          'recall_at_full_precision': recall_at_full_precision(verdicts),
-                          'first_pose_median': float(np.median(first)) if first else None,
-                          'first_pose_worst': max(first, default=None)})
-    return lines
-
-
-def worse_than_single(found: dict[str, list[Judged]]) -> list[str]:
-    """Drives on which the filter found fewer frames than single frames did, or accepted more wrong ones."""
-    lines = []
-    if not {'filter', 'single'} <= found.keys():
-        return lines
-    for filtered, single in zip(found['filter'], found['single']):
-        with_filter, alone = summary(filtered.verdicts), summary(single.verdicts)
-        if with_filter['found'] < alone['found'] or with_filter['wrong'] > alone['wrong']:
-            asked = filtered.question
-            lines.append(f'{asked.row}: {asked.drive.name} on {asked.mapped.name}: found {with_filter["found"]} for '
-                         f'{alone["found"]}, wrong {with_filter["wrong"]} for {alone["wrong"]}')
-    return lines
-
-
-def quality(parts: list[Judged]) -> dict:
-    """Calibration error (with its 5th and 95th percentile) and the areas under the ROC curves, by family of maps."""
-    result = {}
-    for family in dict.fromkeys(part.question.family for part in parts):
-        own = [part for part in parts if part.question.family == family]
-
-        def probabilities(wanted) -> list[float]:
-            return [verdict.probability for part in own if wanted(part.question) for verdict in part.verdicts
-                    if verdict.error is not None]
-
-        on_map = probabilities(lambda asked: asked.row == asked.family)
-        result[family] = {'auroc_foreign': auroc(on_map, probabilities(lambda asked: asked.off_map))}
-        scored = [(verdict.probability, verdict.error <= 5.0, number) for number, part in enumerate(own)
-                  for verdict in part.verdicts if verdict.error is not None]
-        probability, right, group = (np.array(column) for column in zip(*scored))
-        result[family] |= {'ece': calibration_error(probability, right), 'ece_interval': bootstrap(probability, right,
-                                                                                                   group)}
-    return result
-
-
-def shown(lines: list[dict]) -> str:
-    rows = []
-    for line in lines:
-        off = line['first_right'] == 0 and line['found'] == 0 and line['row'] not in ('gardens_point_a', 'cmu_seasons',
-                                                                                      'town')
-        rows.append([line['row'], line['way'], line['scored'],
-                     None if off else f'{100 * line["found"] / line["scored"]:.1f} %',
-                     None if off else f'{100 * line["first_right"] / line["scored"]:.1f} %',
-                     None if off else line['near'], bound(line['wrong'], line['stretch'] or line['scored']),
-                     line['recall_at_full_precision'], line['first_pose_median'], line['first_pose_worst']])
-    return tabulate(rows, floatfmt='.3g', headers=['drive', 'way', 'frames', 'found', 'first right', 'near', 'wrong',
-                                                   'recall at 100 %', 'first pose', 'worst'])
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('-o', '--output', required=True, type=Path, help='folder of renderings, features and results')
-    parser.add_argument('--data', type=Path, default=Path(os.environ.get('DEJAVU_DATA', '../shared/data')))
-    parser.add_argument('--checkpoint', default='', help='checkpoint file (default: the shipped one)')
-    parser.add_argument('--towns', nargs='*', type=int, default=list(TOWNS))
-    parser.add_argument('--rows', nargs='+', help='only rows of the table that begin with one of these')
-    parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS))
-    parser.add_argument('--leave-out', action='store_true',
-                        help='judge each set with a calibration that is fitted on the others (default: with the '
-                             'checkpoint\'s own, which may have seen it)')
-    parser.add_argument('--write', metavar='FILE', type=Path,
-                        help='--leave-out: the checkpoint with the calibration of all sets')
-    parser.add_argument('--first-pose', action='store_true', help='also the frames until a pose is accepted (slower)')
-    arguments = parser.parse_args()
-
-    def work() -> int:
-        started = time.perf_counter()
-        report(FeatureExtractor(load_checkpoint(arguments.checkpoint)), arguments)
-        print(f'{time.perf_counter() - started:.0f} s')
-        return 0
-
-    return exit_status('real_drives', work)
+    wanted = dict.fromkeys([EVERYTHING, *(question.families for question in asked)])
+    return {sets: fit([frame for own, frame in frames if not own & sets], start)
+            for sets in tqdm(wanted, desc='calibrations', disable=None)}
 
 
 def write(path: Path, checkpoint: Checkpoint, calibration: Calibration) -> None:
@@ -341,30 +288,81 @@ def write(path: Path, checkpoint: Checkpoint, calibration: Calibration) -> None:
     save_checkpoint(path, checkpoint.network, checkpoint.settings, checkpoint.contextual, card)
 
 
-def report(extractor, arguments: argparse.Namespace) -> None:
-    """Ask everything with an extractor, print the table and write ``results-CHECKPOINT.json``."""
-    store = Store(arguments.output / 'kept', extractor)
-    every = list(questions(arguments.data, arguments.output / 'towns', arguments.towns))
+def report(extractor: FeatureExtractor, arguments: argparse.Namespace) -> None:
+    """Ask everything with an extractor, print the table and write ``results-IDENTITY.json`` (``test-IDENTITY.json``).
+
+    Raises DataError where the test sets have been asked with this checkpoint.
+    """
+    identity = extractor.checkpoint.identity
+    path = arguments.output / f'{"test" if arguments.test else "results"}-{identity}.json'
+    if arguments.test and path.exists():
+        raise DataError(f'the test sets are asked once: {path} has the figures of this checkpoint')
+    rendered = arguments.output / 'towns'
+    every = (test(arguments.data, rendered) if arguments.test else
+             validation(arguments.data, rendered, arguments.towns))
     asked = [question for question in every if not arguments.rows or question.row.startswith(tuple(arguments.rows))]
+    if not asked:
+        raise DataError(f'no row begins with {" or ".join(arguments.rows)}: there are '
+                        f'{", ".join(dict.fromkeys(question.row for question in every))}')
     with tempfile.TemporaryDirectory() as scratch:
-        maps = Maps(scratch, store)
-        calibrations = left_out(maps, every) if arguments.leave_out else {}
-        for name, calibration in calibrations.items():
-            print(f'calibration {"of all sets" if name == "all" else f"without {name}"}: {calibration}')
-        if calibrations and arguments.write:
-            write(arguments.write, extractor.checkpoint, calibrations['all'])
-        found = ask(maps, asked, arguments.ways, arguments.first_pose, calibrations)
-    lines = table(found)
-    print(shown(lines))
-    worse = worse_than_single(found)
-    print(f'drives on which the filter is worse than single frames: {len(worse)}', *worse[:WORST_SHOWN], sep='\n  ')
-    measured = quality(found['filter']) if 'filter' in found else {}
-    for family, figures in measured.items():
-        print(family, {name: np.round(value, 3).tolist() if value is not None else None
-                       for name, value in figures.items()})
-    with new_file(arguments.output / f'results-{extractor.checkpoint.identity}.json', 'w') as file:
-        json.dump({'checkpoint': extractor.checkpoint.identity, 'rows': lines, 'quality': measured,
-                   'filter_worse_than_single': worse}, file, indent=1)
+        maps = Maps(scratch, Store(arguments.output / 'kept', extractor))
+        calibrations = left_out(maps, every, asked) if arguments.leave_out else {}
+        for sets, calibration in calibrations.items():
+            if len(sets) < 2:  # the file has those without two sets
+                print(f'calibration {"without " + ", ".join(sets) if sets else "of all sets"}: {calibration}')
+        own = None
+        if arguments.write:
+            own = calibrations[EVERYTHING]
+            write(arguments.write, extractor.checkpoint, own)
+        fits: dict[str, Fit] = {UNSEEN if arguments.test else SEEN: lambda question: own}
+        if calibrations:
+            fits = {LEFT_OUT: lambda question: calibrations[question.families], **fits}
+        figures = {name: results(found) for name, found in
+                   ask(maps, asked, arguments.ways, arguments.first_pose, fits).items()}
+    print(shown(figures))
+    for name, part in figures.items():
+        worse = part['filter_worse_than_single']
+        print(f'drives on which the filter is worse than single frames ({name}): {len(worse)}', *worse[:WORST_SHOWN],
+              sep='\n  ')
+    with new_file(path, 'w') as file:
+        json.dump({'checkpoint': identity, 'calibrations': {
+            ', '.join(sorted(sets)) or 'none': dataclasses.asdict(calibration)
+            for sets, calibration in calibrations.items()}, **figures}, file, indent=1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('-o', '--output', required=True, type=Path, help='folder of renderings, features and results')
+    parser.add_argument('--data', type=Path, default=Path(os.environ.get('DEJAVU_DATA', '../shared/data')))
+    parser.add_argument('--checkpoint', default='', help='checkpoint file (default: the shipped one)')
+    parser.add_argument('--towns', nargs='*', type=int, default=list(TOWNS), help='validation towns')
+    parser.add_argument('--rows', nargs='+', help='only rows of the table that begin with one of these')
+    parser.add_argument('--ways', nargs='+', choices=WAYS, default=list(WAYS))
+    parser.add_argument('--leave-out', action='store_true',
+                        help='judge each row with a calibration that is fitted without the sets it shows; what is '
+                             'found and wrong with the checkpoint\'s own, which may have seen them, stands beside it')
+    parser.add_argument('--write', metavar='FILE', type=Path,
+                        help='--leave-out: the checkpoint with the calibration of all sets, which is the one that has '
+                             'seen them then')
+    parser.add_argument('--first-pose', action='store_true', help='also the frames until a pose is accepted (slower)')
+    parser.add_argument('--test', action='store_true',
+                        help='the test sets instead, on which nothing was fitted: towns '
+                             f'{", ".join(map(str, TEST_TOWNS))} in nine conditions, and kitti_subset, of which every '
+                             'second frame is the map and the others, taken between them in the same drive, are the '
+                             'queries. They are asked once with a checkpoint')
+    arguments = parser.parse_args()
+    if arguments.test and (arguments.leave_out or arguments.rows):
+        parser.error('--test asks for all rows with the checkpoint\'s calibration: no --leave-out, no --rows')
+    if arguments.write and not arguments.leave_out:
+        parser.error('--write needs --leave-out')
+
+    def work() -> int:
+        started = time.perf_counter()
+        report(FeatureExtractor(load_checkpoint(arguments.checkpoint)), arguments)
+        print(f'{time.perf_counter() - started:.0f} s')
+        return 0
+
+    return exit_status('real_drives', work)
 
 
 if __name__ == '__main__':

@@ -55,8 +55,7 @@ def _decompressed(message: Any, tones: ToneRange) -> np.ndarray:
     encoding, semicolon, rest = (part.strip() for part in kind.partition(';'))
     target = rest.partition('compressed')[2].strip()
     if 'compresseddepth' in kind or encoding in DEPTH and not target:
-        raise ImageError(f'compressed image of format {message.format!r} holds depth, not a picture: choose the topic '
-                         'of the pictures')
+        raise ImageError(_is_depth(f'compressed image of format {message.format!r}'))
     video = _video(kind, data)
     if video:
         raise ImageError(f'compressed image ({message.format}) is part of a video stream ({video}), which is not read: '
@@ -74,6 +73,15 @@ def _decompressed(message: Any, tones: ToneRange) -> np.ndarray:
     # codecs take red for blue in what was not converted
     swapped = semicolon and encoding.startswith('rgb') and 'bgr' not in target
     return np.ascontiguousarray(values) if swapped else cv2.cvtColor(values, cv2.COLOR_BGR2RGB)
+
+
+def _is_depth(what: str) -> str:
+    """What to do about a message that a person took for a picture."""
+    kind = what.lower()
+    thermal = '' if '16uc1' not in kind or 'compresseddepth' in kind else (
+        '. If it is a thermal camera, have its driver or a relay call the encoding mono16: the numbers stay the same, '
+        'and are shown in the range that they use')
+    return f'{what} holds depth, not a picture: choose the topic of the pictures{thermal}'
 
 
 def _video(kind: str, data: bytes) -> str:
@@ -98,8 +106,9 @@ def _plain(message: Any, tones: ToneRange) -> types.SimpleNamespace:
     try:
         encoding, channels, size = ENCODINGS[message.encoding]
     except KeyError:
-        depth = ': it is depth more often than a picture (which mono16 would be)' if message.encoding in DEPTH else ''
-        raise ImageError(f'image encoding {message.encoding!r} is not supported{depth}; supported are: '
+        if message.encoding in DEPTH:
+            raise ImageError(_is_depth(f'image of {message.encoding}')) from None
+        raise ImageError(f'image encoding {message.encoding!r} is not supported; supported are: '
                          f'{", ".join(ENCODINGS)}') from None
     if not height or not width:
         raise ImageError(f'image is empty: {width}x{height}')

@@ -49,9 +49,10 @@ NOT_ACTIVE = Trouble(
     '`activate`.')
 NO_TF2 = Trouble(
     NODE,
-    'publish_tf is on, but tf2_ros is not installed: install ros-$ROS_DISTRO-tf2-ros-py, or turn publish_tf off',
-    '`map -> odom` can only be published with tf2_ros.',
-    'As it says.')
+    'publish_tf is on, but tf2_ros is not installed: turn publish_tf off, or get tf2_ros ({advice})',
+    '`map -> odom` can only be published with tf2_ros. An installed ROS 2 has it; there is no wheel of it.',
+    'As it says: `apt install ros-$ROS_DISTRO-tf2-ros-py` with an installed ROS 2. Where ROS is from wheels, install '
+    'ROS 2 and build the package in its workspace, or do without: the poses are on `~/pose` all the same.')
 FRAME_FAILED = Trouble(
     NODE,
     'A frame failed: {reason}',
@@ -74,6 +75,13 @@ UNKNOWN_PARAMETER = Trouble(
     'A parameter file or the command line sets a parameter that the node does not have.',
     'Correct the name (`ros2 param list /relocalize`, [parameters](parameters.md)). Parameters that resemble none of '
     'ours are only named in the log, as a file for several nodes may hold them.')
+PARAMETERS_OF_OTHERS = Trouble(
+    NODE,
+    'parameter file {file} holds nothing for this node, {node}, and has no effect: it is for {names}',
+    'The file names another node: a spelling that differs, a name that the launch file gave, or a namespace, which is '
+    'a part of the name (`relocalize:` is not `/robot1/relocalize:`). ROS leaves such parameters out and says nothing.',
+    'Put the name of this node over `ros__parameters:`, or `/**:` for any node. A file whose names resemble ours in '
+    'nothing is only named in the log.')
 CHECKPOINT_DOUBTFUL = Trouble(
     NODE,
     'checkpoint {identity}: {doubts}',
@@ -189,6 +197,24 @@ BASE_TILTED = Trouble(
     'By its mounting the camera would be turned about the way that it looks, far from how the map\'s camera was. '
     'Frames of this camera are rejected with `bad_image`.',
     'Look at the transform from `base_frame` to the frame of the images, or at `base_T_camera`.')
+
+CAMERA_LOOKS_ELSEWHERE = Trouble(
+    CAMERAS,
+    'by {frame} it looks {degrees:.0f} degrees to the {side} of the camera of the map, and every pose is turned by '
+    'that. Is its mounting right? Odometry would tell (odom_topic)',
+    'A camera that looks back or aside finds a robot that is turned round, which is right if it really looks there, '
+    'and wrong if not: pictures alone do not tell. Said from its first accepted pose on, until the robot was seen to '
+    'move by its poses as by its odometry.',
+    'If it looks there, set `odom_topic`, and it is checked. If not, mend the transform from `base_frame` to the frame '
+    'of the images, or `base_T_camera`.')
+MOVES_OTHERWISE = Trouble(
+    CAMERAS,
+    'by its poses the robot moves {degrees:.0f} degrees to the {side} of where it moves by its odometry: the mounting '
+    'of the camera is wrong (base_T_camera or TF; without them it is taken for that of the map), or the odometry is',
+    'Over 15 m and more, the way by accepted poses and the way by odometry had different directions in `base_frame`. '
+    'So the camera looks elsewhere than its mounting says, or the odometry is of a frame with other axes. Frames of '
+    'this camera are rejected with `bad_image`, and `map -> odom` is not published on.',
+    'Mend the mounting, or the odometry. `~/reset` and a mounting that changes have it looked at anew.')
 
 NO_CAUSE = Trouble(
     TOPICS,

@@ -26,7 +26,8 @@ class BenchConfig:
     height: int = option(480, 'of the images', unit='px', low=32, high=8192)
     rate: float = option(15.0, 'of the images', unit='Hz', low=0.1, high=1000.0)
     seconds: float = option(10.0, 'length of each measurement', unit='s', low=0.1, high=3600.0)
-    dds: bool = option(True, 'also measure the running node, from the image message to the hypotheses; needs ROS')
+    dds: bool = option(True, 'also measure the running node, from the image message to the hypotheses, where ROS '
+                                'is')
     checkpoint: str = option('', 'checkpoint file; empty: the shipped one')
     precision: str = option('float32', 'numbers that the network computes with', choices=PRECISIONS)
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1')

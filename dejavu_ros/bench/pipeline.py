@@ -11,7 +11,6 @@ from tqdm import tqdm
 from dejavu_ros.bench.config import BenchConfig
 from dejavu_ros.bench.scenery import pictures, write_map
 from dejavu_ros.bench.stages import stage_times
-from dejavu_ros.errors import ConfigError
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization import Localizer
 from dejavu_ros.localization.config import LocalizerConfig
@@ -26,14 +25,14 @@ HEADERS = {'keyframes': 'keyframes', 'search': 'search', 'features': 'features',
 def measure(config: BenchConfig) -> dict[str, Any]:
     """What was measured, and ``rows``: one for each map and way to search it, two stages after exact.
 
-    Raises DejavuError.
+    Without ROS the node is left out, and ``missing`` says so. Raises DejavuError.
     """
+    over_dds, missing = None, ''
     if config.dds:
         try:
             from dejavu_ros.bench import over_dds
         except ImportError as error:
-            raise ConfigError(f'the running node cannot be measured without ROS ({error}): source it, or use '
-                              '--no-dds') from None
+            missing = f'The running node was not measured: it needs ROS and the built package ({error}).'
     extractor = FeatureExtractor(load_checkpoint(config.checkpoint), config.device, precision=config.precision)
     images = pictures(config.width, config.height)
     ways = [(size, shortlist) for size in config.sizes('keyframes') for shortlist in ((0, config.shortlist)
@@ -50,14 +49,15 @@ def measure(config: BenchConfig) -> dict[str, Any]:
                 row |= stage_times(localizer, images, config.seconds)
             if shortlist:
                 row |= {'exact_frame': rows[-1]['frame'], 'ratio_vs_exact': rows[-1]['frame'] / row['frame']}
-            if config.dds:
+            if over_dds:
                 row |= over_dds.measure(path, images, shortlist, config)
             rows.append(row)
     settings = extractor.checkpoint.settings
     return {'images': [config.width, config.height], 'rate_hz': config.rate, 'device': config.device,
             'precision': config.precision,
             'threads': torch.get_num_threads(), 'input': [settings.input_width, settings.input_height],
-            'grid': list(extractor.grid), 'checkpoint': extractor.checkpoint.identity, 'rows': rows}
+            'grid': list(extractor.grid), 'checkpoint': extractor.checkpoint.identity, 'rows': rows} | (
+                {'missing': missing} if missing else {})
 
 
 def table(found: dict[str, Any]) -> str:
@@ -69,4 +69,4 @@ def table(found: dict[str, Any]) -> str:
     note = (f'Images {width}x{height} at {found["rate_hz"]:g} Hz, network input {found["input"][0]}x'
             f'{found["input"][1]}, {found["device"]}, {found["threads"]} threads. Milliseconds; maps are patterns '
             'extended with noise.')
-    return f'{text}\n{note}'
+    return '\n'.join(filter(None, (text, note, found.get('missing', ''))))

@@ -13,7 +13,8 @@ from dejavu_ros.errors import ConfigError
 class CapsConfig:
     """What is learned, from how much, and how."""
 
-    start_from: str = option('', 'checkpoint of the encoder; empty is the shipped one, random untrained weights')
+    start_from: str = option('', 'checkpoint of the published network, whose encoder is taken; empty is dejavu-0.2.pt, '
+                                 'random untrained weights')
     supervision: str = option('caps', 'by camera poses (caps), by places under contextual similarity (cx), or both',
                               choices=('cx', 'caps', 'both'))
     train_encoder: bool = option(False, 'the encoder learns too, so that its own features change; under cx and both it '

@@ -99,14 +99,15 @@ def run(arguments) -> int:
             frames = tqdm(recording.frames, desc=name, total=recording.count, unit='frame', disable=None)
             report = MapBuilder(extractor, config, points).add(session, recording, frames)
         seconds = time.monotonic() - started
-        _tell(writer.path, name, arguments.condition, arguments.append, recording, report, seconds, config)
+        _tell(writer.path, name, arguments.condition, arguments.append, recording, report, seconds, config,
+              extractor.checkpoint.card)
         if extractor.checkpoint.warning:
             print(f'  {extractor.checkpoint.warning}')
     return 0
 
 
-def _tell(path, name, condition, append, recording, report, seconds, config) -> None:
-    from dejavu_ros.localization.verification import FEW
+def _tell(path, name, condition, append, recording, report, seconds, config, card) -> None:
+    from dejavu_ros.localization.model import AgreementModel, model_of
 
     size = sum(file.stat().st_size for file in path.rglob('*') if file.is_file())
     print(f'{path}: session {name}{f" ({condition})" if condition else ""} has {report.keyframes} keyframes of '
@@ -130,7 +131,7 @@ def _tell(path, name, condition, append, recording, report, seconds, config) -> 
         first = getattr(recording.poses, 'reason', '')
         print(f'  unusable poses of {recording.poses.source}: {recording.poses.skipped}'
               f'{f" (the first: {first})" if first else ""}')
-    if report.keyframes <= FEW and not append:
+    if report.keyframes <= model_of(card, 'agreement', AgreementModel).small_map and not append:
         print(f'  WARNING: a map of {report.keyframes} keyframes cannot tell how far from them a frame was taken, so '
               'that most will be rejected: map more of the place, or choose a smaller --keyframe-distance')
     for warning in report.warnings:

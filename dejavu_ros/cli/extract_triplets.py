@@ -4,6 +4,8 @@ from dejavu_ros.config import add_arguments, from_arguments
 from dejavu_ros.errors import ConfigError, DataError
 
 HELP = 'places seen in several bags, with their frames, for training and evaluation'
+LATER_RUNS = ('of {runs} runs, frames that are not newer than those before are left out. To have them all, make a bag '
+              'of each run and give each with --bag')
 
 
 def configure(parser) -> None:
@@ -76,14 +78,13 @@ def _collect(traversals: list, bags: list[str], image_topics: list[str], pose_to
     from dejavu_ros.data.frames_in_runs import frames_in_runs
     from dejavu_ros.data.pose_choice import FIX, find_pose_topic
     from dejavu_ros.data.pose_topics import read_poses
+    from dejavu_ros.data.poses import runs_in_words
 
     origin, kinds = parse_origin(config.gps_origin), {}
     for traversal, path, image_topic, pose_topic in zip(traversals, bags, image_topics, pose_topics):
         with open_bag(path) as bag:
             images = find_image_topic(bag, image_topic)
             topic, why = find_pose_topic(bag, pose_topic)
-            if why:
-                print(f'{traversal.name}: {why}')
             kinds.setdefault(topic.type == FIX, f'{topic} of {bag.path}')
             if len(kinds) == 2 and not config.gps_origin:
                 raise DataError(f'{kinds[True]} holds fixes and {kinds[False]} poses in a frame of their own: say by '
@@ -91,6 +92,8 @@ def _collect(traversals: list, bags: list[str], image_topics: list[str], pose_to
             poses, _ = read_poses(bag, topic, base_frame=config.base_frame, map_frame=config.map_frame,
                                   min_speed=config.min_speed, heading_sigma=math.nan, origin=origin)
             origin = poses.origin if topic.type == FIX else origin
+            for note in filter(None, (why, runs_in_words(poses, LATER_RUNS))):
+                print(f'{traversal.name}: {note}')
             frames = tqdm(frames_in_runs(bag, images.name, topic.name, poses.starts), desc=traversal.name,
                           total=images.count, unit='frame', disable=None)
             traversal.collect(frames, poses, folder / traversal.name, config)

@@ -100,6 +100,9 @@ def run(arguments) -> int:
     words = sys.stderr if to_stdout else sys.stdout
     warning = extractor.checkpoint.warning
     print(tally.words(keyframes) + (f'\n  {warning}' if warning else ''), file=words)
+    for name, sight in localizer.sights.items():
+        if sight.doubt:
+            print(f'  camera {name}: {sight.doubt}', file=words)
     trial.check()
     if arguments.truth:
         print(f'  {trial.words()}', file=words)

@@ -18,6 +18,8 @@ FARTHEST = 5.0  # degrees from the median of a drive: what receivers say that st
 NO_ALTITUDE = 10.0  # metres: a zero among altitudes that are farther from it says that there is none
 EQUATOR = 111_320.0  # metres a degree
 TOO_FAR = 500e3  # metres from an origin that is given
+SETTLING_NS = 60 * 10**9  # so long a receiver may jump at first,
+SETTLED = 5  # and so many times as long it must not, then
 HOLD_NS = 10 * 10**9  # a heading is held while the fixes go on, over holes no longer than that
 
 Origin = tuple[float, float, float]  # latitude and longitude in degrees, altitude in metres
@@ -46,6 +48,16 @@ class Fix:
     covariance: np.ndarray | None = None
 
 
+def flaw(message) -> str:
+    """Why a sensor_msgs/NavSatFix is no fix, in words."""
+    latitude, longitude = message.latitude, message.longitude
+    if message.status.status == NO_FIX or not np.isfinite([latitude, longitude]).all() or \
+            abs(latitude) <= 90 and abs(longitude) <= 180:
+        return 'no position'
+    swapped = ': are the two exchanged?' if abs(longitude) <= 90 and abs(latitude) <= 180 else ''
+    return f'latitude {latitude:g}, longitude {longitude:g} are no degrees{swapped}'
+
+
 def fix_from_message(stamp_ns: int, message) -> Fix | None:
     """A sensor_msgs/NavSatFix as a Fix; None for one without a position, also where it says 0, 0."""
     latitude, longitude = message.latitude, message.longitude
@@ -59,23 +71,28 @@ def fix_from_message(stamp_ns: int, message) -> Fix | None:
 
 
 def track_from_fixes(source: str, fixes: list[Fix], min_speed: float, heading_sigma: float, skipped: int = 0,
-                     child_T_base: Pose | None = None, origin: Origin | None = None) -> PoseTrack:
+                     reason: str = 'no position', child_T_base: Pose | None = None,
+                     origin: Origin | None = None) -> PoseTrack:
     """Poses in metres east, north, up of ``origin`` (the first usable fix where None), x ahead along the track.
 
     Below ``min_speed`` (m/s) the last heading holds; fixes before the first heading are skipped, and those over 500 km
-    from where most are, or that jump away for a moment. A missing altitude is that of the fixes before and after.
-    ``heading_sigma`` is radians. Driving backwards cannot be told from driving ahead. Raises DataError if no heading is
-    ever known.
+    from where most are, that jump away for a moment, or that come before the receiver settled. A missing altitude is
+    that of the fixes before and after.
+    ``heading_sigma`` is radians. So many were ``skipped`` before, the first for the ``reason``. Driving backwards
+    cannot be told from driving ahead. Raises DataError if no heading is ever known.
     """
     track = PoseTrack(source, child_T_base or IDENTITY)
-    track.skip('no position', skipped)
+    track.skip(reason, skipped)
     fixes = sorted(fixes, key=lambda fix: fix.stamp_ns)
     near = _near_the_others(fixes)
     track.skip('far from all others', len(fixes) - len(near))
     if len(near) < 2:
-        raise DataError(f'{source} has {len(near)} usable fixes of {len(fixes) + skipped}: a heading needs two')
-    fixes = _without_strays(near)
-    track.skip('a jump away for a moment', len(near) - len(fixes))
+        raise DataError(f'{source} has {len(near)} usable fixes of {len(fixes) + skipped}: a heading needs two'
+                        + (f' (the first unusable one: {track.reason})' if track.reason else ''))
+    kept = _without_strays(near)
+    track.skip('a jump away for a moment', len(near) - len(kept))
+    fixes = _settled(kept)
+    track.skip('the receiver had not settled: it jumps to where it then stays', len(kept) - len(fixes))
     altitudes = _altitudes(fixes, origin)
     track.origin = origin or (fixes[0].latitude, fixes[0].longitude, float(altitudes[0]))
     east, north, up = pymap3d.geodetic2enu([fix.latitude for fix in fixes], [fix.longitude for fix in fixes],
@@ -116,11 +133,27 @@ def _near_the_others(fixes: list[Fix]) -> list[Fix]:
 
 def _without_strays(fixes: list[Fix]) -> list[Fix]:
     """Without those that jump away for a moment, also at the beginning, whose place would become the origin."""
+    return [fix for fix, stray in zip(fixes, find_strays(*_stamped_poses(fixes))) if not stray]
+
+
+def _settled(fixes: list[Fix]) -> list[Fix]:
+    """Without the beginning of a receiver that has not settled: all of its jumps come soon, and what follows is long.
+
+    One that jumps later, too, jumps by habit: there is nothing to prefer.
+    """
+    stamps, poses = _stamped_poses(fixes)
+    jumps = np.flatnonzero(find_jumps(stamps, poses)) + 1
+    first = int(jumps[-1]) if len(jumps) else 0
+    before, after = stamps[first] - stamps[0], stamps[-1] - stamps[first]
+    return fixes[first:] if before <= SETTLING_NS and after >= SETTLED * before else fixes
+
+
+def _stamped_poses(fixes: list[Fix]) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct stamps (T,) and poses (T, 7) in level metres, for :func:`find_jumps`."""
     latitudes, longitudes = (np.array([getattr(fix, name) for fix in fixes]) for name in ('latitude', 'longitude'))
     east = (longitudes - longitudes[0] + 180) % 360 * np.cos(np.radians(np.median(latitudes)))
     level = np.column_stack([east * EQUATOR, latitudes * EQUATOR, np.zeros(len(fixes))])
-    stamps = np.array([fix.stamp_ns for fix in fixes], np.int64)
-    return [fix for fix, stray in zip(fixes, find_strays(_distinct(stamps), _upright(level))) if not stray]
+    return _distinct(np.array([fix.stamp_ns for fix in fixes], np.int64)), _upright(level)
 
 
 def _upright(positions: np.ndarray) -> np.ndarray:

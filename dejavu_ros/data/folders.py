@@ -39,10 +39,23 @@ def list_images(folder: str | Path) -> list[Path]:
     images = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')]
     if not images:
         recordings = [path.name for path in folder.iterdir() if path.suffix in ('.bag', '.mcap', '.db3')]
+        deeper = [] if recordings else _folders_of_images(folder)
         raise DataError(f'folder {folder} holds no images ({", ".join(SUFFIXES)})'
-                        f'{f", but {recordings[0]}: recordings are given by --bag" if recordings else ""}')
+                        + (f', but {recordings[0]}: recordings are given by --bag' if recordings else '')
+                        + (f', but {" and ".join(deeper)} do{"es" * (len(deeper) == 1)}: give the folder of one camera'
+                           if deeper else ''))
     return sorted(images, key=lambda path: [int(part) if part.isdecimal() else part
                                             for part in re.split(r'(\d+)', path.name)])
+
+
+def _folders_of_images(folder: Path, depth: int = 3, most: int = 3) -> list[str]:
+    """The first folders below this one that hold images, at most so deep and so many."""
+    found = []
+    for number in range(1, depth + 1):
+        for path in sorted(folder.glob('*/' * number)):
+            if len(found) < most and any(child.suffix.lower() in SUFFIXES for child in path.iterdir()):
+                found.append(str(path))
+    return found
 
 
 def image_stamps(images: list[Path]) -> list[int] | None:

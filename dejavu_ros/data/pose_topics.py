@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dejavu_ros.data.bags import Bag, Topic, frame_of, stamp_of
-from dejavu_ros.data.fixes import Origin, fix_from_message, track_from_fixes
+from dejavu_ros.data.fixes import Origin, fix_from_message, flaw, track_from_fixes
 from dejavu_ros.data.motion import find_runs, in_runs
 from dejavu_ros.data.pose_choice import (FIX, ODOMETRY, PATH, POSE, POSE_WITH_COVARIANCE, TF_TYPES, TRANSFORM,
                                          is_static, tf_topics)
@@ -124,11 +124,13 @@ def _path(bag: Bag, topic: Topic) -> list[tuple[int, Any]]:
 
 def _fixes(bag: Bag, name: str, source: str, static: TransformBuffer, base_frame: str, min_speed: float,
            heading_sigma: float, origin: Origin | None) -> tuple[PoseSource, str]:
-    found, clock, antenna = [], [], ''
+    found, clock, antenna, reason = [], [], '', ''
     for _, stamp, message in bag.messages([name]):
         antenna = antenna or frame_of(message)
         clock.append(stamp)
         found.append(fix_from_message(stamp, message))
+        if found[-1] is None:
+            reason = reason or flaw(message)
     starts = find_runs(clock)
     fixes = [dataclasses.replace(fix, stamp_ns=int(stamp)) for fix, stamp in zip(found, in_runs(clock, starts)) if fix]
     base = base_frame or next((frame for frame in BASE_FRAMES if frame in static.frames), '')
@@ -136,7 +138,8 @@ def _fixes(bag: Bag, name: str, source: str, static: TransformBuffer, base_frame
     if base and antenna in static.frames and base != antenna:
         # the track gives base's axes at the antenna's place
         lever = Pose.make(-_static_pose(static, base, antenna).position)
-    track = track_from_fixes(source, fixes, min_speed, heading_sigma, len(found) - len(fixes), lever, origin)
+    track = track_from_fixes(source, fixes, min_speed, heading_sigma, len(found) - len(fixes), reason, lever,
+                             origin)
     track.starts, track.span_ns = starts, (min(clock), max(clock))
     return track, base
 

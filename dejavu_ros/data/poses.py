@@ -138,3 +138,11 @@ class TransformPoses:
 
     def why_not(self, stamp_ns: int, max_gap_ns: int) -> str:
         return self._transforms.why_not(*self._frames, stamp_ns, max_gap_ns)
+
+
+def runs_in_words(poses: PoseSource, done: str = 'mapped as {runs} runs') -> str:
+    """Where the clock was set back, and what is ``done`` then; empty where it was not."""
+    if not poses.starts:
+        return ''
+    return (f'the clock of {poses.source} goes back {len(poses.starts)} times, as when a simulation is reset (first at '
+            f'its message {poses.starts[0] + 1}): {done.format(runs=len(poses.starts) + 1)}')

@@ -48,6 +48,7 @@ class Traversal:
     frames: int = 0
     without_pose: int = 0
     without_next: int = 0
+    not_newer: int = 0
     bad_images: int = 0
     first_bad_image: str = ''
 
@@ -66,6 +67,7 @@ class Traversal:
             self.frames += 1
             stamp = frame.stamp_ns
             if last is not None and stamp <= last:  # a camera that repeats itself, or a clock that was set back
+                self.not_newer += 1
                 continue
             last = stamp
             overdue = sum(stamp - kept > within_ns for kept, _, _ in waiting)
@@ -104,6 +106,7 @@ class Traversal:
         counted = [(self.without_pose, f'without poses at most {config.max_pose_gap:g} s apart around them'),
                    (self.without_next, f'kept but with no next frame {config.next_after:g} to '
                                        f'{config.next_within:g} s later'),
+                   (self.not_newer, 'not newer than one before: the clock was set back, or the camera repeats itself'),
                    (self.bad_images, f'with an unusable image (the first: {self.first_bad_image})')]
         return ', '.join(f'{count} of {self.frames} frames {why}' for count, why in counted if count)
 

@@ -1,16 +1,15 @@
 """The machine and what is installed on it."""
 
 import importlib
-import importlib.metadata
 import os
 import platform
-import re
 from collections.abc import Iterator
 from ctypes.util import find_library
 from pathlib import Path
 
 from dejavu_ros import __version__
 from dejavu_ros.doctor.finding import Finding, bad, good, note
+from dejavu_ros.ros.installing import how_to_get, wheels_of
 
 NEEDED = ('numpy', 'scipy', 'cv2', 'PIL', 'torch', 'safetensors', 'rosbags', 'pymap3d', 'yaml', 'filelock', 'tqdm',
           'tabulate')
@@ -18,7 +17,6 @@ FOR_SOME = {'sklearn': ('evaluation and training', 'scikit-learn'),
             'matplotlib': ('reports and pictures', 'matplotlib'),
             'tensorboard': ('curves while training', 'tensorboard'), 'moderngl': ('the town', 'moderngl')}
 LEAST_MEMORY = 1.0  # GiB
-WHEEL = re.compile(r'ros[-_.]([a-z]+)[-_.]rclpy')
 
 
 def examine() -> Iterator[Finding]:
@@ -102,15 +100,7 @@ def ros() -> Iterator[Finding]:
                                    ('bondpy', 'the bond with Nav2\'s lifecycle manager', 'bondpy'),
                                    ('cv_bridge', 'nothing but speed', 'cv-bridge')):
         if not importable(name):
-            yield note('ROS', f'{name} is not installed; it is for {purpose}',
-                       f'there is no wheel of it: an installed ROS 2 has it, as ros-{wheels}-{package}' if wheels else
-                       f'apt install ros-{os.environ.get("ROS_DISTRO", "$ROS_DISTRO")}-{package}')
-
-
-def wheels_of() -> str:
-    """The distribution of ROS 2 whose rclpy came as a wheel, such as jazzy; empty: none did."""
-    names = (found.metadata['Name'] or '' for found in importlib.metadata.distributions())
-    return next((found[1] for found in (WHEEL.fullmatch(name.lower()) for name in names) if found), '')
+            yield note('ROS', f'{name} is not installed; it is for {purpose}', how_to_get(package))
 
 
 def importable(name: str) -> bool:

@@ -90,18 +90,37 @@ def calibration_error(probability: np.ndarray, right: np.ndarray) -> float:
 
 
 def bootstrap(probability: np.ndarray, right: np.ndarray, groups: np.ndarray,
-              samples: int = 200) -> tuple[float, float]:
+              samples: int = 200) -> tuple[float, float] | None:
     """5th and 95th percentile of the calibration error over samples of whole ``groups`` (F,), such as drives.
 
-    Frames of a drive resemble each other, so drives are drawn and not frames.
+    Frames of a drive resemble each other, so drives are drawn and not frames. None where all are of one group.
     """
     rng = np.random.default_rng(0)
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    if len(members) < 2:
+        return None
     found = []
     for _ in range(samples):
         rows = np.concatenate([members[index] for index in rng.integers(len(members), size=len(members))])
         found.append(calibration_error(probability[rows], right[rows]))
     return float(np.percentile(found, 5)), float(np.percentile(found, 95))
+
+
+def places_held(keyframes: np.ndarray, frames: Sequence[Pose | None], verdicts: Sequence[Verdict],
+                radius: float = RADIUS) -> tuple[int, int]:
+    """At how many places of a map a drive was found and never accepted wrongly, and past how many it came.
+
+    A place is a keyframe, ``keyframes`` (K, 3) are their positions in metres; the frames of the drive whose true pose
+    is within ``radius`` metres of one decide about it, and one that no frame came near is not counted.
+    """
+    scored = [(pose.position, verdict) for pose, verdict in zip(frames, verdicts) if pose is not None]
+    if not scored:
+        return 0, 0
+    true = np.array([position for position, _ in scored])
+    near = np.linalg.norm(keyframes[:, None] - true, axis=2) <= radius
+    found, wrong = (np.array([verdict.accepted and is_it(verdict.error) for _, verdict in scored])
+                    for is_it in (lambda error: error <= radius, lambda error: error > 2 * radius))
+    return int(((near & found).any(1) & ~(near & wrong).any(1)).sum()), int(near.any(1).sum())
 
 
 def bound(count: int, total: int) -> str:

@@ -21,6 +21,7 @@ from dejavu_ros.evaluation.metrics import (
 from dejavu_ros.evaluation.reliability import answers, reliability, reliability_by_condition
 from dejavu_ros.evaluation.report import write_report
 from dejavu_ros.evaluation.settings import EvaluationSettings
+from dejavu_ros.localization.model import AgreementModel, EvidenceModel, model_of
 from dejavu_ros.localization.observation import Calibration
 
 
@@ -65,8 +66,10 @@ def reliability_metrics(rows: Sequence[ManifestRow], similarity: np.ndarray, des
     """
     if not settings.map or settings.similarity != 'cx' or not method.extractor:
         return {'ece': None, 'recall_at_100_precision': None, 'reliability': None, 'reliability_by_condition': None}
-    calibration = Calibration.of(method.extractor.checkpoint.card)
-    found = answers(rows, similarity, descriptors, method.extractor.grid, settings.map, calibration, settings.radius)
+    card = method.extractor.checkpoint.card
+    found = answers(rows, similarity, descriptors, method.extractor.grid, settings.map, Calibration.of(card),
+                    settings.radius, model_of(card, 'evidence', EvidenceModel),
+                    model_of(card, 'agreement', AgreementModel))
     figures = reliability(found)
     return {'ece': figures['ece'], 'recall_at_100_precision': figures['recall_at_100_precision'],
             'reliability': figures, 'reliability_by_condition': reliability_by_condition(rows, found)}

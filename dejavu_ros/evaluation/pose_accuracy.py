@@ -15,6 +15,7 @@ from dejavu_ros.evaluation.consistency import pose_error
 from dejavu_ros.evaluation.pose_drives import PosedDrive, PosedFrame
 from dejavu_ros.files import new_file
 from dejavu_ros.geometry import Pose
+from dejavu_ros.localization.model import model_of
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.nn.features import FeatureExtractor
@@ -23,6 +24,7 @@ from dejavu_ros.sixdof.features import PointFeatures
 from dejavu_ros.sixdof.landmarks import View
 from dejavu_ros.sixdof.locator import Locator
 from dejavu_ros.sixdof.map_points import PointMaker, landmarks_of
+from dejavu_ros.sixdof.model import PnPModel, PointModel
 from dejavu_ros.sixdof.neighbourhood import neighbours
 from dejavu_ros.sixdof.pnp import PoseFit
 from dejavu_ros.sixdof.settings import SixDofSettings
@@ -55,7 +57,8 @@ class MappedDrive:
     def __init__(self, drive: PosedDrive, extractor: FeatureExtractor, settings: SixDofSettings):
         """Raises DataError where the drive has no frames."""
         self.drive, self.extractor = drive, extractor
-        maker = PointMaker(settings, extractor, drive.lens, drive.base_T_camera)
+        model = model_of(extractor.checkpoint.card, 'points', PointModel)
+        maker = PointMaker(settings, extractor, drive.lens, drive.base_T_camera, model)
         grids, points = [], {}
         self.poses: list[Pose] = []
         for index, frame in enumerate(drive.frames):
@@ -68,7 +71,7 @@ class MappedDrive:
         self.grids = torch.from_numpy(np.stack(grids))
         self.positions = np.array([pose.position for pose in self.poses])
         self.quaternions = np.array([pose.quaternion for pose in self.poses])
-        self.views = [View(pose @ drive.base_T_camera, landmarks_of(points[index]))
+        self.views = [View(pose @ drive.base_T_camera, landmarks_of(points[index], model.learned_share))
                       for index, pose in enumerate(self.poses)]
 
     def most_alike(self, image: np.ndarray) -> list[int]:
@@ -88,7 +91,7 @@ class MappedDrive:
         """The pose that most points of one of the places agree with, or the first that enough agree with."""
         best = None
         for row in rows:
-            views = [self.views[i] for i in neighbours(row, self.positions, self.quaternions)]
+            views = [self.views[i] for i in neighbours(row, self.positions, self.quaternions, locator.model)]
             fit = locator.locate(found, lens, base_T_camera, views)
             if fit and (best is None or fit.inliers > best.inliers):
                 best = fit
@@ -100,7 +103,7 @@ class MappedDrive:
 def measure_poses(drives: Iterable[PosedDrive], extractor: FeatureExtractor,
                   settings: SixDofSettings, progress=iter) -> list[Row]:
     """Map the first drive of each world, and ask for all others. ``progress`` wraps frames. Raises DataError."""
-    features, locator = PointFeatures(settings, extractor), Locator(settings)
+    features, locator = point_tools(extractor, settings)
     rows, mapped = [], None
     for drive in drives:
         drive = dataclasses.replace(drive, frames=progress(drive.frames))
@@ -109,6 +112,13 @@ def measure_poses(drives: Iterable[PosedDrive], extractor: FeatureExtractor,
             continue
         rows += [judge(mapped, drive, frame, features, locator) for frame in drive.frames]
     return rows
+
+
+def point_tools(extractor: FeatureExtractor, settings: SixDofSettings) -> tuple[PointFeatures, Locator]:
+    """What finds points in a frame, and its pose by them, with the numbers of the checkpoint."""
+    card = extractor.checkpoint.card
+    return (PointFeatures(settings, extractor, model_of(card, 'points', PointModel)),
+            Locator(settings, model_of(card, 'pnp', PnPModel)))
 
 
 def judge(mapped: MappedDrive, drive: PosedDrive, frame: PosedFrame, features: PointFeatures,

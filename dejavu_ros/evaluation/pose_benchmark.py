@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.evaluation.pose_accuracy import MappedDrive, judge
+from dejavu_ros.evaluation.pose_accuracy import MappedDrive, judge, point_tools
 from dejavu_ros.evaluation.pose_drives import PosedDrive, PosedFrame, town_drives
 from dejavu_ros.evaluation.system_benchmark import DONE, TIMED, kept, stopped
 from dejavu_ros.evaluation.systems import REFERENCE, SIX_DOF
@@ -36,7 +36,7 @@ def measure(drives: Iterator[PosedDrive]) -> list[dict]:
     settings = SixDofSettings()
     extractor = FeatureExtractor(load_checkpoint(''))
     mapped = MappedDrive(next(drives), extractor, settings)
-    features, locator = PointFeatures(settings, extractor), Locator(settings)
+    features, locator = point_tools(extractor, settings)
     rows, ratios = [], []
     for drive in drives:
         for frame in drive.frames:
@@ -47,7 +47,8 @@ def measure(drives: Iterator[PosedDrive]) -> list[dict]:
         raise ConfigError('no frame to ask about: name a condition')
     off = np.median([(row.keyframe[0], row.pose[0]) for row in rows], axis=0)
     grid = mapped.grids[0].numel() * 2
-    points = [len(Points(seen.points, *parted(seen.descriptors, settings.point_features)).to_bytes())
+    learned_share = features.model.learned_share
+    points = [len(Points(seen.points, *parted(seen.descriptors, settings.point_features, learned_share)).to_bytes())
               for seen in (view.landmarks for view in mapped.views)]
     common = {'dataset': f'{mapped.drive.world}, drives', 'cross_session_auc': None, 'recall_at_1': None}
     sizes = {REFERENCE: (off[0], 1.0, grid),

@@ -15,6 +15,7 @@ from dejavu_ros.data.manifests import ManifestRow
 from dejavu_ros.evaluation.metrics import by_session, near, same_place
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.map_view import MapView
+from dejavu_ros.localization.model import AgreementModel, EvidenceModel
 from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.places import Neighbourhoods
 
@@ -38,7 +39,8 @@ class Answers:
 
 
 def answers(rows: Sequence[ManifestRow], similarity: np.ndarray, features: np.ndarray, grid: tuple[int, int],
-            map_session: str, calibration: Calibration, radius: float = 0.0) -> Answers:
+            map_session: str, calibration: Calibration, radius: float = 0.0, evidence: EvidenceModel = EvidenceModel(),
+            cells: AgreementModel = AgreementModel()) -> Answers:
     """What single frames of the other sessions are told about ``map_session``, whole and without their surroundings.
 
     ``similarity`` (B, B) is that of the ``features`` (B, n, gh * gw), not centred; ``grid`` is (gh, gw). Keyframes
@@ -51,7 +53,7 @@ def answers(rows: Sequence[ManifestRow], similarity: np.ndarray, features: np.nd
     config = LocalizerConfig(place_radius=radius) if radius else LocalizerConfig()
     everywhere = Neighbourhoods(*poses(rows, np.arange(len(rows))), config)
     view = MapView(everywhere.part(keyframes), features[keyframes], similarity[np.ix_(keyframes, keyframes)], grid,
-                   calibration)
+                   calibration, evidence, cells)
     correct = (same_place(rows) | near(rows, radius))[:, keyframes]
     found = []
     for query in queries:

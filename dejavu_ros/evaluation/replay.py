@@ -29,7 +29,8 @@ BLOCK = 64  # queries compared at a time
 @dataclasses.dataclass(frozen=True)
 class Recording:
     """Images of one drive or of one set: ``poses`` are map_T_base, None where the truth is unknown, ``odometry``
-    odom_T_base where there is one. ``camera`` is what a map records of it.
+    odom_T_base where there is one. ``camera`` is what a map records of it. ``is_metric``: the poses are exact and in
+    metres, so that covariances can be held against them. The first word of a ``name`` is its ``family``: the set.
     """
 
     name: str
@@ -39,9 +40,14 @@ class Recording:
     odometry: Sequence[Pose] | None = None
     condition: str = ''
     camera: dict | None = None
+    is_metric: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def family(self) -> str:
+        return self.name.partition(' ')[0]
 
 
 class Store:
@@ -116,6 +122,7 @@ class ReplayMap:
                                 recording.poses[row], np.diag(np.square(SIGMAS)), thumbnail)
         self.map = KeyframeMap.open(writer.path, extractor.checkpoint.identity)
         self._localizers: dict[bool, Localizer] = {}
+        self._seen: tuple[str, list[Observation]] = '', []
 
     def localizer(self, use_filter: bool, calibration: Calibration | None = None) -> Localizer:
         """One that has forgotten everything; its ``calibration`` keeps the map's own deviation."""
@@ -129,10 +136,16 @@ class ReplayMap:
         return localizer
 
     def observations(self, drive: Recording) -> list[Observation]:
-        """What each frame of a drive says by itself."""
-        localizer = self.localizer(False)
-        rows = zip(self.store.features(drive), self.store.scores(drive, self.recording)[:, self.rows])
-        return [localizer.observe(query, scores.copy()) for query, scores in rows]
+        """What each frame of a drive says by itself, whatever the calibration; kept for the drive last asked."""
+        if self._seen[0] != drive.name:
+            localizer = self.localizer(False)
+            rows = zip(self.store.features(drive), self.store.scores(drive, self.recording)[:, self.rows])
+            self._seen = drive.name, [Localizer.observe(localizer, query, scores.copy()) for query, scores in rows]
+        return self._seen[1]
+
+    def forget(self) -> None:
+        """Give back the memory of :meth:`observations`."""
+        self._seen = '', []
 
     def replay(self, drive: Recording, use_filter: bool = True, with_odometry: bool = False,
                calibration: Calibration | None = None) -> list[Estimate]:
@@ -151,10 +164,11 @@ class ReplayMap:
 
     def _answers(self, drive: Recording, start: int, use_filter: bool, with_odometry: bool,
                  calibration: Calibration | None) -> Iterator[Estimate]:
-        localizer = self.localizer(use_filter, calibration)
         scores, features = self.store.scores(drive, self.recording)[:, self.rows], self.store.features(drive)
+        seen, localizer = self.observations(drive), self.localizer(use_filter, calibration)
         for index in range(start, len(drive)):
             localizer.scorer.score = lambda *_, row=scores[index]: row.copy()
+            localizer.observe = lambda *_, index=index: seen[index]
             odometry = drive.odometry[index] if with_odometry and drive.odometry else None
             yield localizer.locate(features[index], drive.stamps_ns[index], odometry)
 

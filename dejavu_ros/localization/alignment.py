@@ -15,15 +15,14 @@ from dejavu_ros.localization.model import PoseModel
 from dejavu_ros.localization.places import Place
 from dejavu_ros.matching.neighbours import mutual_matches
 
-UPRIGHT = LEVEL = np.cos(np.radians(30.0))
-
 
 class Alignment:
     """The cameras of a map, and how many radians a cell of the grid spans."""
 
     def __init__(self, keyframes: KeyframeMap, grid: tuple[int, int], model: PoseModel = PoseModel()):
         self.grid, self.model = grid, model
-        self.cell = {(camera.session, camera.name): cell_angle(camera, grid[1]) for camera in keyframes.cameras}
+        self.cell = {(camera.session, camera.name): cell_angle(camera, grid[1], model.max_tilt)
+                     for camera in keyframes.cameras}
 
     def align(self, place: Place, quaternion: np.ndarray, keyframe: Keyframe, query: np.ndarray,
               view: np.ndarray) -> tuple[Pose, np.ndarray]:
@@ -44,14 +43,16 @@ class Alignment:
         return Pose(place.map_T_base.position, turned.as_quat()), covariance
 
 
-def cell_angle(camera: Camera, columns: int) -> float | None:
-    """Radians to the left per column for an upright camera that looks ahead or back; None for others, and unknown ones.
+def cell_angle(camera: Camera, columns: int, max_tilt: float = PoseModel.max_tilt) -> float | None:
+    """Radians to the left per column for an upright camera that looks ahead or back, both within ``max_tilt`` degrees;
+    None for others, and unknown ones.
     """
     if not camera.intrinsics:
         return None
     if camera.base_T_camera is not None:
         _, down, ahead = camera.base_T_camera.rotation.as_matrix().T
-        if -down[2] < UPRIGHT or abs(ahead[0]) < LEVEL:
+        least = np.cos(np.radians(max_tilt))
+        if -down[2] < least or abs(ahead[0]) < least:
             return None
     half = camera.intrinsics['width'] / 2 / camera.intrinsics['K'][0]
     return 2 * float(half if camera.intrinsics['model'] == 'equidistant' else np.arctan(half)) / columns

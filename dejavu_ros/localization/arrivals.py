@@ -1,12 +1,12 @@
 """Which frames come too late for a belief that other cameras have already led on."""
 
-LATE_NS = 500_000_000  # a frame may be so much older than the newest one of the other cameras
-
 
 class Arrivals:
     """The newest stamps of several cameras, whose frames need not come in the order in which they were taken."""
 
-    def __init__(self):
+    def __init__(self, late: float):
+        """A frame may be ``late`` seconds older than the newest one of the other cameras."""
+        self.late_ns = round(late * 1e9)
         self.newest: dict[str, int] = {}
 
     def lateness_ns(self, camera: str, stamp_ns: int) -> int:
@@ -18,4 +18,4 @@ class Arrivals:
             self.newest.clear()
         late = max((newest for name, newest in self.newest.items() if name != camera), default=stamp_ns) - stamp_ns
         self.newest[camera] = stamp_ns
-        return late if late > LATE_NS else 0
+        return late if late > self.late_ns else 0

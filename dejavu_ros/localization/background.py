@@ -9,20 +9,20 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from dejavu_ros.localization.model import EvidenceModel
 from dejavu_ros.localization.places import Neighbourhoods
-from dejavu_ros.localization.verification import UsualView, agreement
+from dejavu_ros.localization.verification import UsualView
 
-PSEUDO_COUNT = 16     # unrelated scores, or pairs of unrelated keyframes, that the checkpoint's reference counts for
-AGREEING_PAIRS = 96   # pairs of unrelated keyframes whose cells are compared
-USUAL_DEVIATION = 0.05  # of the share of cells in which unrelated keyframes agree
-SECOND = 2            # neighbours of a keyframe that must stand out at it
+AGREEING_PAIRS = 96  # pairs of unrelated keyframes, at most, whose cells are compared: it takes time
+TRIED = 2  # neighbours, beside those that must confirm a keyframe, that are asked
 
 
 @dataclasses.dataclass(frozen=True)
 class BackgroundModel:
     """Of K keyframes: ``level`` (K,), the similarity of each with unrelated ones; ``support`` (K,), by how many
-    standard deviations the second best of its neighbours in the map leads unrelated keyframes there (infinite where
-    that is not known); ``agreement`` and ``agreement_deviation``, the share of cells in which unrelated ones agree.
+    standard deviations its neighbours in the map (by default the second best) lead unrelated keyframes there (infinite
+    where that is not known); ``agreement`` and ``agreement_deviation``, the share of cells in which unrelated ones
+    agree.
 
     A keyframe that its own neighbours do not resemble cannot be confirmed by one frame: of a walk through the alike
     floors of a house, any picture of a door is such a one.
@@ -41,7 +41,8 @@ class BackgroundModel:
         return dataclasses.replace(self, agreement=mean, agreement_deviation=deviation)
 
 
-def background(scores: np.ndarray, unrelated: np.ndarray, reference: float) -> np.ndarray:
+def background(scores: np.ndarray, unrelated: np.ndarray, reference: float,
+               pseudo_count: float = EvidenceModel.pseudo_count) -> np.ndarray:
     """Level (median, drawn to ``reference``) of each keyframe's scores over images of other places.
 
     ``scores`` (R, K) of R reference images with the K keyframes, ``unrelated`` (R, K) bool. Returns (K,).
@@ -49,7 +50,7 @@ def background(scores: np.ndarray, unrelated: np.ndarray, reference: float) -> n
     counts = unrelated.sum(0)
     masked = np.where(unrelated, scores, np.nan)
     masked[:, counts == 0] = reference
-    return shrink_toward(np.nanmedian(masked, axis=0), counts, reference)
+    return shrink_toward(np.nanmedian(masked, axis=0), counts, reference, pseudo_count)
 
 
 def elsewhere(scores: np.ndarray, unrelated: np.ndarray, deviation: float) -> float:
@@ -62,8 +63,8 @@ def elsewhere(scores: np.ndarray, unrelated: np.ndarray, deviation: float) -> fl
 
 
 def lead_of_neighbours(similar: Callable[[int, np.ndarray], np.ndarray], level: np.ndarray, places: Neighbourhoods,
-                       rows: np.ndarray, deviation: float) -> np.ndarray:
-    """(len(rows),) standard deviations by which the second best neighbour of a keyframe scores above what is unrelated.
+                       rows: np.ndarray, deviation: float, wanted: int) -> np.ndarray:
+    """(len(rows),) standard deviations by which ``wanted`` neighbours of a keyframe score above what is unrelated.
 
     ``similar(row, others)`` gives similarities of a keyframe with ``others``. Infinite for a keyframe without any
     neighbour.
@@ -75,28 +76,30 @@ def lead_of_neighbours(similar: Callable[[int, np.ndarray], np.ndarray], level: 
         if not len(near):
             continue
         nearest = near[np.argsort(np.linalg.norm(places.positions[near] - places.positions[row], axis=1))]
-        nearest = nearest[:SECOND + 2]
+        nearest = nearest[:wanted + TRIED]
         scores = similar(row, nearest) - (level[nearest] + level[row]) / 2
-        found[number] = np.sort(scores)[::-1][min(SECOND, len(scores)) - 1] / deviation
+        found[number] = np.sort(scores)[::-1][min(wanted, len(scores)) - 1] / deviation
     return found
 
 
-def agreement_of_unrelated(views: np.ndarray, usual: UsualView, places: Neighbourhoods) -> tuple[float, float]:
+def agreement_of_unrelated(views: np.ndarray, usual: UsualView, places: Neighbourhoods,
+                           model: EvidenceModel) -> tuple[float, float]:
     """Median and deviation (by the median, as places may have twins) of the share of cells in which keyframes with
-    ``views`` (K, n, N) agree that are over two radii apart. Of no pair at all nothing is known: 0 and 0.1.
+    ``views`` (K, n, N) agree that are over two radii apart. Of no pair at all nothing is known: 0 and the model's.
     """
     apart = cdist(places.positions, places.positions) > 2 * places.radius
     pairs = np.argwhere(np.triu(apart, 1))
     if len(pairs) < 2:
-        return 0.0, 0.1
+        return 0.0, model.unknown_agreement_deviation
     pairs = pairs[np.random.default_rng(0).permutation(len(pairs))[:AGREEING_PAIRS]]
     beyond = {row: usual.beyond(views[row]) for row in np.unique(pairs)}
-    found = [agreement(beyond[a], beyond[b]) for a, b in pairs]
+    found = [usual.agreement_beyond(beyond[a], beyond[b]) for a, b in pairs]
     middle = float(np.median(found))
     deviation = 1.4826 * float(np.median(np.abs(np.array(found) - middle)))
-    return middle, float(np.sqrt(shrink_toward(deviation**2, len(found), USUAL_DEVIATION**2)))
+    return middle, float(np.sqrt(shrink_toward(deviation**2, len(found), model.agreement_deviation**2,
+                                               model.pseudo_count)))
 
 
-def shrink_toward(value, count, reference: float):
-    """A statistic of ``count`` scores, drawn towards the reference."""
-    return (count * value + PSEUDO_COUNT * reference) / (count + PSEUDO_COUNT)
+def shrink_toward(value, count, reference: float, pseudo_count: float):
+    """A statistic of ``count`` scores, drawn towards a reference that counts for ``pseudo_count`` of them."""
+    return (count * value + pseudo_count * reference) / (count + pseudo_count)

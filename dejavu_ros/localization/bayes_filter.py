@@ -17,15 +17,14 @@ from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.model import MotionModel
 from dejavu_ros.localization.pace import Pace
 
-FEW = 10         # keyframes below which a correlation over them says nothing
-MOVED = 1000     # keyframes that are moved one by one; what is left of the belief is spread over the map
+MOVED = 1000  # keyframes that are moved one by one; what is left of the belief is spread over the map
 
 
 @dataclasses.dataclass(frozen=True)
 class Update:
     """What a frame did to the belief (S,): ``novelty`` in [0, 1], how new it was; ``counted``: it was more than the
     view before again; ``departed``: share of the belief that motion led off the map; ``forgot``: the frames before it
-    were forgotten; ``prior`` (S,), the belief before the frame.
+    were forgotten; ``predicted``: log of how much likelier the frame was by the belief before it than by an even one.
     """
 
     belief: np.ndarray
@@ -33,7 +32,7 @@ class Update:
     counted: bool
     departed: float
     forgot: bool
-    prior: np.ndarray
+    predicted: float
 
 
 class DiscreteBayesFilter:
@@ -68,7 +67,7 @@ class DiscreteBayesFilter:
     def expect(self, position: np.ndarray, covariance: np.ndarray) -> None:
         """Begin anew from a prior: ``position`` (3,) m in the map, ``covariance`` (3, 3) m^2.
 
-        A tenth of the belief stays where it was at the start, since a prior may be wrong. Raises DataError for a
+        Some of the belief stays where it was at the start, since a prior may be wrong. Raises DataError for a
         covariance that is none, and then changes nothing.
         """
         size = np.abs(covariance).max()  # NaN where one of them is
@@ -80,7 +79,8 @@ class DiscreteBayesFilter:
         offset = self.positions - position
         distance = np.einsum('ki,ij,kj->k', offset, np.linalg.inv(spread), offset)
         near = np.exp(-(distance - distance.min()) / 2)
-        self.belief = 0.1 * self.start + 0.9 * near / near.sum()
+        wrong = self.motion.wrong_prior
+        self.belief = wrong * self.start + (1 - wrong) * near / near.sum()
 
     def update(self, log_likelihood: np.ndarray, stamp_ns: int, odometry: Pose | None = None,
                camera: str = 'camera') -> Update:
@@ -93,7 +93,7 @@ class DiscreteBayesFilter:
         if forgot:
             self.reset()
         self.undated, self.stamps[camera] = self.stamps.get(camera) == stamp_ns, stamp_ns
-        news = novelty(log_likelihood, self.views.get(camera))
+        news = novelty(log_likelihood, self.views.get(camera), self.motion.few_states)
         step = self.step(stamp_ns, odometry)
         if self.is_contradicted(log_likelihood):
             news = max(news, self.motion.contradicted)
@@ -101,7 +101,7 @@ class DiscreteBayesFilter:
             self.stamp_ns = max(stamp_ns, self.stamp_ns)
             if step is None:
                 self.odometry = odometry  # which has jumped or begun while the robot stood
-            return Update(self.belief, news, False, 0.0, forgot, self.belief)
+            return Update(self.belief, news, False, 0.0, forgot, 0.0)
         weight = 1.0
         if self.views:
             weight = self.config.frame_weight * news * (self.motion.unknown_way if step is None else 1.0)
@@ -112,7 +112,7 @@ class DiscreteBayesFilter:
         if step is None or self.moves(step):
             self.odometry = odometry
         self.take_pace()
-        return Update(self.belief, news, True, departed, forgot, prior)
+        return Update(self.belief, news, True, departed, forgot, predicted(prior, log_likelihood))
 
     def take_pace(self) -> None:
         """Where the robot is now, if that is known, is where its pace counts from."""
@@ -223,15 +223,22 @@ class DiscreteBayesFilter:
         return moved @ (belief[sources] / np.where(sums > 1e-12, sums, np.inf)) + rest / count
 
 
-def novelty(log_likelihood: np.ndarray, before: np.ndarray | None) -> float:
+def novelty(log_likelihood: np.ndarray, before: np.ndarray | None,
+            few: int = MotionModel.few_states) -> float:
     """How new a (S,) log-likelihood is after the one ``before``: the share of its deviation that this does not explain.
 
-    From 0 (the same again) to 1 (nothing in common).
+    From 0 (the same again) to 1 (nothing in common, or fewer than ``few`` states to tell by).
     """
-    if before is None or len(log_likelihood) < FEW or not log_likelihood.std() or not before.std():
+    if before is None or len(log_likelihood) < few or not log_likelihood.std() or not before.std():
         return 1.0
     correlation = np.corrcoef(log_likelihood, before)[0, 1]
     return float(np.sqrt(1 - correlation.clip(0, 1)**2))
+
+
+def predicted(prior: np.ndarray, log_likelihood: np.ndarray) -> float:
+    """Log of how much likelier a frame is by a belief (S,) than by an even one."""
+    likelihood = np.exp(log_likelihood - log_likelihood.max())
+    return float(np.log(max(prior @ likelihood, 1e-12) / likelihood.mean()))
 
 
 def posterior(prior: np.ndarray, log_likelihood: np.ndarray, weight: float = 1.0,

@@ -44,7 +44,8 @@ class Hypothesis:
 @dataclasses.dataclass(frozen=True)
 class Estimate:
     """The answer to one frame. ``reject_reason`` is empty when accepted, else one of REJECT_REASONS;
-    ``detail`` says the same in words. ``hypotheses`` come best first.
+    ``detail`` says the same in words. ``hypotheses`` come best first. It ``withdraws`` the poses before it where they
+    turn out to be wrong.
     """
 
     stamp_ns: int
@@ -53,6 +54,17 @@ class Estimate:
     hypotheses: list[Hypothesis]
     latency_ms: float
     detail: str = ''
+    withdraws: bool = False
+
+    @classmethod
+    def rejected(cls, stamp_ns: int, reason: str, detail: str) -> 'Estimate':
+        """One without hypotheses."""
+        return cls(stamp_ns, False, reason, [], 0.0, detail)
+
+    @classmethod
+    def without_map(cls, stamp_ns: int, is_loaded: bool) -> 'Estimate':
+        """The answer where there is nothing to localize in: no map, or, if one ``is_loaded``, none with keyframes."""
+        return cls.rejected(stamp_ns, NO_MAP, 'the map is empty' if is_loaded else 'no map is loaded')
 
     def to_json(self, image: str) -> dict:
         """One line of ``dejavu localize --json``."""

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,100 +21,87 @@ from dejavu_ros.localization.bayes_filter import DiscreteBayesFilter
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.estimate import Estimate, Hypothesis
 from dejavu_ros.localization.map_scorer import MapScorer
-from dejavu_ros.localization.model import MotionModel, OnMapModel, PoseModel, model_of
-from dejavu_ros.localization.observation import (
-    AMBIGUOUS_SHARE,
-    Calibration,
-    Observation,
-    normalised,
-    observe,
-    with_nowhere,
+from dejavu_ros.localization.model import (
+    AgreementModel,
+    EvidenceModel,
+    MotionModel,
+    OnMapModel,
+    PoseModel,
+    model_of,
 )
+from dejavu_ros.localization.motion_check import MountingChecks
+from dejavu_ros.localization.observation import Calibration, Observation, normalised, observe, with_nowhere
 from dejavu_ros.localization.on_map import OnMapChain, logistic
 from dejavu_ros.localization.places import Neighbourhoods, Place, PlaceIndex
 from dejavu_ros.localization.pose_refiner import PoseRefiner
 from dejavu_ros.localization.states import States
-from dejavu_ros.localization.verification import FEW, SAMPLED, UsualView, agreement, needed_cells
+from dejavu_ros.localization.verification import SAMPLED, UsualView, needed_cells
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.optics.camera import Camera, Sight, mapping_camera
 from dejavu_ros.retrieval.describer import Describer
 from dejavu_ros.retrieval.files import load_describer
 
-SURE = 0.5              # belief in one place that speaks against any other,
-EXPECTED = 0.25         # belief in a place before a frame from which that frame alone may prove it
-TRUST = 0.95            # probability of being on the map where somebody says where
-
 
 class Localizer:
-    """Frames in, estimates out. Not thread-safe: one caller at a time."""
+    """Frames in, estimates out, on one map. Not thread-safe: one caller at a time."""
 
-    def __init__(self, extractor: FeatureExtractor, keyframes: KeyframeMap | None = None,
+    def __init__(self, extractor: FeatureExtractor, keyframes: KeyframeMap,
                  config: LocalizerConfig = LocalizerConfig()):
-        self.extractor, self.config = extractor, config
-        self.cameras: dict[str, Camera] = {}
-        self.arrivals = Arrivals()
-        self.evidence = 0.0  # log-odds of the map by the last frame that counted,
-        self.tracked = 0     # and the state in which it saw the robot
-        self.describer = None
+        """``keyframes`` must be of the extractor's checkpoint, and some.
+
+        Raises MapError where they are not, ConfigError where six_dof is asked of a map that has no points, or a file of
+        the ``config`` does not fit; CheckpointError where that cannot be read.
+        """
+        check_map(keyframes, extractor)
+        card = extractor.checkpoint.card
+        self.extractor, self.map, self.config = extractor, keyframes, config
+        self.evidence_model = model_of(card, 'evidence', EvidenceModel)
+        self.motion = model_of(card, 'motion', MotionModel)
+        self.on_map = OnMapChain(model_of(card, 'on_map', OnMapModel))
+        self.describer = self.reranker = None
         if config.describer:
             self.describer = Describer(load_describer(config.describer), str(extractor.device))
-        self.reranker = None
         if config.geowarp:
             self.reranker = Reranker(load_geowarp(config.geowarp), extractor.checkpoint.contextual,
                                      str(extractor.device))
             self.reranker.check_grid(extractor.grid)
-        self.set_map(keyframes)
-
-    def set_map(self, keyframes: KeyframeMap | None) -> None:
-        """Localize in another map, or in none.
-
-        Raises MapError where it was made with another checkpoint, ConfigError where six_dof is asked of a map that
-        has no points.
-        """
-        if keyframes is not None and keyframes.checkpoint_id != self.extractor.checkpoint.identity:
-            raise MapError(f'map {keyframes.name} was made with checkpoint {keyframes.checkpoint_id}, this is '
-                           f'{self.extractor.checkpoint.identity}: build it again, or give its checkpoint')
-        if keyframes is not None and len(keyframes):
-            self.scorer = MapScorer(keyframes, self.extractor, self.config.memory_limit_mb,
-                                    self.config.device_memory_mb, self.describer.identity if self.describer else '')
-            self.alignment = Alignment(keyframes, self.extractor.grid,
-                                       model_of(self.extractor.checkpoint.card, 'pose', PoseModel))
-            card, sampled = self.extractor.checkpoint.card, self.scorer.spread(SAMPLED)
-            views, places = self.scorer.stored[sampled].numpy(), Neighbourhoods.of(keyframes, self.config)
-            self.usual = UsualView(views, self.extractor.grid)
-            self.min_inliers = needed_cells(views, self.config.min_inliers)
-            self.background, self.calibration = self.scorer.backgrounds(places, Calibration.of(card))
-            self.background = self.background.with_agreement(*agreement_of_unrelated(
-                views, self.usual, places.part(sampled)))
-            self.motion, self.on_map = model_of(card, 'motion', MotionModel), OnMapChain(model_of(
-                card, 'on_map', OnMapModel))
-            self.refine = PoseRefiner(keyframes, self.extractor) if self.config.six_dof else None
-        self.map = keyframes
+        self.scorer = MapScorer(keyframes, extractor, config.memory_limit_mb, config.device_memory_mb,
+                                self.describer.identity if self.describer else '')
+        self.alignment = Alignment(keyframes, extractor.grid, model_of(card, 'pose', PoseModel))
+        sampled = self.scorer.spread(SAMPLED)
+        views, places = self.scorer.stored[sampled].numpy(), Neighbourhoods.of(keyframes, config)
+        cells = model_of(card, 'agreement', AgreementModel)
+        self.usual = UsualView(views, extractor.grid, cells)
+        self.min_inliers = needed_cells(views, config.min_inliers, cells)
+        background, self.calibration = self.scorer.backgrounds(places, Calibration.of(card), self.evidence_model)
+        self.background = background.with_agreement(*agreement_of_unrelated(
+            views, self.usual, places.part(sampled), self.evidence_model))
+        self.refine = PoseRefiner(keyframes, extractor) if config.six_dof else None
+        self.arrivals = Arrivals(self.motion.late)
+        self.cameras: dict[str, Camera] = {}
         self.sights: dict[str, Sight] = {}
-        self.states: States | None = None
-        self._arrange(self.cameras.values())
+        self.mountings = MountingChecks([row.base_T_camera for row in keyframes.cameras])
+        self.states = States(keyframes, config, self.sights)
+        self.places, self.filter = PlaceIndex(self.states, config), self.filter_of(self.states)
 
     @property
     def problem(self) -> str:
         """What the CPU computes for a GPU that failed, in words; empty: nothing."""
-        searching = self.scorer.exact.problem if self.map is not None and len(self.map) else ''
-        return ' '.join(filter(None, (self.extractor.problem, searching)))
+        return ' '.join(filter(None, (self.extractor.problem, self.scorer.exact.problem)))
 
     def use(self, camera: Camera) -> None:
         """Take up a camera, or what has become known of it. A mounting that is news forgets where the robot was."""
         self.cameras[camera.name] = camera
-        self._arrange([camera])
-
-    def _arrange(self, cameras: Iterable[Camera]) -> None:
-        if self.map is None or not len(self.map):
-            return
-        self.sights |= {camera.name: Sight(camera, mapping_camera(self.map.cameras, camera.name), self.extractor.grid)
-                        for camera in cameras}
+        self.sights[camera.name] = Sight(camera, mapping_camera(self.map.cameras, camera.name), self.extractor.grid)
         before, self.states = self.states, States(self.map, self.config, self.sights)
-        if before is None or not self.states.mounted_as(before):
-            self.places, self.tracked = PlaceIndex(self.states, self.config), 0
-            self.filter = DiscreteBayesFilter(self.states.positions, self.states.quaternions, self.config, self.motion)
+        if not self.states.mounted_as(before):
+            self.places, self.filter = PlaceIndex(self.states, self.config), self.filter_of(self.states)
             self.on_map.reset()
+            self.mountings.of.clear()
+
+    def filter_of(self, states: States) -> DiscreteBayesFilter:
+        """A filter over these states that has seen no frame."""
+        return DiscreteBayesFilter(states.positions, states.quaternions, self.config, self.motion)
 
     def look(self, image: np.ndarray, camera: str) -> tuple[np.ndarray, np.ndarray | None]:
         """A camera's (H, W, 3) uint8 RGB as one of the map's would have taken it, and which cells of the grid it shows.
@@ -122,10 +109,11 @@ class Localizer:
         None: all. Raises ImageError where mask or calibration do not fit, nothing is left, or its mounting beside that
         of the map's camera cannot be true.
         """
-        if camera in self.sights and self.sights[camera].contradiction:
-            raise ImageError(self.sights[camera].contradiction)
+        sight = self.sights.get(camera)
+        if problem := sight and sight.contradiction or self.mountings.problem(camera):
+            raise ImageError(problem)
         try:
-            image, cells = self.sights[camera](image) if camera in self.sights else (image, None)
+            image, cells = sight(image) if sight else (image, None)
         except ConfigError as error:
             raise ImageError(str(error)) from None
         if cells is not None and not cells.any():
@@ -136,9 +124,11 @@ class Localizer:
     def reset(self) -> None:
         """Forget what earlier frames said, and when they were taken."""
         self.arrivals.newest.clear()
-        if self.map is not None and len(self.map):
-            self.filter.reset()
-            self.on_map.reset()
+        self.mountings.of.clear()
+        for sight in self.sights.values():
+            sight.doubt = ''
+        self.filter.reset()
+        self.on_map.reset()
 
     def expect(self, map_T_base: Pose, covariance: np.ndarray) -> None:
         """Begin anew from a prior pose in the map; it may be wrong.
@@ -146,9 +136,8 @@ class Localizer:
         ``covariance`` (6, 6) of x, y, z, rotation about x, y, z (m, rad); only that of the position is used. Raises
         DataError where it is none.
         """
-        if self.map is not None and len(self.map):
-            self.filter.expect(map_T_base.position, covariance[:3, :3])
-            self.on_map.reset(TRUST)
+        self.filter.expect(map_T_base.position, covariance[:3, :3])
+        self.on_map.reset(self.on_map.model.told)
 
     def process(self, image: np.ndarray, stamp_ns: int, camera: str = 'camera',
                 odometry: Pose | None = None) -> Estimate:
@@ -159,15 +148,14 @@ class Localizer:
         cannot be used is an estimate that is not accepted, with the reason.
         """
         started = time.perf_counter()
-        if self.map is None or not len(self.map):
-            return rejected(stamp_ns, outcome.NO_MAP, 'no map is loaded' if self.map is None else 'the map is empty')
         if late_ns := self.arrivals.lateness_ns(camera, stamp_ns):
-            return rejected(stamp_ns, outcome.BAD_IMAGE, f'the frame is {late_ns * 1e-9:.1f} s older than those of '
-                            'other cameras: are their clocks one, and the link fast enough?')
+            detail = (f'the frame is {late_ns * 1e-9:.1f} s older than those of other cameras: are their clocks one, '
+                      'and the link fast enough?')
+            return Estimate.rejected(stamp_ns, outcome.BAD_IMAGE, detail)
         try:
             image, cells = self.look(image, camera)
         except ImageError as error:
-            return rejected(stamp_ns, outcome.BAD_IMAGE, str(error))
+            return Estimate.rejected(stamp_ns, outcome.BAD_IMAGE, str(error))
         query = self.extractor.extract([image])[0]
         if cells is not None:
             query[:, ~cells] = 0
@@ -178,11 +166,14 @@ class Localizer:
             best, how = self.refine(image, estimate.hypotheses[0], self.sights.get(camera))
             estimate = dataclasses.replace(estimate, hypotheses=[best, *estimate.hypotheses[1:]],
                                            detail=f'{estimate.detail}; {how}')
+        if estimate.accepted and (problem := self.mountings.take(
+                camera, self.sights.get(camera), estimate.hypotheses[0].map_T_base, odometry)):
+            estimate = dataclasses.replace(Estimate.rejected(stamp_ns, outcome.BAD_IMAGE, problem), withdraws=True)
         return dataclasses.replace(estimate, latency_ms=(time.perf_counter() - started) * 1e3)
 
     def locate(self, query: np.ndarray, stamp_ns: int, odometry: Pose | None = None, camera: str = 'camera',
                descriptor: np.ndarray | None = None) -> Estimate:
-        """As :meth:`process`, from the features (n, N) float16 of a frame on; there must be a map with keyframes.
+        """As :meth:`process`, from the features (n, N) float16 of a frame on.
 
         Zeros stand for cells that are not seen. ``descriptor`` (D,) is needed with a describer where the map is longer
         than the shortlist.
@@ -190,7 +181,7 @@ class Localizer:
         started = time.perf_counter()
         scores = self.scorer.score(query, self.config.shortlist, descriptor)
         if not np.isfinite(scores).all():
-            return rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
+            return Estimate.rejected(stamp_ns, outcome.BAD_IMAGE, 'the features of the frame are not finite')
         if self.reranker is not None:
             level = self.background.level
             scores = level + self.reranker.rerank(scores - level, self.config.rerank, query,
@@ -207,8 +198,10 @@ class Localizer:
     def observe(self, query: np.ndarray, scores: np.ndarray, camera: str = 'camera') -> Observation:
         """What a frame with features (n, N) and similarities (K,) says by itself."""
         beyond = self.usual.beyond(query)
-        agreeing = functools.cache(lambda row: agreement(beyond, self.usual.beyond(self.scorer.stored.view(row))))
-        return observe(scores, self.background, self.places.part(self.states.of(camera)), self.calibration, agreeing)
+        agreeing = functools.cache(lambda row: self.usual.agreement_beyond(
+            beyond, self.usual.beyond(self.scorer.stored.view(row))))
+        return observe(scores, self.background, self.places.part(self.states.of(camera)), self.calibration, agreeing,
+                       self.evidence_model)
 
     def beliefs(self, seen: Observation, stamp_ns: int, odometry: Pose | None,
                 camera: str) -> tuple[np.ndarray, np.ndarray]:
@@ -223,28 +216,21 @@ class Localizer:
         update = self.filter.update(likelihood, stamp_ns, odometry, camera)
         if update.forgot:
             self.on_map.reset()
-        tracked = self.places.likeliest(update.belief)
         if update.counted:
+            tracked = self.places.likeliest(update.belief)
             state = int(tracked[update.belief[tracked].argmax()])
             row = self.comparable(state, seen.standardised, camera)
-            self.evidence = 0.0 if row is None else seen.evidence(self.calibration, row)
-            travelled = float(np.linalg.norm(self.places.positions[state] - self.places.positions[self.tracked]))
-            self.on_map.update(self.evidence, update.novelty, update.departed, travelled)
-            self.tracked = state
-        # a frame that proves the tracked place alone needs none before it
-        belief = with_nowhere(update.belief, max(self.on_map.probability, logistic(self.evidence)))
-        likelier = update.counted and alone[tracked].sum() > belief[tracked].sum()
-        return alone, alone if likelier and self.could_be(tracked, update.prior) else belief
-
-    def could_be(self, place: np.ndarray, prior: np.ndarray) -> bool:
-        """Whether a belief (S,) from before a frame held the states of a ``place`` for likely, or none for sure."""
-        return bool(prior[place].sum() > EXPECTED or prior[self.places.likeliest(prior)].sum() < SURE)
+            evidence = 0.0 if row is None else seen.evidence(self.calibration, row)
+            self.on_map.update(evidence, self.places.positions[state], self.places.quaternions[state], update.novelty,
+                               update.departed, update.predicted)
+        return alone, with_nowhere(update.belief, self.on_map.probability)
 
     def on_map_somewhere(self, seen: Observation, places: list[Place], camera: str, on_map: float) -> list[Place]:
         """The places of a belief in which ``on_map`` is the probability of the map; where several are alike, with that
         of being at one of them, whichever it is: each speaks for the map then, and none against it.
         """
-        alike = [place for place in places if place.probability > AMBIGUOUS_SHARE * places[0].probability]
+        least = self.evidence_model.ambiguous_share * places[0].probability
+        alike = [place for place in places if place.probability > least]
         if len(alike) < 2:
             return places
         beside = np.any([self.places.near(place.row)[self.states.of(camera)] for place in places], axis=0)
@@ -279,7 +265,8 @@ class Localizer:
         if best.probability < config.min_probability:
             rival = hypotheses[1].probability if len(hypotheses) > 1 else 0.0
             on_map = sum(hypothesis.probability for hypothesis in hypotheses)
-            if rival > AMBIGUOUS_SHARE * best.probability and on_map > 0.5:  # on the map, but where?
+            least = self.evidence_model.ambiguous_share * best.probability
+            if rival > least and on_map > 0.5:  # on the map, but where?
                 two = f'{best.keyframe} ({best.probability:.2f}) and {hypotheses[1].keyframe} ({rival:.2f})'
                 return outcome.AMBIGUOUS, hypotheses, f'places are alike: keyframes {two}'
             return outcome.UNKNOWN_PLACE, hypotheses, f'the likeliest place has probability {best.probability:.2f}'
@@ -288,11 +275,18 @@ class Localizer:
         if elsewhere > config.min_probability:
             return outcome.INCONSISTENT_MOTION, hypotheses, 'the frame shows a place that the robot cannot have reached'
         if best.inliers < self.min_inliers:
-            few = f' in a map of {len(self.map)} keyframes: map more of the place' if len(self.map) <= FEW else ''
+            is_small = len(self.map) <= self.usual.model.small_map
+            few = f' in a map of {len(self.map)} keyframes: map more of the place' if is_small else ''
             detail = f'{best.inliers} cells agree, {self.min_inliers} are needed{few}'
             return outcome.TOO_FEW_INLIERS, hypotheses, detail
         return '', hypotheses, f'keyframe {best.keyframe} with probability {best.probability:.2f}'
 
 
-def rejected(stamp_ns: int, reason: str, detail: str) -> Estimate:
-    return Estimate(stamp_ns, False, reason, [], 0.0, detail)
+def check_map(keyframes: KeyframeMap, extractor: FeatureExtractor) -> None:
+    """Raise MapError for a map that was made with another checkpoint, or has no keyframes."""
+    if keyframes.checkpoint_id != extractor.checkpoint.identity:
+        raise MapError(f'map {keyframes.name} was made with checkpoint {keyframes.checkpoint_id}, this is '
+                       f'{extractor.checkpoint.identity}: build it again, or give its checkpoint')
+    if not len(keyframes):
+        raise MapError(f'map {keyframes.name} has no keyframes to localize in: add a session by dejavu build-map '
+                       '--append')

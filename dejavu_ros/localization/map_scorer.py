@@ -10,6 +10,7 @@ from dejavu_ros.localization.background import BackgroundModel, background, else
 from dejavu_ros.localization.coarse_map import CoarseMap
 from dejavu_ros.localization.described_map import DescribedMap
 from dejavu_ros.localization.exact_search import ExactSearch
+from dejavu_ros.localization.model import EvidenceModel
 from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.nn.features import FeatureExtractor
@@ -85,7 +86,8 @@ class MapScorer:
         return scores
 
     @torch.inference_mode()
-    def backgrounds(self, places: Neighbourhoods, calibration: Calibration) -> tuple[BackgroundModel, Calibration]:
+    def backgrounds(self, places: Neighbourhoods, calibration: Calibration,
+                    model: EvidenceModel) -> tuple[BackgroundModel, Calibration]:
         """What the keyframes of ``places`` score with others over two radii away, and the calibration with the
         deviation that they have there.
 
@@ -96,18 +98,19 @@ class MapScorer:
         learnt = self.spread(int(np.clip(DISTANCES // (len(references) * self.stored.shards[0].shape[2]**2), *LEARNT)))
         apart = cdist(places.positions[references], places.positions) > 2 * places.radius
         exact = self.exact(self.stored[references], learnt)
-        calibration = calibration.on(exact, apart[:, learnt])
+        calibration = calibration.on(exact, apart[:, learnt], model.pseudo_count)
         highest = elsewhere(exact, apart[:, learnt], calibration.deviation)
-        exact = background(exact, apart[:, learnt], calibration.mean)
+        exact = background(exact, apart[:, learnt], calibration.mean, model.pseudo_count)
         levels = exact
         if len(learnt) < len(self):
             similarity = (self.coarse.vectors[references] @ self.coarse.vectors.T).numpy()
-            coarse = background(similarity, apart, float(np.median(similarity)))
+            coarse = background(similarity, apart, float(np.median(similarity)), model.pseudo_count)
             deviation = coarse - coarse[learnt].mean()
             slope = (deviation[learnt] @ exact) / max(deviation[learnt] @ deviation[learnt], 1e-12)
             levels = exact.mean() + slope * deviation
             levels[learnt] = exact
-        known = lead_of_neighbours(self.among, levels, places, learnt, calibration.deviation) - highest
+        known = lead_of_neighbours(self.among, levels, places, learnt, calibration.deviation,
+                                   model.support_neighbours) - highest
         support = np.full(len(self), np.median(known))
         support[learnt] = known
         return BackgroundModel(levels, support), calibration

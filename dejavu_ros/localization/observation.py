@@ -13,9 +13,9 @@ grows with the score (``variation``), and of two equal houses the one without a 
 the robot is on the map is asked of one place, the one it is held to be at, by two cues: the *lead* of that place over
 all that is elsewhere, in which the best three of its keyframes must join and which counts no further than the map's own
 neighbours confirm there (:class:`dejavu_ros.localization.background.BackgroundModel`); and the *agreement* of the cells
-with its best keyframe, in standard deviations of what unrelated keyframes of this map agree in. Neither says anything
-without the other, so it is their product that counts: of a foreign place some keyframe always leads a little, or
-agrees in its ground and sky.
+with its best keyframe, beyond the mean of what unrelated keyframes of this map agree in and of what the most similar
+keyframe elsewhere agrees in, in standard deviations of the former. Neither says anything without the other, so it is
+their product that counts: of a foreign place some keyframe always leads a little, or agrees in its ground and sky.
 """
 
 import dataclasses
@@ -25,15 +25,11 @@ import numpy as np
 
 from dejavu_ros.config import build, option
 from dejavu_ros.localization.background import BackgroundModel, shrink_toward
+from dejavu_ros.localization.model import EvidenceModel
 from dejavu_ros.localization.on_map import logistic
 from dejavu_ros.localization.places import Neighbourhoods
 
 CUES = 'lead', 'agreement'
-JOINED = 3             # keyframes of a place whose mean score is its lead
-CONFIRMED = 0.3        # of the lead of a keyframe's neighbours in its own map: so much a frame's lead counts at most,
-UNCONFIRMED = 0.5      # but so many standard deviations at a keyframe that stands alone
-AMBIGUOUS_SHARE = 0.25  # a second place with this share of the first one's probability makes a frame ambiguous
-MOST_AGREEMENT = 30.0  # standard deviations up to which agreement counts
 OLDER = {'sharpness': 2.32, 'variation': 0.0, 'offset': -2.78, 'confirmed': 0.887}  # for the features of version 0.2
 
 
@@ -49,6 +45,8 @@ class Calibration:
     offset: float = option(-2.75, 'log-odds of the map against nowhere where either cue is 0', low=-100.0, high=100.0)
     confirmed: float = option(0.65, 'the same per unit of agreement * log(1 + lead), both in standard deviations',
                               low=0.0, high=100.0)
+    max_agreement: float = option(30.0, 'agreement counts up to here; set by hand', unit='standard deviations', low=0.0,
+                                  high=1000.0)
     mean: float = option(0.25, 'similarity of unrelated places', low=0.0, high=1.0)
     deviation: float = option(0.02, 'its standard deviation for one query', low=1e-6, high=1.0)
 
@@ -60,7 +58,8 @@ class Calibration:
             stored = OLDER | {name: value for name, value in stored.items() if name in ('mean', 'deviation')}
         return build(cls, stored)
 
-    def on(self, scores: np.ndarray, unrelated: np.ndarray) -> 'Calibration':
+    def on(self, scores: np.ndarray, unrelated: np.ndarray,
+           pseudo_count: float = EvidenceModel.pseudo_count) -> 'Calibration':
         """The same for one map: with the deviation that its own keyframes have, as far as they are enough to tell.
 
         ``scores`` (R, K) of R keyframes with the K ones, ``unrelated`` (R, K) bool: which of them are of other places.
@@ -70,7 +69,8 @@ class Calibration:
             return self
         own = float(np.median([row.std(ddof=1) for row in rows]))
         pairs = sum(map(len, rows)) / 2  # each is there both ways
-        return dataclasses.replace(self, deviation=float(np.sqrt(shrink_toward(own**2, pairs, self.deviation**2))))
+        variance = shrink_toward(own**2, pairs, self.deviation**2, pseudo_count)
+        return dataclasses.replace(self, deviation=float(np.sqrt(variance)))
 
     def log_likelihood(self, standardised: np.ndarray) -> np.ndarray:
         """(..., K) log-likelihood of each keyframe, given that the robot is on the map, up to a constant."""
@@ -80,7 +80,7 @@ class Calibration:
     def evidence(self, cues: np.ndarray) -> np.ndarray:
         """Log-odds (...) of the map against nowhere for ``cues`` (..., 2), in the order of CUES."""
         lead, agreement = np.moveaxis(np.asarray(cues, float), -1, 0)
-        return self.offset + self.confirmed * np.log1p(lead.clip(min=0)) * agreement.clip(0, MOST_AGREEMENT)
+        return self.offset + self.confirmed * np.log1p(lead.clip(min=0)) * agreement.clip(0, self.max_agreement)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +93,7 @@ class Observation:
     background: BackgroundModel
     places: Neighbourhoods
     agreeing: Callable[[int], float]
+    model: EvidenceModel
 
     @property
     def best(self) -> int:
@@ -110,11 +111,15 @@ class Observation:
         if beside is not None:
             far = far & ~beside
         best = int(near[np.argmax(self.standardised[near])])
-        lead = leading(self.standardised, near, far)
-        confirmed = max(CONFIRMED * self.background.support[best], UNCONFIRMED) if beside is None else np.inf
-        shown = (self.agreeing(best) - self.background.agreement) / self.background.agreement_deviation
+        lead = leading(self.standardised, near, far, self.model.lead_keyframes)
+        confirmed = np.inf
+        if beside is None:
+            confirmed = max(self.model.support_share * self.background.support[best], self.model.unsupported_lead)
+        usual = elsewhere = self.background.agreement
+        if far.any():  # the most similar view elsewhere may agree in more than is usual, and then says as much
+            elsewhere = max(usual, self.agreeing(int(np.argmax(np.where(far, self.standardised, -np.inf)))))
+        shown = (self.agreeing(best) - (usual + elsewhere) / 2) / self.background.agreement_deviation
         return np.array([min(lead, confirmed), shown])
-
 
     def rival(self, row: int) -> np.ndarray:
         """(K,) mask of the place elsewhere that stands out most beside that of a keyframe; empty where there is none.
@@ -140,7 +145,7 @@ class Observation:
         places = normalised(calibration.log_likelihood(self.standardised))
         evidence = calibration.evidence(self.cues())
         (row, _, share), *others = self.places.groups(np.append(places, 0.0))
-        rivals = [other for other, _, weights in others if weights.sum() > AMBIGUOUS_SHARE * share.sum()]
+        rivals = [other for other, _, weights in others if weights.sum() > self.model.ambiguous_share * share.sum()]
         if rivals:  # on the map, whichever of them it is
             beside = np.any([self.places.near(rival) for rival in rivals], axis=0)
             evidence = max(evidence, calibration.evidence(self.cues(row, beside)))
@@ -148,14 +153,14 @@ class Observation:
 
 
 def observe(scores: np.ndarray, background: BackgroundModel, places: Neighbourhoods, calibration: Calibration,
-            agreeing: Callable[[int], float]) -> Observation:
+            agreeing: Callable[[int], float], model: EvidenceModel) -> Observation:
     """Of (K,) similarities; ``agreeing`` is asked only for keyframes whose cues are wanted, since it takes time."""
-    standardised = standardise(scores, background.level, places.far_from, calibration)
-    return Observation(standardised, background, places, agreeing)
+    standardised = standardise(scores, background.level, places.far_from, calibration, model.pseudo_count)
+    return Observation(standardised, background, places, agreeing, model)
 
 
 def standardise(scores: np.ndarray, level: np.ndarray, far_from: Callable[[int], np.ndarray],
-                calibration: Calibration) -> np.ndarray:
+                calibration: Calibration, pseudo_count: float = EvidenceModel.pseudo_count) -> np.ndarray:
     """(K,) similarities to standard deviations above unrelated places.
 
     ``level`` (K,) is that of the keyframes; ``far_from`` gives for a row the (K,) mask of what is no neighbour of it.
@@ -166,16 +171,17 @@ def standardise(scores: np.ndarray, level: np.ndarray, far_from: Callable[[int],
     if len(far):
         middle = float(np.median(far))
         spread = 1.4826 * float(np.median(np.abs(far - middle)))
-    middle = shrink_toward(middle, len(far), 0.0)
-    return (corrected - middle) / np.sqrt(shrink_toward(spread**2, len(far), calibration.deviation**2))
+    middle = shrink_toward(middle, len(far), 0.0, pseudo_count)
+    variance = shrink_toward(spread**2, len(far), calibration.deviation**2, pseudo_count)
+    return (corrected - middle) / np.sqrt(variance)
 
 
-def leading(standardised: np.ndarray, near: np.ndarray, elsewhere: np.ndarray) -> float:
-    """By how much the best JOINED of the rows ``near`` lead, on average, the best of the mask ``elsewhere``.
+def leading(standardised: np.ndarray, near: np.ndarray, elsewhere: np.ndarray, count: int) -> float:
+    """By how much the best ``count`` of the rows ``near`` lead, on average, the best of the mask ``elsewhere``.
 
     What is unrelated, 0, stands for elsewhere where that is empty.
     """
-    best = np.sort(standardised[near])[::-1][:JOINED]
+    best = np.sort(standardised[near])[::-1][:count]
     return float(best.mean() - standardised[elsewhere].max(initial=0.0))
 
 

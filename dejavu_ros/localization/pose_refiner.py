@@ -8,15 +8,15 @@ from dejavu_ros.errors import ConfigError
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.keyframes.keyframe_map import Camera
 from dejavu_ros.localization.estimate import Hypothesis
+from dejavu_ros.localization.model import model_of
 from dejavu_ros.nn.features import FeatureExtractor
 from dejavu_ros.optics.camera import Sight, is_known
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.sixdof.features import PointFeatures
 from dejavu_ros.sixdof.locator import Locator
 from dejavu_ros.sixdof.map_points import MapPoints
+from dejavu_ros.sixdof.model import PnPModel, PointModel
 from dejavu_ros.sixdof.settings import SixDofSettings
-
-TURNED = np.radians(60.0)  # between a pose from points and that of the place: no robot that sees the place lies so
 
 
 class PoseRefiner:
@@ -24,14 +24,16 @@ class PoseRefiner:
 
     def __init__(self, keyframes: KeyframeMap, extractor: FeatureExtractor):
         """Raises ConfigError where the map has no points, MapError where they cannot be read."""
-        self.map, self.points = keyframes, MapPoints(keyframes)
+        card = extractor.checkpoint.card
+        model, pnp = model_of(card, 'points', PointModel), model_of(card, 'pnp', PnPModel)
+        self.map, self.points, self.max_turn = keyframes, MapPoints(keyframes, model, pnp), np.radians(pnp.max_turn)
         if self.points.kind is None:
             raise ConfigError(f'six_dof needs keyframes with points, and map {keyframes.name} has none: build it with '
                               '--depth-topic, --right-topic or --triangulate, or switch six_dof off')
         settings = SixDofSettings(point_features=self.points.kind)
         for camera in keyframes.cameras:
             _check_size(camera, keyframes.name)
-        self.features, self.locator = PointFeatures(settings, extractor), Locator(settings)
+        self.features, self.locator = PointFeatures(settings, extractor, model), Locator(settings, pnp)
 
     def __call__(self, image: np.ndarray, hypothesis: Hypothesis, sight: Sight | None) -> tuple[Hypothesis, str]:
         """The hypothesis with the pose of this frame, and in words how; the same hypothesis where there is none.
@@ -55,7 +57,7 @@ class PoseRefiner:
         fit = self.locator.locate(self.features(image), lens, mounting, views)
         if fit is None:
             return hypothesis, 'too few points agree with a pose'
-        if fit.map_T_base.distance(hypothesis.map_T_base)[1] > TURNED:
+        if fit.map_T_base.distance(hypothesis.map_T_base)[1] > self.max_turn:
             return hypothesis, 'the pose from points lies the robot on its side, or turns it away: it is not believed'
         covariance = fit.covariance + self.map.keyframes.covariances[row]
         return (dataclasses.replace(hypothesis, map_T_base=fit.map_T_base, covariance=covariance),

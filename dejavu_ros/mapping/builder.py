@@ -15,6 +15,7 @@ from dejavu_ros.images import check_informative, encode_jpeg, resize
 from dejavu_ros.intrinsics import resized
 from dejavu_ros.keyframes import SessionWriter
 from dejavu_ros.keyframes.points import Points
+from dejavu_ros.localization.model import model_of
 from dejavu_ros.mapping.config import MappingConfig
 from dejavu_ros.mapping.recordings import Recording
 from dejavu_ros.mapping.trajectories import doubts
@@ -22,6 +23,7 @@ from dejavu_ros.optics.camera import LOOKING_AHEAD, Camera, Sight
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.optics.mask import mask_of, mask_to_png
 from dejavu_ros.sixdof.map_points import PointMaker
+from dejavu_ros.sixdof.model import PointModel
 from dejavu_ros.sixdof.settings import PointSettings
 
 BATCH = 8
@@ -143,7 +145,8 @@ class MapBuilder:
                                                     '--camera-info')
             raise DataError(f'points in 3-D need a calibrated camera, and that of {recording.source} is none: {why}')
         return PointMaker(self.point_settings, self.extractor, Lens.of(intrinsics),
-                          recording.base_T_camera or LOOKING_AHEAD, self.mask)
+                          recording.base_T_camera or LOOKING_AHEAD,
+                          model_of(self.extractor.checkpoint.card, 'points', PointModel), self.mask)
 
     def _misfits(self, report: MappingReport) -> list[str]:
         """Whether pictures, poses, mounting, calibration and depth contradict each other, in words."""

@@ -17,13 +17,14 @@ from dejavu_ros.data.frames import Frame, bag_frames, camera_info, find_image_to
 from dejavu_ros.data.frames_in_runs import frames_in_runs
 from dejavu_ros.data.pose_choice import find_pose_topic
 from dejavu_ros.data.pose_topics import mounting, read_poses
-from dejavu_ros.data.poses import PoseSource
+from dejavu_ros.data.poses import PoseSource, runs_in_words
 from dejavu_ros.errors import ConfigError, DataError
 from dejavu_ros.geometry import Pose
 from dejavu_ros.intrinsics import calibration, numbers
 from dejavu_ros.mapping.config import MappingConfig
 from dejavu_ros.mapping.stereo import bag_stereo, folder_stereo
 from dejavu_ros.mapping.trajectories import poses_of_base
+from dejavu_ros.optics.lens import Lens
 from dejavu_ros.optics.mounting import before_the_map, parse_mounting
 
 
@@ -73,8 +74,11 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
         warnings: tuple[str, ...] = ()
         try:
             known = intrinsics(bag, images.name)
-        except DataError as error:  # a map of places needs no calibration
-            known, warnings = None, (f'not used: {error}',)
+            if known:
+                Lens.of(known)
+        except (DataError, ConfigError) as error:  # a map of places needs no calibration
+            said = str(error) if isinstance(error, DataError) else f'camera_info of {images.name}: {error}'
+            known, warnings = None, (f'not used: {said}',)
         if depth_topic and known:
             check_registered(bag, depth_topic, images.name, known)
         base_T_camera, doubt = mounted(mounting(bag, base_frame, camera_frame, topic.name), config,
@@ -87,7 +91,7 @@ def bag_recording(path: str | Path, image_topic: str, pose_topic: str, config: M
                                       config.camera_frame_convention), known, base_T_camera,
                         recorded(bag_depth(bag, depth_topic)) if depth_topic else
                         bag_stereo(bag, images.name, right_topic) if right_topic else None,
-                        tuple(note for note in (why, _runs(poses)) if note), warnings)
+                        tuple(note for note in (why, runs_in_words(poses)) if note), warnings)
 
 
 def folder_recording(folder: str | Path, poses: str | Path, camera: str | Path = '',
@@ -150,14 +154,6 @@ def _clocks_apart(bag: Bag, images: str, poses: str) -> str:
         return ''
     return (f'the stamps of {images} are {abs(seconds):.1f} s {"ahead of" if seconds > 0 else "behind"} those of '
             f'{poses} that were recorded at the same time: if their clocks differ, each pose is of another moment')
-
-
-def _runs(poses: PoseSource) -> str:
-    """A note where the clock was set back."""
-    if not poses.starts:
-        return ''
-    return (f'the clock of {poses.source} goes back {len(poses.starts)} times, as when a simulation is reset (first at '
-            f'its message {poses.starts[0] + 1}): mapped as {len(poses.starts) + 1} runs')
 
 
 def recorded(track: PictureTrack) -> Callable[[int, np.ndarray], np.ndarray | None]:

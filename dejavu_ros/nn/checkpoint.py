@@ -26,7 +26,7 @@ from dejavu_ros.ops.contextual import ContextualSettings
 
 PREFIX = 'branch.'
 DEFAULT = 'dejavu.pt'
-PUBLISHED = 'dejavu-0.2.pt'  # beside it, of the published network
+PUBLISHED = 'dejavu-0.2.pt'  # beside it, of the published network: the default before
 SHIPPED = 'shipped'  # where an empty name means none
 
 
@@ -78,7 +78,7 @@ def shipped_folder() -> Path:
 
 
 def installed_checkpoints() -> list[Path]:
-    """The shipped files of weights, those named like the default first; some are of other networks."""
+    """The shipped files of weights, the default and the ones before it first; some are of other networks."""
     return sorted(shipped_folder().glob('*.pt'), key=lambda path: (not path.name.startswith(Path(DEFAULT).stem), path))
 
 
@@ -108,7 +108,7 @@ def load_checkpoint(path: str | Path = '') -> Checkpoint:
 
 
 def load_published(path: str | Path = '') -> Checkpoint:
-    """A checkpoint of the published network, whose inner maps other networks use; an empty path is the shipped one.
+    """A checkpoint of the published network, whose inner maps other networks use; an empty path is PUBLISHED.
 
     Raises CheckpointError as :func:`load_checkpoint` does, and for one that stands on another encoder.
     """

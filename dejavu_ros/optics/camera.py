@@ -40,12 +40,12 @@ class Sight:
 
     ``base_T_camera`` is the mounting that the pictures then have, None where ours is not known. ``warning`` says in
     words what could not be done or is not believed, ``contradiction`` why no pose can follow from its pictures; both
-    are empty if nothing.
+    are empty if nothing. ``doubt`` is a warning that may go again.
     """
 
     def __init__(self, camera: Camera, mapping: Any | None, grid: tuple[int, int]):
         """``mapping`` is the row of :func:`mapping_camera`, ``grid`` rows and columns of the features."""
-        self.camera, self.grid, self.contradiction = camera, grid, ''
+        self.camera, self.grid, self.contradiction, self.doubt = camera, grid, '', ''
         self._warnings: list[str] = []
         self.base_T_camera, self.view, self.quarters = camera.base_T_camera, None, 0
         if mapping is None:
@@ -61,7 +61,7 @@ class Sight:
 
     @property
     def warning(self) -> str:
-        return ' '.join(text.rstrip('.') + '.' for text in (*self._warnings, self.contradiction) if text)
+        return ' '.join(text.rstrip('.') + '.' for text in (*self._warnings, self.doubt, self.contradiction) if text)
 
     def _see_as(self, mapping: Any, known: bool) -> None:
         """Bring our pictures to those of the mapping camera, as far as lenses and mountings are ``known``."""

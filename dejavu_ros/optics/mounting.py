@@ -89,6 +89,18 @@ def before_the_map(base_T_frame: Pose, convention: str = 'auto', frame: str = ''
                      '--camera-frame-convention optical or body says which it is. ' + doubt).strip()
 
 
+def heading_beside(ours: Pose, theirs: Pose) -> float:
+    """Degrees to the left, in -180 to 180, by which ours looks beside theirs; both are base_T_camera of optical frames.
+
+    0 where one of the two looks up or down, so that it has no heading.
+    """
+    if max(abs(elevation(ours)), abs(elevation(theirs))) > STEEP:
+        return 0.0
+    ahead = [pose.rotation.apply((0.0, 0.0, 1.0)) for pose in (ours, theirs)]
+    own, other = (np.arctan2(axis[1], axis[0]) for axis in ahead)
+    return float(np.degrees(np.angle(np.exp(1j * (own - other)))))
+
+
 def looks(base_T_camera: Pose) -> str:
     """Where a camera looks, in words."""
     degrees = np.degrees(elevation(base_T_camera))

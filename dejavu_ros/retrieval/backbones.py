@@ -73,8 +73,9 @@ def empty_backbone(name: str) -> nn.Module:
 def open_backbone(name: str, weights: str) -> nn.Module:
     """A backbone with the weights of a file.
 
-    For dejavu a checkpoint of the published network, empty for the shipped one; for the others a state dict, empty for
-    random weights, or as a stranger's module comes. Raises CheckpointError for a file that does not fit, ConfigError.
+    For dejavu a checkpoint of the published network, empty for the shipped one of that; for the others a state dict,
+    empty for random weights, or as a stranger's module comes. Raises CheckpointError for a file that does not fit,
+    ConfigError.
     """
     if name == 'dejavu':
         return DejavuEncoder(load_published(weights).network)

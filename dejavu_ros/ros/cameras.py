@@ -10,7 +10,6 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from dejavu_ros.errors import ConfigError
-from dejavu_ros.localization import Localizer
 from dejavu_ros.optics.camera import Camera
 from dejavu_ros.optics.mask import load_mask
 from dejavu_ros.optics.mounting import parse_mounting
@@ -18,6 +17,7 @@ from dejavu_ros.ros.config import CameraConfig
 from dejavu_ros.ros.conversions import header_from_message, lens_from_message
 from dejavu_ros.ros.delivery import Delivery, explain
 from dejavu_ros.ros.endpoints import silence_of
+from dejavu_ros.ros.loaded import Loaded
 from dejavu_ros.ros.stamps import StampChecker
 from dejavu_ros.ros.subscriptions import FollowingSubscription
 from dejavu_ros.ros.transforms import Transforms
@@ -103,7 +103,7 @@ class CameraInput:
             if lens != self.known.lens:
                 self.known = dataclasses.replace(self.known, lens=lens)
 
-    def introduce(self, localizer: Localizer, message: Image | CompressedImage, size: tuple[int, int],
+    def introduce(self, loaded: Loaded, message: Image | CompressedImage, size: tuple[int, int],
                   transforms: Transforms | None, base_frame: str) -> None:
         """Tell the localizer what is known of this camera, if that is news to it.
 
@@ -117,16 +117,14 @@ class CameraInput:
             if mounting is not None:
                 with self._describing:
                     self.known = dataclasses.replace(self.known, base_T_camera=mounting, frame=frame)
-        known = self.known  # the executor's thread may replace it
-        if localizer.cameras.get(self.name) is not known:
-            localizer.use(known)
+        loaded.use(self.known)
 
-    def problems(self, localizer: Localizer | None) -> list[str]:
+    def problems(self, loaded: Loaded | None) -> list[str]:
         """What is wrong with the camera, in words; empty if nothing."""
-        sight = localizer.sights.get(self.name) if localizer else None
         silent = self.watch.silence > RATE_WINDOW
         parts = (self.watch.problem(self.topic, self.cause_of_silence),
-                 '' if silent else self.delivery_problem(self.topic), self.warning, sight.warning if sight else '',
+                 '' if silent else self.delivery_problem(self.topic), self.warning,
+                 loaded.warning(self.name) if loaded else '',
                  self.silence_of_info(), *(('', '') if silent else (self.images.problem, self.stamps.problem)))
         return [sentence(part) for part in parts if part]
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from dejavu_ros.localization import Estimate, Localizer
+from dejavu_ros.localization import Estimate
 from dejavu_ros.localization.estimate import BAD_IMAGE
 from dejavu_ros.ros.cameras import CameraInput, Cameras
 from dejavu_ros.ros.config import NodeConfig
 from dejavu_ros.ros.delivery import explain
+from dejavu_ros.ros.loaded import Loaded
 from dejavu_ros.ros.watch import RATE_WINDOW, Watch, rate
 from dejavu_ros.troubleshooting import NO_CAUSE, NO_FRAME, NO_IMAGE, NO_IMAGE_YET, NOT_ACTIVE, POSE_IS_OLD, sentence
 
@@ -113,14 +114,14 @@ class Statistics:
                     'last reject reason': self.last.reject_reason if self.last else ''}
 
 
-def report(statistics: Statistics, config: NodeConfig, localizer: Localizer | None, cameras: Cameras | None,
+def report(statistics: Statistics, config: NodeConfig, loaded: Loaded | None, cameras: Cameras | None,
            warnings: Mapping[str, str], problem: str, node_name: str) -> list[DiagnosticStatus]:
     """How the node is doing, and each of its cameras; ``node_name`` fully qualified, ``cameras`` None: inactive."""
     inputs = cameras.inputs if cameras else {}
-    problems = {name: ' '.join(camera.problems(localizer)) for name, camera in inputs.items()}
+    problems = {name: ' '.join(camera.problems(loaded)) for name, camera in inputs.items()}
     words = [f'camera {name}: {text}' if len(inputs) > 1 else text for name, text in problems.items() if text]
-    if localizer is not None and localizer.problem:
-        words.insert(0, localizer.problem)
+    if loaded is not None and loaded.problem:
+        words.insert(0, loaded.problem)
     missing = ' '.join(map(sentence, warnings.values()))
     causes = {camera.topic: camera.cause_of_silence() for camera in inputs.values()
               if camera.watch.silence > RATE_WINDOW}
@@ -128,10 +129,10 @@ def report(statistics: Statistics, config: NodeConfig, localizer: Localizer | No
                           {camera.topic: camera.watch for camera in inputs.values()}, config.pose_timeout,
                           sum(cameras.worker.dropped.values()) if cameras else 0, causes, missing)
     extra = {'map': config.map, 'device': config.device, 'memory [MiB]': f'{memory(config.device):.0f}'}
-    if localizer is not None:
-        extra['checkpoint'] = localizer.extractor.checkpoint.identity
-        if localizer.map is not None:
-            extra |= {'map revision': str(localizer.map.revision), 'keyframes': str(len(localizer.map))}
+    if loaded is not None:
+        extra['checkpoint'] = loaded.extractor.checkpoint.identity
+        if loaded.map is not None:
+            extra |= {'map revision': str(loaded.map.revision), 'keyframes': str(len(loaded.map))}
     names = ', '.join(config.cameras or (config.camera,))
     return [make_status(statistics, condition, node_name, names, extra),
             *(make_camera_status(camera, problems[name], cameras.worker.dropped[name], node_name)

@@ -2,24 +2,24 @@
 
 from collections.abc import Mapping
 
-from dejavu_ros.localization import Localizer
 from dejavu_ros.ros.config import CameraConfig, NodeConfig
+from dejavu_ros.ros.loaded import Loaded
 
 
-def introduction(localizer: Localizer, config: NodeConfig, cameras: Mapping[str, CameraConfig],
+def introduction(loaded: Loaded, config: NodeConfig, cameras: Mapping[str, CameraConfig],
                  resolve=lambda topic: topic) -> str:
     """One line; ``resolve`` makes the full name of a topic."""
-    parts = [described_map(localizer), *(described_camera(camera, resolve) for camera in cameras.values())]
+    parts = [described_map(loaded), *(described_camera(camera, resolve) for camera in cameras.values())]
     if config.odom_topic:
         parts.append(f'odometry on {resolve(config.odom_topic)}')
     if config.publish_tf:
         parts.append(f'{config.map_frame} -> {config.odom_frame} is published')
-    parts.append(f'checkpoint {described_checkpoint(localizer.extractor.checkpoint)} on {config.device}')
+    parts.append(f'checkpoint {described_checkpoint(loaded.extractor.checkpoint)} on {config.device}')
     return f'Active: {"; ".join(parts)}.'
 
 
-def described_map(localizer: Localizer) -> str:
-    keyframes = localizer.map
+def described_map(loaded: Loaded) -> str:
+    keyframes = loaded.map
     if keyframes is None:
         return 'no map'
     return f'map {keyframes.name} (revision {keyframes.revision}, {len(keyframes)} keyframes)'

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import sys
 import threading
 import time
 from pathlib import Path
@@ -28,14 +29,17 @@ from dejavu_ros.ros.conversions import image_from_message, uncertain_pose_from_m
 from dejavu_ros.ros.diagnostics import Statistics, report
 from dejavu_ros.ros.endpoints import namesakes
 from dejavu_ros.ros.frames import Frames
+from dejavu_ros.ros.installing import how_to_get
 from dejavu_ros.ros.introduction import introduction
+from dejavu_ros.ros.loaded import Loaded
 from dejavu_ros.ros.outputs import Outputs
 from dejavu_ros.ros.parameters import Configs, Parameters
+from dejavu_ros.ros.params_files import foreign_files
 from dejavu_ros.ros.stamps import RECENT, Throttle
 from dejavu_ros.ros.timing import NodeClock, stamp_of_now
 from dejavu_ros.ros.transforms import tf2_ros
-from dejavu_ros.troubleshooting import (CANNOT, FRAME_FAILED, NO_TF2, PRIOR_REFUSED, SAME_NAME, TIME_WENT_BACK,
-                                        UNKNOWN_PARAMETER)
+from dejavu_ros.troubleshooting import (CANNOT, FRAME_FAILED, NO_TF2, PARAMETERS_OF_OTHERS, PRIOR_REFUSED, SAME_NAME,
+                                        TIME_WENT_BACK, UNKNOWN_PARAMETER)
 
 RCLError = rclpy_implementation.RCLError
 LOG_PERIOD = 30.0  # seconds before a warning that still holds is logged again
@@ -62,7 +66,7 @@ class RelocalizeNode(LifecycleNode):
         super().__init__('relocalize', **node)
         self.load_extractor, self.open_map, self.make_localizer = load_extractor, open_map, make_localizer
         self.lock = threading.Lock()
-        self.localizer = self.cameras = self.frames = self.prior_in = self.bond = self.watched_clock = None
+        self.loaded = self.cameras = self.frames = self.prior_in = self.bond = self.watched_clock = None
         self.throttle = Throttle(LOG_PERIOD)
         self.rings: dict[str, FrameRing] = {}
         self.problem = ''
@@ -72,6 +76,7 @@ class RelocalizeNode(LifecycleNode):
         self.parameters = Parameters(self, GROUPS, self.change)
         if others := [name for name, suggestion in self.parameters.unknown.items() if not suggestion]:
             self.get_logger().warning(f'These parameters are not ours and have no effect: {", ".join(others)}')
+        self.foreign_files = self.find_foreign_files([*sys.argv, *(node.get('cli_args') or ())])
         self.outputs = Outputs(self)
         self.diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(Trigger, '~/relocalize', self.on_relocalize)
@@ -89,20 +94,35 @@ class RelocalizeNode(LifecycleNode):
     def config(self) -> NodeConfig:
         return self.parameters.configs['']
 
+    def find_foreign_files(self, arguments: list[str]) -> dict[str, str]:
+        """What to say of each given parameter file that is for nodes of names like ours; others are logged."""
+        said, name = {}, self.get_fully_qualified_name()
+        for path, (names, alike) in foreign_files(arguments, name).items():
+            words = PARAMETERS_OF_OTHERS(file=path, node=name, names=', '.join(names))
+            if alike:
+                said[f'parameters {path}'] = words
+            else:
+                self.get_logger().warning(words)
+        return said
+    @property
+    def localizer(self) -> Localizer | None:
+        """None before it is configured, and without a map with keyframes."""
+        return self.loaded.localizer if self.loaded else None
+
     # life cycle
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             self.described = described(cameras_of(self.parameters.configs))
-            localizer = self.build_localizer(self.parameters.configs)
+            loaded = self.load(self.parameters.configs)
         except Exception as error:  # rclpy would say nothing
             return self.refuse('configure', in_words(error))
-        self.localizer, self.problem = localizer, ''
+        self.loaded, self.problem = loaded, ''
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         if self.config.publish_tf and tf2_ros is None:
-            return self.refuse('activate', NO_TF2())
+            return self.refuse('activate', NO_TF2(advice=how_to_get('tf2-ros-py')))
         try:
             self.rings = rings(self.config)
         except DataError as error:
@@ -116,7 +136,7 @@ class RelocalizeNode(LifecycleNode):
             self.stop()
             super().on_deactivate(state)
             return self.refuse('activate', in_words(error))
-        self.get_logger().info(introduction(self.localizer, self.config, cameras_of(self.parameters.configs),
+        self.get_logger().info(introduction(self.loaded, self.config, cameras_of(self.parameters.configs),
                                             self.resolve_topic_name))
         return result
 
@@ -125,12 +145,12 @@ class RelocalizeNode(LifecycleNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self.localizer = None
+        self.loaded = None
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         self.stop()
-        self.localizer = None
+        self.loaded = None
         return super().on_shutdown(state)
 
     def refuse(self, transition: str, reason: str) -> TransitionCallbackReturn:
@@ -172,8 +192,8 @@ class RelocalizeNode(LifecycleNode):
 
     # settings
 
-    def build_localizer(self, configs: Configs, present: FeatureExtractor | None = None) -> Localizer:
-        """Open the map and make a localizer with it, with the ``present`` network where the map is made with it.
+    def load(self, configs: Configs, present: FeatureExtractor | None = None) -> Loaded:
+        """Open the map and make a localizer on it, with the ``present`` network where the map is made with it.
 
         Raises CheckpointError, MapError, ConfigError.
         """
@@ -181,17 +201,18 @@ class RelocalizeNode(LifecycleNode):
         try:
             extractor = self.load_extractor(path, config.checkpoint, config.device, config.precision, present)
             keyframes = self.open_map(path, extractor.checkpoint.identity) if path else None
-            return self.make_localizer(extractor, keyframes, configs['localizer'])
+            localizer = self.make_localizer(extractor, keyframes, configs['localizer']) if keyframes else None
+            return Loaded(configs['localizer'], extractor, keyframes, localizer)
         except DejavuError:
             raise
         except Exception as error:  # no memory left, a disk that fails: the node lives on with what it has
             raise MapError(f'{f"map {path}" if path else "the network"} cannot be used: {in_words(error)}') from error
 
-    def replace_localizer(self, configs: Configs) -> None:
+    def reload(self, configs: Configs) -> None:
         """Take up another map or other settings; on an error everything stays as it was."""
-        localizer = self.build_localizer(configs, self.localizer.extractor)
+        loaded = self.load(configs, self.loaded.extractor)
         with self.lock:
-            self.localizer = localizer
+            self.loaded = loaded
             self.outputs.restart()
             self.forget()
 
@@ -208,20 +229,20 @@ class RelocalizeNode(LifecycleNode):
         self.went_back = TIME_WENT_BACK(topic=topic, seconds=back_ns * 1e-9), time.perf_counter()
         self.cameras.forget_time()
         with self.lock:  # of the frame in work nothing must follow
-            self.localizer.reset()
+            self.loaded.reset()
             self.frames.forget_time(now_ns)
             self.forget()
 
     def change(self, configs: Configs, names: set[str]) -> None:
         """Take up new parameter values. Raises DejavuError to refuse them."""
-        if self.localizer is None:
+        if self.loaded is None:
             return
         fixed = sorted(name for name in names if not is_live(name))
         if fixed:
             raise ConfigError(f'{", ".join(fixed)} cannot change while the node is configured: clean it up first '
                               f'(ros2 lifecycle set {self.get_fully_qualified_name()} cleanup)')
         if 'map' in names or any(name.startswith('localizer.') for name in names):
-            self.replace_localizer(configs)
+            self.reload(configs)
         if self.cameras:
             self.cameras.worker.set_max_rates({name: own.max_rate for name, own in cameras_of(configs).items()})
 
@@ -238,7 +259,7 @@ class RelocalizeNode(LifecycleNode):
             return
         try:
             with self.lock:
-                self.localizer.expect(pose, covariance)
+                self.loaded.expect(pose, covariance)
         except DataError as error:
             self.refuse_prior(str(error))
             return
@@ -268,34 +289,36 @@ class RelocalizeNode(LifecycleNode):
         with self.lock:  # until its answer is out, so that nothing of it follows a reset or another map
             if arrival.moment < self.went_back[1]:
                 return  # it is of a time that is to come again
-            localizer = self.localizer
+            loaded = self.loaded
             try:
                 image = image_from_message(arrival.message, arrival.camera.tones)
-                arrival.camera.introduce(localizer, arrival.message, image.shape[1::-1], self.frames.transforms,
+                arrival.camera.introduce(loaded, arrival.message, image.shape[1::-1], self.frames.transforms,
                                          config.base_frame)
-                estimate = localizer.process(image, stamp_ns, camera, odom_T_base)
+                estimate = loaded.process(image, stamp_ns, camera, odom_T_base)
             except ImageError as error:
                 estimate = Estimate(stamp_ns, False, BAD_IMAGE, [], 0.0, str(error))
             estimate = dataclasses.replace(estimate, latency_ms=(time.perf_counter() - arrival.moment) * 1e3)
+            if estimate.withdraws:
+                self.forget()
             if estimate.accepted:
                 self.frames.correct(estimate.hypotheses[0].map_T_base, odom_T_base, stamp_ns)
             self.statistics.count_processed(estimate)
-            self.outputs.publish(estimate, localizer, config, camera)
+            self.outputs.publish(estimate, loaded, config, camera)
         if image is not None:
-            self.outputs.publish_pictures(estimate, localizer, config, image, camera)
+            self.outputs.publish_pictures(estimate, loaded, config, image, camera)
             if self.rings:
                 self.rings[camera].add(image, estimate)
 
     def publish_diagnostics(self) -> None:
         warnings = self.shortcomings()
-        array = DiagnosticArray(status=report(self.statistics, self.config, self.localizer, self.cameras, warnings,
+        array = DiagnosticArray(status=report(self.statistics, self.config, self.loaded, self.cameras, warnings,
                                               self.problem, self.get_fully_qualified_name()))
         array.header.stamp = stamp_of_now(self)
         self.diagnostics_out.publish(array)
         said, inputs = list(warnings.values()), self.cameras.inputs if self.cameras else {}
         for name, camera in inputs.items():
             prefix = f'Camera {name}: ' if len(inputs) > 1 else ''
-            said += [prefix + words for words in camera.problems(self.localizer)]
+            said += [prefix + words for words in camera.problems(self.loaded)]
         last = self.statistics.last
         if last and last.reject_reason == BAD_IMAGE and not any(last.detail in words for words in said):
             said.append(f'{BAD_IMAGE}: {last.detail}')
@@ -305,10 +328,10 @@ class RelocalizeNode(LifecycleNode):
 
     def shortcomings(self) -> dict[str, str]:
         """What is missing or wrong around the node, in words, by subject."""
-        found = self.warnings.copy()
+        found = self.warnings | self.foreign_files
         if self.frames:
             found |= self.frames.problems()
-        if self.localizer and (words := getattr(self.localizer.extractor.checkpoint, 'warning', '')):
+        if self.loaded and (words := getattr(self.loaded.extractor.checkpoint, 'warning', '')):
             found['checkpoint'] = words
         if self.watched_clock and (words := self.watched_clock.problem()):
             found['clock'] = words
@@ -331,25 +354,25 @@ class RelocalizeNode(LifecycleNode):
         return response
 
     def on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self.localizer is None:
+        if self.loaded is None:
             response.message = 'the node is not configured'
             return response
         with self.lock:
-            self.localizer.reset()
+            self.loaded.reset()
             self.forget()
         response.success, response.message = True, 'what earlier frames said is forgotten'
         return response
 
     def on_reload_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self.localizer is None or not self.config.map:
-            response.message = 'the node is not configured' if self.localizer is None else 'no map is set'
+        if self.loaded is None or not self.config.map:
+            response.message = 'the node is not configured' if self.loaded is None else 'no map is set'
             return response
         try:
-            self.replace_localizer(self.parameters.configs)
+            self.reload(self.parameters.configs)
         except DejavuError as error:
             response.message = f'the map stays as it was: {error}'
             return response
-        keyframes = self.localizer.map
+        keyframes = self.loaded.map
         response.success = True
         response.message = f'{keyframes.name} revision {keyframes.revision}, {len(keyframes)} keyframes'
         return response

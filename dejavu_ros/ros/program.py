@@ -21,6 +21,13 @@ def main(args: list[str] | None = None) -> int:
             return run(args, ending)
     except KeyboardInterrupt:
         return 0  # a second time
+    except ModuleNotFoundError as error:
+        from dejavu_ros.errors import missing_module
+
+        if not missing_module(error):
+            raise
+        print(f'relocalize: {missing_module(error)}', file=sys.stderr)
+        return 1
 
 
 class Ending:

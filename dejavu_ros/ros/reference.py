@@ -1,8 +1,9 @@
-"""config/relocalize.yaml, docs/parameters.md and docs/troubleshooting.md, written from the code.
+"""config/relocalize.yaml, docs/parameters.md, docs/model_numbers.md and docs/troubleshooting.md, written from the code.
 
 ``python -m dejavu_ros.ros.reference FOLDER`` writes them below the sources' folder; a test fails where they differ.
 """
 
+import inspect
 import json
 import sys
 import textwrap
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from dejavu_ros.config import Option, markdown, options
 from dejavu_ros.files import new_file
+from dejavu_ros.localization.model import MODELS
+from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.ros.config import GROUPS, LIVE
 from dejavu_ros.troubleshooting import page
 
@@ -53,6 +56,18 @@ def parameters_markdown() -> str:
     return '\n'.join(parts)
 
 
+def model_numbers_markdown() -> str:
+    """The numbers behind an answer as tables, with the names that they have in a checkpoint's card."""
+    parts = ['# Numbers of the model', '', f'Written from the code by `{REMAKE}`.', '',
+             'They belong to the features, not to a robot: a checkpoint\'s card may hold other values, which are then '
+             'used. `calibration` is fitted by `dejavu calibrate`; the others are entries of the card\'s '
+             '`localization`, and what an entry lacks has its default. What a person sets for a robot is in [the '
+             'parameters](parameters.md).', '']
+    for name, model in {'calibration': Calibration, **MODELS}.items():
+        parts += [f'## `{name}`', '', inspect.getdoc(model), '', markdown(model), '']
+    return '\n'.join(parts)
+
+
 def own_names(group: str) -> list[str]:
     return [f'{group}.{row.name}' if group else row.name for row in options(GROUPS[group])]
 
@@ -60,6 +75,7 @@ def own_names(group: str) -> list[str]:
 def main() -> None:
     folder = Path(sys.argv[1])
     for path, text in (('config/relocalize.yaml', parameters_yaml()), ('docs/parameters.md', parameters_markdown()),
+                       ('docs/model_numbers.md', model_numbers_markdown()),
                        ('docs/troubleshooting.md', page(REMAKE))):
         with new_file(folder / path, 'w') as file:
             file.write(text)

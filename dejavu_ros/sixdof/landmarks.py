@@ -10,8 +10,6 @@ from dejavu_ros.intrinsics import scale_of
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.matching.features import LocalDescriptors
 
-EDGE = 0.1  # a point is left out where the depth around it differs by more than this share: whose is it?
-
 
 @dataclasses.dataclass(frozen=True)
 class Landmarks:
@@ -33,8 +31,10 @@ class View:
 
 
 def landmarks_from_depth(found: LocalDescriptors, depth: np.ndarray, lens: Lens, count: int,
-                         max_depth: float) -> Landmarks:
+                         max_depth: float, edge: float) -> Landmarks:
     """The first ``count`` keypoints whose depth is known, even around them, and at most ``max_depth`` metres.
+
+    Where the depth around a keypoint differs by more than the share ``edge``, nobody knows whose it is.
 
     ``depth`` (h, w) in metres along the optical axis, of the same view as the image of ``lens`` though perhaps
     smaller; 0, infinite and NaN are unknown. Raises ConfigError for depth of another shape.
@@ -44,7 +44,7 @@ def landmarks_from_depth(found: LocalDescriptors, depth: np.ndarray, lens: Lens,
     low, high = cv2.erode(known, kernel), cv2.dilate(known, kernel)
     scale = np.array(scale_of((lens.width, lens.height), depth.shape[::-1], 'depth'))
     x, y = ((found.points + 0.5) * scale - 0.5).round().astype(int).clip(0, np.array(depth.shape[::-1]) - 1).T
-    usable = (low[y, x] > 0) & (high[y, x] <= max_depth) & (high[y, x] - low[y, x] <= EDGE * high[y, x])
+    usable = (low[y, x] > 0) & (high[y, x] <= max_depth) & (high[y, x] - low[y, x] <= edge * high[y, x])
     rays = lens.rays_of(found.points.astype(float))
     chosen = np.flatnonzero(usable & np.isfinite(rays).all(1))[:count]
     return at_depth(found, chosen, rays[chosen], known[y, x][chosen])

@@ -9,16 +9,12 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.sixdof.landmarks import View
+from dejavu_ros.sixdof.model import PnPModel
 from dejavu_ros.sixdof.pnp import PoseFit, pose_covariance, project, refine_pose, reprojection, robust_pose
 from dejavu_ros.sixdof.settings import SixDofSettings
 from dejavu_ros.sixdof.windowed import windowed_matches
 
-RATIO = 0.9             # of the first search; within the small windows that follow nearest is enough
-REFERENCE_WIDTH = 320   # px of the image that tolerances are meant for
-# by which the variance of the fit is multiplied, as its errors are not independent: then nine of ten true poses of the
-# validation town lie in the region of 90 % (docs/six_dof.md)
-OVERCONFIDENCE = 8.0
-NARROWING = (4.0, 1.0)  # windows of the searches around the pose found so far, in tolerances
+REFERENCE_WIDTH = 320  # px of the image that tolerances are meant for: a matter of the setting's unit, not of a fit
 
 
 class Matches(NamedTuple):
@@ -32,8 +28,8 @@ class Matches(NamedTuple):
 class Locator:
     """Match, solve, match again around the solution."""
 
-    def __init__(self, settings: SixDofSettings = SixDofSettings()):
-        self.settings = settings
+    def __init__(self, settings: SixDofSettings = SixDofSettings(), model: PnPModel = PnPModel()):
+        self.settings, self.model = settings, model
 
     def locate(self, found: LocalDescriptors, lens: Lens, base_T_camera: Pose, views: Sequence[View]) -> PoseFit | None:
         """``map_T_base`` of a frame with keypoints ``found``, from keyframes that may show the same; None without one.
@@ -47,26 +43,27 @@ class Locator:
         rays = lens.rays_of(found.points.astype(float))
         known = np.isfinite(rays).all(1)
         seen = LocalDescriptors(rays[known], found.descriptors[:, known])
-        first = match_views(views, seen, views[0].map_T_camera, self.settings.window, RATIO)
-        pose = robust_pose(first.points, first.rays, tolerance)
+        first = match_views(views, seen, views[0].map_T_camera, self.settings.window, self.model, self.model.ratio)
+        pose = robust_pose(first.points, first.rays, tolerance, self.model)
         if pose is None:
             return None
-        for windows in NARROWING:
-            matches = match_views(views, seen, pose, windows * tolerance)
-            refined = refine_pose(matches.points, matches.rays, pose, windows * tolerance)
+        for windows in (self.model.second_window, 1.0):  # in small windows nearest is enough: no ratio is asked
+            matches = match_views(views, seen, pose, windows * tolerance, self.model)
+            refined = refine_pose(matches.points, matches.rays, pose, windows * tolerance, self.model)
             if refined is None:
                 return None
             pose, inliers = refined
-        support = distinct(first, reprojection(first.points, first.rays, pose) < tolerance)
+        support = distinct(first, reprojection(first.points, first.rays, pose, self.model.nearest) < tolerance)
         if support < self.settings.min_points:
             return None
-        covariance = pose_covariance(matches.points[inliers], matches.rays[inliers], pose, base_T_camera, focal)
+        covariance = pose_covariance(matches.points[inliers], matches.rays[inliers], pose, base_T_camera, focal,
+                                     self.model.pixel_error)
         # what was sought around the pose agrees with it anyway, and points of several views may share a keypoint
-        covariance *= OVERCONFIDENCE * inliers.sum() / support
+        covariance *= self.model.variance_factor * inliers.sum() / support
         return PoseFit(pose @ base_T_camera.inverse, covariance, support)
 
 
-def match_views(views: Sequence[View], seen: LocalDescriptors, map_T_camera: Pose, radius: float,
+def match_views(views: Sequence[View], seen: LocalDescriptors, map_T_camera: Pose, radius: float, model: PnPModel,
                 ratio: float | None = None) -> Matches:
     """Matches of a frame with all views together. ``seen`` has rays for points.
 
@@ -77,7 +74,7 @@ def match_views(views: Sequence[View], seen: LocalDescriptors, map_T_camera: Pos
         if not len(view.landmarks):
             continue
         points = view.map_T_camera.rotation.apply(view.landmarks.points) + view.map_T_camera.position
-        expected, ahead = project(points, map_T_camera)
+        expected, ahead = project(points, map_T_camera, model.nearest)
         pairs = windowed_matches(expected[ahead], view.landmarks.descriptors[:, ahead], seen.points,
                                  seen.descriptors, radius, ratio)
         found.append(Matches(points[ahead][pairs[:, 0]], seen.points[pairs[:, 1]], pairs[:, 1]))

@@ -3,17 +3,16 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-REACH, TURN = 6.0, 45.0  # metres and degrees between keyframes that may see the same points
-COUNT = 3                # keyframes whose points are matched together
+from dejavu_ros.sixdof.model import PnPModel
 
 
-def neighbours(row: int, positions: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
-    """``row`` and the keyframes nearest to it that look its way, COUNT at most: rows of ``positions`` (K, 3) metres.
+def neighbours(row: int, positions: np.ndarray, quaternions: np.ndarray, model: PnPModel) -> np.ndarray:
+    """``row`` and the keyframes nearest to it that look its way, a few: rows of ``positions`` (K, 3) metres.
 
     ``quaternions`` (K, 4) xyzw.
     """
     distance = np.linalg.norm(positions - positions[row], axis=1)
-    near = np.flatnonzero(distance <= REACH)
+    near = np.flatnonzero(distance <= model.reach)
     turned = (Rotation.from_quat(quaternions[row]).inv() * Rotation.from_quat(quaternions[near])).magnitude()
-    near = near[turned <= np.radians(TURN)]
-    return near[np.argsort(distance[near], kind='stable')][:COUNT]
+    near = near[turned <= np.radians(model.turn)]
+    return near[np.argsort(distance[near], kind='stable')][:model.keyframes]

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+# of the matching of two pictures, which no checkpoint has a part in
 BLOCK = 5            # px, side of the squares that are compared
 FARTHEST = 1.0       # px of disparity: beyond, depth is a guess
 

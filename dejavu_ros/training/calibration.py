@@ -17,6 +17,7 @@ from dejavu_ros.evaluation.reliability import poses
 from dejavu_ros.keyframes import KeyframeMap
 from dejavu_ros.localization.config import LocalizerConfig
 from dejavu_ros.localization.map_view import HIDDEN, MapView
+from dejavu_ros.localization.model import AgreementModel, EvidenceModel, model_of
 from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.nn.checkpoint import Checkpoint
@@ -157,7 +158,9 @@ def similarities(checkpoint: Checkpoint, queries: np.ndarray, keyframes: np.ndar
 def view_of(checkpoint: Checkpoint, features: np.ndarray, places: Neighbourhoods, reference: Calibration) -> MapView:
     """The map of keyframes with ``features`` (K, n, N)."""
     grid = checkpoint.settings.grid_height, checkpoint.settings.grid_width
-    return MapView(places, features, similarities(checkpoint, features, features), grid, reference)
+    return MapView(places, features, similarities(checkpoint, features, features), grid, reference,
+                   model_of(checkpoint.card, 'evidence', EvidenceModel),
+                   model_of(checkpoint.card, 'agreement', AgreementModel))
 
 
 def seen(view: MapView, scores: np.ndarray, query: np.ndarray, right: np.ndarray, alike: np.ndarray,

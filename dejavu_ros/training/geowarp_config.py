@@ -15,8 +15,9 @@ UNUSED = *MEANINGLESS, 'margin', 'frozen_norm'  # of every training, but without
 class WarpingConfig:
     """What the regression learns from, over a frozen backbone, and how re-ranking is judged."""
 
-    weights: str = option('', 'file of the backbone\'s weights: a checkpoint for grid and dejavu (empty: the shipped '
-                              'one), a state dict as torchvision\'s for the others (empty: random weights)')
+    weights: str = option('', 'file of the backbone\'s weights: any checkpoint for grid (empty: the shipped one), '
+                              'one of the published network for dejavu (empty: dejavu-0.2.pt), a state dict as '
+                              'torchvision\'s for the others (empty: random weights)')
     k: float = option(0.6, 'how far the corners of quadrilaterals lie from those of the image at most: 0 not at all, 1 '
                            'up to the middle', low=0.05, high=0.95)
     self_supervised: float = option(1.0, 'weight of the corners found in two quadrilaterals of one picture', low=0.0,

@@ -262,7 +262,7 @@ def initial_network(recipe: Recipe) -> DejavuNet | EncoderNet:
                                   'it may have fewer, but not more')
         if start.architecture != network.architecture:
             raise CheckpointError(f'{config.start_from} is of family {family_of(start.architecture)}, the recipe '
-                                  f'{config.family}: they share no weights')
+                                  f'{config.family}: they share no weights; set family to that of the start')
         same = start.channels == config.channels  # else the head is set in Trainer.prepare
         network.load_state_dict({name: value for name, value in start.state_dict().items()
                                  if same or not name.startswith('final.')}, strict=same)

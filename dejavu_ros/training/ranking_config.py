@@ -16,8 +16,9 @@ UNUSED = 'loss', 'alpha', 'temperature', 'vectors', 'spatial', 'pixel', 'teacher
 class RankingConfig:
     """How a describer is begun, and what it is trained against; ``margin`` is that of ``train``."""
 
-    weights: str = option('', 'file of the backbone\'s weights: a checkpoint for dejavu (empty: the shipped one), a '
-                              'state dict as torchvision\'s for the others (empty: random weights)')
+    weights: str = option('', 'file of the backbone\'s weights: a checkpoint of the published network for dejavu '
+                              '(empty: dejavu-0.2.pt), a state dict as torchvision\'s for the others (empty: random '
+                              'weights)')
     frozen: bool = option(True, 'the backbone stays as it is')
     positives: int = option(1, 'views of a place in the other session, of which the nearest one counts', low=1, high=2)
     negatives: int = option(10, 'views of other places that a view is told from: the nearest ones of the batch', low=1)

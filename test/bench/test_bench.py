@@ -1,6 +1,7 @@
 """The measuring command gives figures that belong together, and says what it cannot do."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -44,6 +45,14 @@ def test_figures_of_a_machine(tmp_path, capsys):
     assert short['ratio_vs_exact'] == pytest.approx(exact['frame'] / short['frame'])
     printed = capsys.readouterr().out
     assert 'two stages, 10' in printed and '64x48' in printed
+
+
+def test_without_ros_the_rest_is_measured_and_it_is_said(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'dejavu_ros.bench.over_dds', None)  # its import fails
+    monkeypatch.delattr('dejavu_ros.bench.over_dds', raising=False)
+    assert main(['bench', '--keyframes', '5', '--seconds', '0.1', '--width', '64', '--height', '48', '--sections',
+                 'pipeline']) == 0
+    assert 'The running node was not measured: it needs ROS' in capsys.readouterr().out
 
 
 def test_every_section_has_its_references_time_and_the_ratio(tmp_path, capsys):

@@ -46,6 +46,12 @@ def manifest(tmp_path_factory):
     return folder / 'set.csv'
 
 
+def grid_bytes():
+    """What a keyframe of the shipped checkpoint takes, in float16."""
+    checkpoint = load_checkpoint()
+    return 2 * checkpoint.network.channels * checkpoint.settings.grid_width * checkpoint.settings.grid_height
+
+
 def test_chosen_systems_on_one_set(manifest, tmp_path, capsys):
     assert main(['benchmark-systems', str(manifest), '-o', str(tmp_path), '--system', 'dvf', '--system', 'orb',
                  '--system', 'netvlad']) == 0
@@ -54,7 +60,7 @@ def test_chosen_systems_on_one_set(manifest, tmp_path, capsys):
     assert [row['system'] for row in rows] == ['dvf', 'orb', 'netvlad']
     dvf, orb, netvlad = rows
     assert dvf['recall_at_1'] == 100 and dvf['median_position_error_m'] == 0
-    assert dvf['bytes_per_keyframe'] == 2 * 10 * 192 and netvlad['bytes_per_keyframe'] == 2 * 256
+    assert dvf['bytes_per_keyframe'] == grid_bytes() and netvlad['bytes_per_keyframe'] == 2 * 256
     assert 0 < orb['bytes_per_keyframe'] <= 32 * 500
     assert all(row['ms_per_frame_ratio'] > 0 for row in rows)
     assert '| dvf      |' in capsys.readouterr().out
@@ -76,8 +82,8 @@ def test_a_second_look_orders_the_best_anew(manifest, tmp_path, second):
     assert main(['benchmark-systems', str(manifest), '-o', str(tmp_path), '--system', second]) == 0
     (row,) = json.loads((tmp_path / 'systems.json').read_text())
     assert row['recall_at_1'] == 100 and row['cross_session_auc'] is None and row['median_position_error_m'] == 0
-    assert row['bytes_per_keyframe'] == {'dvf, then agreeing cells': 3840, 'netvlad, then dvf': 512 + 3840}.get(
-        second, row['bytes_per_keyframe'])
+    size = {'dvf, then agreeing cells': grid_bytes(), 'netvlad, then dvf': 512 + grid_bytes()}
+    assert row['bytes_per_keyframe'] == size.get(second, row['bytes_per_keyframe'])
 
 
 def test_caps_with_weights_of_ones_own(manifest, tmp_path):
@@ -95,7 +101,7 @@ def test_geowarp_looks_a_second_time(manifest, tmp_path):
     assert main(['benchmark-systems', str(manifest), '-o', str(tmp_path), '--system', 'dvf, then geowarp', '--geowarp',
                  str(tmp_path / 'geowarp.pt')]) == 0
     (row,) = json.loads((tmp_path / 'systems.json').read_text())
-    assert row['recall_at_1'] == 100 and row['cross_session_auc'] is None and row['bytes_per_keyframe'] == 3840
+    assert row['recall_at_1'] == 100 and row['cross_session_auc'] is None and row['bytes_per_keyframe'] == grid_bytes()
 
 
 def test_the_table_goes_into_a_document(manifest, tmp_path, capsys):
@@ -119,9 +125,9 @@ def test_poses_of_drives_through_a_town(manifest, tmp_path, monkeypatch):
     rows = pose_benchmark.town_rows(7, tmp_path)
     assert [list(row) for row in rows] == [KEYS] * 2 and {row['dataset'] for row in rows} == {'town007, drives'}
     nearest, pose = rows
-    assert nearest['median_position_error_m'] is not None and nearest['bytes_per_keyframe'] == 3840
+    assert nearest['median_position_error_m'] is not None and nearest['bytes_per_keyframe'] == grid_bytes()
     assert pose['median_position_error_m'] is None, 'nothing is seen in black pictures'
-    assert pose['bytes_per_keyframe'] >= 3840
+    assert pose['bytes_per_keyframe'] >= grid_bytes()
     monkeypatch.setattr(pose_benchmark, 'town_drives', None)
     assert pose_benchmark.town_rows(7, tmp_path) == rows
 

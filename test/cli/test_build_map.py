@@ -189,6 +189,20 @@ def test_camera_info_of_another_shape_is_not_used_and_said(tmp_path, build):
     assert_fails(build('--bag', bag, '--triangulate', output=tmp_path / 'p.dvmap'), 'another shape')
 
 
+def test_a_calibration_that_cannot_be_is_not_kept_and_said(tmp_path, build):
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(5):
+            stamp = 10 * SECOND + i * SECOND // 2
+            bag.image('/camera/image_raw', stamp, 'camera', picture(i))
+            bag.odometry('/odom', stamp, 'odom', 'base_link', Pose.planar(i, 0, 0))
+        bag.camera_info('/camera/camera_info', 10 * SECOND, 'camera', 64, 48,
+                        np.array([[50.0, 0, 32], [0, 50, 24], [0, 0, 1]]), D=np.full(5, np.nan))
+    status, out, _ = build('--bag', tmp_path / 'drive')
+    assert status == 0 and 'WARNING: not used: camera_info of /camera/image_raw' in out and 'not finite' in out
+    with KeyframeMap.open(tmp_path / 'm.dvmap') as keyframes:
+        assert keyframes.cameras[0].intrinsics is None
+
+
 def test_bags_that_are_not_there_or_cut(tmp_path, build):
     bag = write_bag(tmp_path / 'drive', [picture(i) for i in range(9)])
     assert_fails(build('--bag', tmp_path / 'nothing'), 'no such bag', 'drive')

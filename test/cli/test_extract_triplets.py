@@ -182,6 +182,30 @@ def test_a_second_visit_is_numbered(tmp_path, extract):
         assert int(line[6]) == len(visits) * int(line[5])
 
 
+class RecordedLater(BagWriter):
+    """A bag whose messages are recorded at the time ``recorded``, whatever their stamps."""
+
+    recorded = 0
+
+    def write(self, topic, stamp_ns, message, *, latched=False):
+        super().write(topic, self.recorded, message, latched=latched)
+
+
+def test_a_bag_whose_simulation_was_reset_is_told_of(tmp_path, bags, extract):
+    """The second run has the first one's stamps again, in another street."""
+    with RecordedLater(tmp_path / 'reset') as bag:
+        for run, metre in np.ndindex(2, 30):
+            stamp, bag.recorded = SECOND + metre * SECOND // 5, (1000 + 30 * run + metre) * SECOND
+            bag.image('/camera', stamp, 'camera', scene(metre))
+            bag.odometry('/odom', stamp, 'map', 'base_link', Pose.planar(metre, 40.0 * run, 0))
+    status, out, _ = extract('--bag', bags[0], tmp_path / 'reset')
+    assert status == 0
+    assert 'reset: the clock of /odom' in out and 'goes back 1 times' in out and 'a bag of each run' in out
+    assert '30 of 60 frames not newer than one before' in out
+    with open(tmp_path / 'out/manifest.csv', newline='') as file:
+        assert not any(float(row['y']) for row in csv.DictReader(file))
+
+
 def write_gps_bag(path, first, last, start=10):
     """A frame and a fix a metre and 0.2 s, due east of a place in Swabia."""
     with BagWriter(path) as bag:

@@ -1,6 +1,9 @@
 """`dejavu localize` over bags and folders: a line of JSON for each image, or one line of error and no file."""
 
+import contextlib
 import json
+import shutil
+import sqlite3
 
 import cv2
 import numpy as np
@@ -82,6 +85,15 @@ def refused(localize, tmp_path):
 
 def lines_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_map_without_keyframes_is_refused(folder, localize):
+    shutil.copytree(folder / 'm.dvmap', folder / 'empty.dvmap')
+    with contextlib.closing(sqlite3.connect(folder / 'empty.dvmap' / 'map.sqlite')) as database, database:
+        for table in ('thumbnails', 'keyframes', 'shards'):
+            database.execute(f'DELETE FROM {table}')
+    status, _, err = localize('--bag', folder / 'summer', keyframes='empty.dvmap')
+    assert status == 1 and 'map empty has no keyframes' in err
 
 
 def test_a_line_for_each_image_of_a_bag(folder, localize, tmp_path):

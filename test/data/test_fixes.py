@@ -7,7 +7,7 @@ import numpy as np
 import pymap3d
 import pytest
 
-from dejavu_ros.data.fixes import Fix, fix_from_message, parse_origin, track_from_fixes
+from dejavu_ros.data.fixes import Fix, fix_from_message, flaw, parse_origin, track_from_fixes
 from dejavu_ros.errors import ConfigError, DataError
 
 SECOND = 10**9
@@ -82,6 +82,14 @@ def test_fixes_from_messages():
     assert fix_from_message(0, message(latitude=91.0)) is None
     assert fix_from_message(0, message(status=-1)) is None
     assert fix_from_message(0, message(latitude=np.nan)) is None
+
+
+def test_why_a_message_is_no_fix():
+    assert flaw(message(status=-1)) == flaw(message(latitude=np.nan)) == flaw(message(0.0, 0.0)) == 'no position'
+    assert flaw(message(116.4, 39.9)) == 'latitude 116.4, longitude 39.9 are no degrees: are the two exchanged?'
+    assert flaw(message(510e6, -5e6)) == 'latitude 5.1e+08, longitude -5e+06 are no degrees'
+    with pytest.raises(DataError, match='0 usable fixes of 3: .* unusable one: swapped'):
+        track(np.zeros((0, 2)), skipped=3, reason='swapped')
 
 
 def test_the_covariance_of_a_fix_and_of_its_heading():
@@ -163,3 +171,18 @@ def test_a_heading_is_not_held_over_a_hole():
 def test_an_origin_of_another_country_is_refused():
     with pytest.raises(DataError, match='km from the origin "-0.5886 51.2418 60.0"'):
         track(np.column_stack([np.arange(60) * 1.0, np.zeros(60)]), origin=(HOME[1], HOME[0], HOME[2]))
+
+
+@pytest.mark.parametrize('wild', [[30e3] * 20, [300.0] * 10 + [-200.0] * 10])
+def test_a_receiver_that_has_not_settled_gives_no_places_and_no_origin(wild):
+    """Four seconds elsewhere, then a long drive."""
+    points = np.column_stack([np.arange(200) * 1.0, np.concatenate([wild, np.zeros(180)])])
+    made = track(points)
+    assert made.skipped == 20 and 'not settled' in made.reason
+    assert made.origin[:2] == pytest.approx(HOME[:2], abs=1e-3)
+    assert all(abs(made.at(int(stamp), 0)[0].position[1]) < 0.1 for stamp in made.stamps_ns)
+
+
+def test_a_receiver_that_jumps_all_along_is_left_as_it_is():
+    points = np.column_stack([np.arange(200) * 1.0, np.where(np.arange(200) // 25 % 2, 60.0, 0.0)])
+    assert track(points).skipped == 0

@@ -42,7 +42,12 @@ def test_a_file_stands_for_itself(tmp_path):
 def test_folders_without_images(tmp_path):
     with pytest.raises(DataError, match='no such folder'):
         list_images(tmp_path / 'missing')
-    with pytest.raises(DataError, match='holds no images'):
+    with pytest.raises(DataError, match=r'holds no images \([^)]*\)$'):
+        list_images(tmp_path)
+    for camera in ('cam0', 'cam1'):
+        (tmp_path / camera / 'data').mkdir(parents=True)
+        (tmp_path / camera / 'data/1.png').touch()
+    with pytest.raises(DataError, match='cam0/data and .*cam1/data do: give the folder of one camera'):
         list_images(tmp_path)
 
 

@@ -60,7 +60,10 @@ def first_answers(folder, name, *more):
 
 
 @pytest.mark.skipif(not any(path.name == 'dejavu-0.2.pt' for path in installed_checkpoints()), reason='not shipped')
-def test_a_map_of_version_0_2_is_used_with_its_network_whatever_the_default_is(drive, other_default):
+@pytest.mark.parametrize('default', ['shipped', 'other_default'])
+def test_a_map_of_version_0_2_is_used_with_its_network_whatever_the_default_is(drive, default, request):
+    if default != 'shipped':
+        request.getfixturevalue(default)
     older, = (path for path in installed_checkpoints() if path.name == 'dejavu-0.2.pt')
     assert build(drive, 'street', '--session', 'summer', '--checkpoint', older) == 0
     assert identity_in(drive / 'street') == OLDER != load_checkpoint().identity

@@ -171,6 +171,72 @@ def test_no_pose_follows_from_a_mounting_that_cannot_be(extractor, road, mountin
     assert 'its mounting cannot be true' in localizer.sights['front'].warning
 
 
+def drive(localizer, places, odometry=True, camera='front'):
+    """Estimates of a robot that goes 2 m from place to place, ahead by its odometry."""
+    return [localizer.process(image_of(place), (100 + number) * SECOND, camera,
+                              Pose.planar(2.0 * number, 0, 0) if odometry else None)
+            for number, place in enumerate(places)]
+
+
+@pytest.mark.parametrize('degrees, side', [(90, 'left'), (-90, 'right'), (180, ''), (60, 'left')])
+def test_a_mounting_turned_by_mistake_is_doubted_at_once_and_refused_when_the_robot_drives(extractor, road, degrees,
+                                                                                           side):
+    """The camera looks ahead, and its mounting says that it looks elsewhere: each pose alone could be true."""
+    wrong = Pose.planar(0, 0, np.radians(degrees)) @ AHEAD
+    localizer = robot(extractor, road, front=wrong)
+    first, *between, last = drive(localizer, range(5, 25))
+    withdrawn = [estimate for estimate in between if estimate.withdraws]
+    assert len(withdrawn) == 1 and not withdrawn[0].accepted
+    assert not last.accepted and last.reject_reason == 'bad_image' and not last.withdraws
+    assert f'moves {abs(degrees)} degrees to the {side}' in last.detail and 'base_T_camera' in last.detail
+    assert localizer.sights['front'].warning.startswith(last.detail)
+    localizer.use(Camera('front', base_T_camera=AHEAD))  # mended
+    assert all(estimate.accepted for estimate in drive(localizer, range(5, 25)))
+    assert localizer.sights['front'].warning == ''
+
+
+def test_a_mounting_turned_by_mistake_is_said_without_odometry(extractor, road):
+    localizer = robot(extractor, road, front=Pose.planar(0, 0, np.pi / 2) @ AHEAD)
+    assert localizer.sights['front'].warning == ''  # nothing follows from it yet
+    drive(localizer, range(5, 15), odometry=False)
+    said = localizer.sights['front'].warning
+    assert 'looks 90 degrees to the left of the camera of the map' in said and 'odom_topic' in said
+    localizer.reset()
+    assert localizer.sights['front'].warning == ''
+
+
+def test_a_camera_that_looks_back_is_believed_once_the_robot_drove(extractor, road):
+    """On a robot that drives the mapped road the other way."""
+    localizer = robot(extractor, road, front=BACK)
+    estimates, doubts = [], []
+    for number, place in enumerate(range(30, 10, -1)):
+        odometry = Pose.planar(2.0 * number, 0, 0)
+        estimates.append(localizer.process(image_of(place), number * SECOND, 'front', odometry))
+        doubts.append(localizer.sights['front'].warning)
+    for place, estimate in zip(range(30, 10, -1), estimates):
+        assert estimate.accepted
+        metres, radians = estimate.hypotheses[0].map_T_base.distance(Pose.planar(2.0 * place + 1, 0, np.pi))
+        assert metres < 2 and radians < 0.2
+    assert '180 degrees' in doubts[0] and doubts[-1] == ''
+
+
+def test_a_camera_that_looks_back_and_is_not_described_is_refused_when_the_robot_drives(extractor, road):
+    localizer = robot(extractor, road, front=None)
+    estimates = drive(localizer, range(30, 10, -1))
+    assert sum(estimate.withdraws for estimate in estimates) == 1
+    assert not estimates[-1].accepted and 'taken for that of the map' in estimates[-1].detail
+    localizer.reset()
+    assert localizer.process(image_of(20), 200 * SECOND, 'front').accepted
+
+
+def test_driving_backwards_contradicts_no_mounting(extractor, road):
+    localizer = robot(extractor, road, front=AHEAD)
+    for number, place in enumerate(range(30, 10, -1)):
+        odometry = Pose.planar(-2.0 * number, 0, 0)
+        assert localizer.process(image_of(place), number * SECOND, 'front', odometry).accepted
+    assert localizer.sights['front'].warning == ''
+
+
 def test_a_mounting_that_becomes_known_late(extractor, road):
     localizer = robot(extractor, road, front=None)
     assert localizer.process(image_of(20), 0, 'front').accepted
@@ -192,7 +258,7 @@ def test_late_frames_do_not_undo_what_the_others_found(extractor, road):
 
 
 def test_clocks_that_go_back_are_no_latecomers():
-    arrivals = Arrivals()
+    arrivals = Arrivals(0.5)
     for stamp in (100, 101):
         assert [arrivals.lateness_ns(name, stamp * SECOND) for name in ('front', 'rear')] == [0, 0]
     assert arrivals.lateness_ns('front', 5 * SECOND) == 0  # a bag plays again

@@ -16,6 +16,7 @@ from dejavu_ros.localization import LocalizerConfig, map_scorer
 from dejavu_ros.localization.background import background
 from dejavu_ros.localization.coarse_map import CoarseMap
 from dejavu_ros.localization.map_scorer import MapScorer
+from dejavu_ros.localization.model import EvidenceModel
 from dejavu_ros.localization.observation import Calibration
 from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.nn.checkpoint import random_checkpoint
@@ -138,13 +139,13 @@ def test_levels_of_a_large_map_follow_the_exact_ones(content, extractor, views, 
     content = write(content.path.with_name('hubs'), hubs, extractor.record)
     scorer, calibration = MapScorer(content, extractor, 10, 1), Calibration()
     places = Neighbourhoods.of(content, LocalizerConfig(place_radius=RADIUS / 2))
-    everything = scorer.backgrounds(places, calibration)[0].level
+    everything = scorer.backgrounds(places, calibration, EvidenceModel())[0].level
     own = contextual_similarity(torch.from_numpy(hubs), torch.from_numpy(hubs), scorer.exact.settings).numpy()
     apart = np.abs(content.positions[:, None, 0] - content.positions[None, :, 0]) > RADIUS
     reference = background(own, apart, calibration.mean)
     assert np.corrcoef(everything, reference)[0, 1] > 0.9
     monkeypatch.setattr(map_scorer, 'DISTANCES', 0)  # only the fewest keyframes
-    learnt = scorer.backgrounds(places, calibration)[0].level
+    learnt = scorer.backgrounds(places, calibration, EvidenceModel())[0].level
     assert np.isclose(learnt, everything, rtol=1e-6).sum() < 40
     assert np.corrcoef(learnt, everything)[0, 1] > 0.7
     assert learnt.mean() == pytest.approx(everything.mean(), abs=float(everything.std()))

@@ -12,11 +12,13 @@ from dejavu_ros.localization.background import (
     elsewhere,
     lead_of_neighbours,
 )
-from dejavu_ros.localization.observation import CONFIRMED, Calibration, leading, observe, standardise
+from dejavu_ros.localization.model import EvidenceModel
+from dejavu_ros.localization.observation import Calibration, leading, observe, standardise
 from dejavu_ros.localization.places import Neighbourhoods
 from dejavu_ros.localization.verification import UsualView
 
 CALIBRATION = Calibration(sharpness=2.0, variation=0.0, mean=0.25, deviation=0.02)
+MODEL = EvidenceModel()
 COUNT, TRUTH, HUB = 400, 100, 300
 
 
@@ -28,7 +30,7 @@ far_from = STREET.far_from
 def seen(scores, calibration=CALIBRATION, agreeing=lambda row: 0.0, support=1000.0, agreement=(0.1, 0.05)):
     """A frame with these scores, in a map without hubs."""
     model = BackgroundModel(np.full(COUNT, 0.25), np.full(COUNT, support), *agreement)
-    return observe(scores, model, STREET, calibration, agreeing)
+    return observe(scores, model, STREET, calibration, agreeing, MODEL)
 
 
 @pytest.fixture
@@ -133,8 +135,8 @@ def test_the_lead_is_that_of_three_and_looks_past_the_neighbours():
     standardised = np.zeros(COUNT)
     standardised[[TRUTH, TRUTH + 1, TRUTH + 2, 300]] = 8.0, 7.0, 6.0, 3.0
     near, far = np.flatnonzero(STREET.near(TRUTH)), far_from(TRUTH)
-    assert leading(standardised, near, far) == 4.0
-    assert leading(np.array([4.0]), np.array([0]), np.array([False])) == 4.0
+    assert leading(standardised, near, far, 3) == 4.0
+    assert leading(np.array([4.0]), np.array([0]), np.array([False]), 3) == 4.0
 
 
 def test_a_rival_elsewhere_takes_the_lead_unless_it_is_one_of_the_places_meant(scores):
@@ -148,7 +150,7 @@ def test_a_rival_elsewhere_takes_the_lead_unless_it_is_one_of_the_places_meant(s
 
 def test_one_keyframe_that_its_own_neighbours_do_not_confirm_leads_no_further_than_they(scores):
     scores[TRUTH - 1:TRUTH + 2] = 0.25 + 0.02 * 12
-    assert seen(scores, support=10.0).cues()[0] == pytest.approx(10 * CONFIRMED)
+    assert seen(scores, support=10.0).cues()[0] == pytest.approx(10 * MODEL.support_share)
     assert 0 < seen(scores, support=-5.0).cues()[0] < 1
 
 
@@ -158,10 +160,16 @@ def test_the_place_asked_for_need_not_be_the_best(scores):
     assert found.cues(300)[0] < 0 < found.cues()[0]
 
 
-def test_agreement_counts_in_deviations_of_the_map_and_is_asked_for_one_keyframe_alone(scores):
+def test_agreement_counts_in_deviations_of_the_map_and_beside_the_best_keyframe_elsewhere(scores):
     asked = []
-    cues = seen(scores, agreeing=lambda row: asked.append(row) or 0.3).cues()
-    assert cues[1] == pytest.approx(4.0) and asked == [TRUTH], 'it takes time'
+
+    def agreement(elsewhere):
+        return seen(scores, agreeing=lambda row: asked.append(row) or (0.3 if row == TRUTH else elsewhere)).cues()[1]
+
+    assert agreement(0.0) == pytest.approx(4.0)
+    assert agreement(0.05) == pytest.approx(4.0), 'less than is usual says nothing'
+    assert agreement(0.2) == pytest.approx(3.0), 'half of what elsewhere agrees beyond the usual is taken away'
+    assert len(asked) == 2 * 3, 'it takes time'
 
 
 def test_evidence_grows_with_both_cues():
@@ -198,11 +206,11 @@ def test_a_map_says_how_far_its_neighbours_stand_out():
     for height in (0.4, 0.0):
         similarity = noise + height * np.exp(-(off / 2.5)**2)
         level = background(similarity, apart, 0.25)
-        leads.append(lead_of_neighbours(lambda row, others, s=similarity: s[row, others], level, STREET, rows, 0.02)
+        leads.append(lead_of_neighbours(lambda row, others, s=similarity: s[row, others], level, STREET, rows, 0.02, 2)
                      - elsewhere(similarity, apart, 0.02))
     assert np.median(leads[0]) > 10 > 3 > np.median(leads[1])
     lonely = Neighbourhoods(np.array([[0.0, 0, 0], [100.0, 0, 0]]), np.tile([0, 0, 0, 1.0], (2, 1)), LocalizerConfig())
-    alone = lead_of_neighbours(lambda row, others: np.zeros(len(others)), np.zeros(2), lonely, np.arange(2), 0.02)
+    alone = lead_of_neighbours(lambda row, others: np.zeros(len(others)), np.zeros(2), lonely, np.arange(2), 0.02, 2)
     assert np.isinf(alone).all(), 'where nobody can confirm, nothing is known'
 
 
@@ -210,9 +218,9 @@ def test_how_unrelated_views_agree_is_the_maps_own():
     views = np.random.default_rng(0).normal(size=(40, 6, 48)).astype(np.float16)
     usual = UsualView(views, (6, 8))
     places = Neighbourhoods(np.outer(np.arange(40), [20.0, 0, 0]), np.tile([0, 0, 0, 1.0], (40, 1)), LocalizerConfig())
-    mean, deviation = agreement_of_unrelated(views, usual, places)
+    mean, deviation = agreement_of_unrelated(views, usual, places, MODEL)
     assert 0 < mean < 0.3 and 0 < deviation < 0.1
-    assert agreement_of_unrelated(views[:1], usual, places.part(slice(0, 1))) == (0.0, 0.1)
+    assert agreement_of_unrelated(views[:1], usual, places.part(slice(0, 1)), MODEL) == (0.0, 0.1)
 
 
 def test_a_checkpoints_card_brings_its_calibration():

@@ -28,7 +28,8 @@ def naive(queries, keyframes, settings):
 
 
 @every_form
-@pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (10, 1, 1), (3, 1, 50), (7, 50, 1), (10, 97, 31), (16, 128, 65)])
+@pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (10, 1, 1), (3, 1, 50), (7, 50, 1), (10, 97, 31), (16, 128, 65),
+                                       (24, 63, 97)])
 @pytest.mark.parametrize('block', [400, 1 << 23])
 def test_equals_the_formulas_in_every_form_and_block(settings, n, n1, n2, block):
     queries, keyframes = maps(2, n, n1), maps(3, n, n2, seed=1)

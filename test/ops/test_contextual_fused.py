@@ -21,7 +21,7 @@ TOLERANCE = {'rtol': 2e-6, 'atol': 0}  # of the formulas in float64 on the same 
 @every_kernel
 @every_form
 @pytest.mark.parametrize('dtype', TYPES, ids=str)
-@pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (10, 500, 129), (3, 1, 77), (16, 67, 1)])
+@pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (10, 500, 129), (3, 1, 77), (16, 67, 1), (24, 192, 129)])
 def test_equals_the_formulas(maps, formulas, kernel, settings, dtype, n, n1, n2):
     queries, keyframes = maps(2, n, n1, dtype=dtype), maps(3, n, n2, seed=1, dtype=dtype)
     torch.testing.assert_close(fused.contextual_matrix(queries, keyframes, settings, kernel),

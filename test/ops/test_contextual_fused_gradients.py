@@ -61,7 +61,8 @@ def assert_equal_to_the_formulas(queries, keyframes, settings, kernel):
 @every_kernel
 @every_form
 @pytest.mark.parametrize('types', [(torch.float32, torch.float32), (torch.float16, torch.float32)], ids=str)
-@pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (7, 301, 130), (10, 129, 513), (3, 1, 77), (16, 67, 1)])
+@pytest.mark.parametrize('n, n1, n2', [(10, 63, 63), (7, 301, 130), (10, 129, 513), (3, 1, 77), (16, 67, 1),
+                                       (24, 192, 130)])
 def test_equal_the_formulas(maps, kernel, settings, types, n, n1, n2):
     assert_equal_to_the_formulas(maps(2, n, n1, dtype=types[0]), maps(3, n, n2, seed=1, dtype=types[1]), settings,
                                  kernel)

@@ -190,7 +190,7 @@ def test_maps_that_fit_go_to_the_kernel(maps, monkeypatch):
 @pytest.mark.parametrize('dtype', TYPES, ids=str)
 @pytest.mark.parametrize('halvings', [0, 3])
 def test_equals_the_formulas_on_a_gpu(maps, formulas, form, dtype, halvings):
-    for n, n1, n2 in (10, 1024, 1024), (10, 500, 129), (3, 1, 77), (16, 67, 1):
+    for n, n1, n2 in (10, 1024, 1024), (10, 500, 129), (3, 1, 77), (16, 67, 1), (24, 192, 192):
         queries, keyframes = maps(2, n, n1, dtype=dtype).cuda(), maps(3, n, n2, seed=1, dtype=dtype).cuda()
         assert gpu.fits(queries, keyframes)
         torch.testing.assert_close(gpu.contextual_matrix(queries, keyframes, form, gpu.Tiles(halvings=halvings)),

@@ -233,6 +233,32 @@ def test_services(bench):
     assert hypotheses[0].map_revision == 2
 
 
+@pytest.mark.parametrize('path, detail, revision', [('', 'no map is loaded', 0),
+                                                    ('empty.dvmap', 'the map is empty', 1)])
+def test_without_places_every_frame_is_rejected_until_there_is_a_map(bench, path, detail, revision):
+    running = bench(map=path)
+    running.activate()
+    hypotheses = running.hear(HypothesisArray, '/relocalize/hypotheses')
+    priors = running.user.create_publisher(PoseWithCovarianceStamped, 'initialpose_prior', 1)
+    running.until(priors.get_subscription_count)
+    priors.publish(PoseWithCovarianceStamped())  # there is nothing that it could be used for
+    running.show(50, 1)
+    running.until(lambda: hypotheses, 'the answer')
+    said, last = hypotheses[0], running.node.statistics.last
+    assert (said.accepted, said.reject_reason, list(said.hypotheses)) == (False, 'no_map', [])
+    assert (said.map_revision, said.checkpoint, last.detail) == (revision, 'abcdefabcdef', detail)
+    assert running.call(Trigger, '/relocalize/reset').success and not running.node.problem
+    assert running.call(Trigger, '/relocalize/reload_map').success is bool(path)
+    assert running.set(map='street.dvmap').successful
+    running.show(50, 2)
+    running.until(lambda: len(hypotheses) == 2, 'the answer on the map')
+    assert hypotheses[1].accepted and list(running.node.localizer.cameras) == ['camera']
+    assert running.set(map='').successful and running.node.localizer is None
+    running.show(50, 3)
+    running.until(lambda: len(hypotheses) == 3, 'the answer without one')
+    assert hypotheses[2].reject_reason == 'no_map'
+
+
 def test_reload_map_that_fails_leaves_the_old_one(bench, monkeypatch):
     running = bench(map='street.dvmap')
     running.activate()

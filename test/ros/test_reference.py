@@ -7,7 +7,13 @@ import yaml
 
 from dejavu_ros.config import build
 from dejavu_ros.ros.config import GROUPS, LIVE, NodeConfig
-from dejavu_ros.ros.reference import REMAKE, own_names, parameters_markdown, parameters_yaml
+from dejavu_ros.ros.reference import (
+    REMAKE,
+    model_numbers_markdown,
+    own_names,
+    parameters_markdown,
+    parameters_yaml,
+)
 from dejavu_ros.troubleshooting import page
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize('path, make', [('config/relocalize.yaml', parameters_yaml),
                                         ('docs/parameters.md', parameters_markdown),
+                                        ('docs/model_numbers.md', model_numbers_markdown),
                                         ('docs/troubleshooting.md', lambda: page(REMAKE))])
 def test_files_are_up_to_date(path, make):
     assert (ROOT / path).read_text() == make(), 'run: python -m dejavu_ros.ros.reference .'

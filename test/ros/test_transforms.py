@@ -1,6 +1,7 @@
 """map -> odom, with a stand-in for tf2_ros everywhere and with the real one where it is installed."""
 
 import importlib.util
+import types
 
 import numpy as np
 import pytest
@@ -27,12 +28,32 @@ def odom_T_base(stamp_ns, pose):
                             transform=transform_to_message(pose))
 
 
-def test_without_tf2_the_node_says_so_and_stays_inactive(bench, monkeypatch):
+@pytest.mark.parametrize('package, advice', [('ros_jazzy_rclpy', 'no wheel of it: an installed ROS 2 has it, as '
+                                              'ros-jazzy-tf2-ros-py'), ('rclpy', 'apt install ros-jazzy-tf2-ros-py')])
+def test_without_tf2_the_node_says_so_and_stays_inactive(bench, monkeypatch, package, advice):
     for user in (transforms, frames, node):
         monkeypatch.setattr(user, 'tf2_ros', None)
     running = bench(publish_tf=True)
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    monkeypatch.setattr('importlib.metadata.distributions',
+                        lambda: [types.SimpleNamespace(metadata={'Name': package})])
     assert running.change('configure') and not running.change('activate')
     assert running.state == 'inactive' and 'tf2_ros is not installed' in running.node.problem
+    assert advice in running.node.problem and ('apt' in running.node.problem) == (package == 'rclpy')
+
+
+def test_withdrawn_poses_are_not_published_on(bench, tf):
+    running = bench(publish_tf=True, max_rate=1000)
+    running.activate()
+    tf.known.append(odom_T_base(SECOND, Pose.planar(3, 0, 0.1)))
+    running.show(50, SECOND)
+    running.until(lambda: tf.sent)
+    running.show(7, 2 * SECOND)
+    running.until(lambda: running.node.statistics.processed == 2)
+    running.idle(0.2)
+    count = len(tf.sent)
+    running.idle(0.3)
+    assert len(tf.sent) == count
 
 
 def test_nothing_goes_to_tf_unless_asked(bench, tf):

@@ -9,11 +9,13 @@ from dejavu_ros.geometry import Pose
 from dejavu_ros.matching.features import LocalDescriptors
 from dejavu_ros.optics.lens import Lens
 from dejavu_ros.sixdof.landmarks import landmarks_from_depth
+from dejavu_ros.sixdof.model import PointModel
 from dejavu_ros.sixdof.stereo import depth_from_stereo
 from dejavu_ros.sixdof.triangulation import landmarks_from_motion
 
 LENS = Lens(320, 240, (200.0, 0, 159.5, 0, 200.0, 119.5, 0, 0, 1.0), (), '')
 BENT = Lens(320, 240, (200.0, 0, 159.5, 0, 200.0, 119.5, 0, 0, 1.0), (-0.2, 0.05, 0.001, 0.0), 'plumb_bob')
+MODEL = PointModel()
 
 
 def unit(count, seed=0):
@@ -29,7 +31,7 @@ def keypoints(count=60, seed=0):
 @pytest.mark.parametrize('lens', [LENS, BENT], ids=['pinhole', 'distorted'])
 def test_depth_puts_points_on_their_rays(lens):
     found = keypoints()
-    landmarks = landmarks_from_depth(found, np.full((240, 320), 7.0, np.float32), lens, 50, 80.0)
+    landmarks = landmarks_from_depth(found, np.full((240, 320), 7.0, np.float32), lens, 50, 80.0, MODEL.depth_edge)
     assert len(landmarks) == 50 and landmarks.points.dtype == np.float32
     np.testing.assert_allclose(landmarks.points[:, 2], 7.0, rtol=1e-6)
     rays = (landmarks.points[:, :2] / landmarks.points[:, 2:]).astype(float)
@@ -41,20 +43,21 @@ def test_depth_of_another_size_is_looked_up_at_the_same_place():
     depth = np.full((120, 160), 5.0, np.float32)
     depth[:, 80:] = 20.0
     found = LocalDescriptors(np.float32([[40, 100], [280, 100]]), unit(2))
-    landmarks = landmarks_from_depth(found, depth, LENS, 10, 80.0)
+    landmarks = landmarks_from_depth(found, depth, LENS, 10, 80.0, MODEL.depth_edge)
     np.testing.assert_allclose(landmarks.points[:, 2], [5, 20])
 
 
 @pytest.mark.parametrize('value', [0.0, np.nan, np.inf, -1.0, 90.0])
 def test_points_without_a_usable_depth_are_left_out(value):
-    assert not len(landmarks_from_depth(keypoints(), np.full((240, 320), value, np.float32), LENS, 50, 80.0))
+    depth = np.full((240, 320), value, np.float32)
+    assert not len(landmarks_from_depth(keypoints(), depth, LENS, 50, 80.0, MODEL.depth_edge))
 
 
 def test_points_at_the_edge_of_something_near_are_left_out():
     depth = np.full((240, 320), 30.0, np.float32)
     depth[:, 160:] = 5.0
     found = LocalDescriptors(np.float32([[159, 100], [160, 100], [100, 100]]), unit(3))
-    assert len(landmarks_from_depth(found, depth, LENS, 10, 80.0)) == 1
+    assert len(landmarks_from_depth(found, depth, LENS, 10, 80.0, MODEL.depth_edge)) == 1
 
 
 def frame(points, pose, noise, seed):
@@ -75,7 +78,7 @@ def test_motion_finds_depth_and_leaves_out_what_moved_or_lies_ahead():
     moved[1] += (3.0, 0, 0)
     found = frame(points, poses[1], 0.2, 1)
     others = [(frame(points, poses[0], 0.2, 0), poses[0]), (frame(moved, poses[2], 0.2, 2), poses[2])]
-    landmarks = landmarks_from_motion(found, poses[1], others, LENS, 200, 80.0)
+    landmarks = landmarks_from_motion(found, poses[1], others, LENS, 200, 80.0, MODEL)
     truth = poses[1].inverse.rotation.apply(points - poses[1].position)
     kept = [int(np.argmax(column @ found.descriptors)) for column in landmarks.descriptors.T]
     assert len(kept) > 40 and 0 not in kept
@@ -86,8 +89,8 @@ def test_no_motion_gives_no_points():
     points = np.random.default_rng(3).uniform((-8, -3, 8), (8, 3, 25), (40, 3))
     pose = Pose.make((0.0, 0.0, 0.0))
     same = frame(points, pose, 0.1, 0)
-    assert not len(landmarks_from_motion(same, pose, [(frame(points, pose, 0.1, 1), pose)], LENS, 200, 80.0))
-    assert not len(landmarks_from_motion(same, pose, [], LENS, 200, 80.0))
+    assert not len(landmarks_from_motion(same, pose, [(frame(points, pose, 0.1, 1), pose)], LENS, 200, 80.0, MODEL))
+    assert not len(landmarks_from_motion(same, pose, [], LENS, 200, 80.0, MODEL))
 
 
 def test_stereo_measures_a_wall():

@@ -3,11 +3,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from dejavu_ros.geometry import Pose
+from dejavu_ros.sixdof.model import PnPModel
 from dejavu_ros.sixdof.pnp import pose_covariance, project, refine_pose, reprojection, robust_pose
 
 FOCAL = 200.0
 BASE_T_CAMERA = Pose.make((0.3, 0.1, 1.2), Rotation.from_euler('xyz', [-100, 5, -80], degrees=True).as_quat())
 TRUTH = Pose.make((10.0, -4.0, 2.0), Rotation.from_euler('xyz', [-85, 3, -40], degrees=True).as_quat())
+MODEL = PnPModel()
 
 
 def scene(count=80, noise=0.0, wrong=0, seed=0):
@@ -22,8 +24,8 @@ def scene(count=80, noise=0.0, wrong=0, seed=0):
 
 def test_pose_is_found_among_mostly_wrong_matches():
     points, rays = scene(wrong=50, noise=0.3)
-    start = robust_pose(points, rays, 2 / FOCAL)
-    pose, inliers = refine_pose(points, rays, start, 2 / FOCAL)
+    start = robust_pose(points, rays, 2 / FOCAL, MODEL)
+    pose, inliers = refine_pose(points, rays, start, 2 / FOCAL, MODEL)
     metres, radians = pose.distance(TRUTH)
     assert metres < 0.05 and np.degrees(radians) < 0.3
     assert inliers[50:].mean() > 0.9 and inliers[:50].mean() < 0.1
@@ -31,21 +33,21 @@ def test_pose_is_found_among_mostly_wrong_matches():
 
 def test_matches_that_agree_with_nothing_have_no_pose():
     points, rays = scene(wrong=80)
-    start = robust_pose(points, rays, 1e-4)
-    assert start is None or refine_pose(points, rays, start, 1e-4) is None
+    start = robust_pose(points, rays, 1e-4, MODEL)
+    assert start is None or refine_pose(points, rays, start, 1e-4, MODEL) is None
 
 
 @pytest.mark.parametrize('count', [0, 1, 5])
 def test_too_few_matches_have_no_pose(count):
     points, rays = scene(count)
-    assert robust_pose(points, rays, 0.01) is None
-    assert refine_pose(points, rays, TRUTH, 0.01) is None
+    assert robust_pose(points, rays, 0.01, MODEL) is None
+    assert refine_pose(points, rays, TRUTH, 0.01, MODEL) is None
 
 
 def test_points_behind_the_camera_are_never_inliers():
     behind = TRUTH.rotation.apply([[0.1, 0.1, -5.0]]) + TRUTH.position
-    assert not project(behind, TRUTH)[1][0]
-    assert reprojection(behind, np.array([[-0.02, -0.02]]), TRUTH)[0] == np.inf
+    assert not project(behind, TRUTH, MODEL.nearest)[1][0]
+    assert reprojection(behind, np.array([[-0.02, -0.02]]), TRUTH, MODEL.nearest)[0] == np.inf
 
 
 def test_covariance_is_the_scatter_of_poses_under_noise():
@@ -55,11 +57,11 @@ def test_covariance_is_the_scatter_of_poses_under_noise():
     rng = np.random.default_rng(1)
     for _ in range(300):
         rays = exact + rng.normal(0, 1.0 / FOCAL, exact.shape)
-        pose, inliers = refine_pose(points, rays, TRUTH, 10 / FOCAL)
+        pose, inliers = refine_pose(points, rays, TRUTH, 10 / FOCAL, MODEL)
         found = pose @ BASE_T_CAMERA.inverse
         errors.append(np.concatenate([found.position - base.position,
                                       (found.rotation * base.rotation.inv()).as_rotvec()]))
-        stated.append(pose_covariance(points[inliers], rays[inliers], pose, BASE_T_CAMERA, FOCAL))
+        stated.append(pose_covariance(points[inliers], rays[inliers], pose, BASE_T_CAMERA, FOCAL, MODEL.pixel_error))
     scatter, mean = np.cov(np.array(errors).T), np.mean(stated, 0)
     np.testing.assert_allclose(np.sqrt(np.diag(mean)), np.sqrt(np.diag(scatter)), rtol=0.15)
     np.testing.assert_allclose(correlation(mean), correlation(scatter), atol=0.15)

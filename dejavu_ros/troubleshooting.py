@@ -359,7 +359,7 @@ class Reason:
 
 REJECT_REASONS = {
     'no_map': Reason(
-        'No map is loaded, or the map has no keyframes.',
+        'No map is loaded.',
         'Set the parameter `map` (`--map`).'),
     'unknown_place': Reason(
         'No place of the map is likely enough: the robot is where the map was not made, the view has changed too much, '

@@ -62,9 +62,9 @@ class Estimate:
         return cls(stamp_ns, False, reason, [], 0.0, detail)
 
     @classmethod
-    def without_map(cls, stamp_ns: int, is_loaded: bool) -> 'Estimate':
-        """The answer where there is nothing to localize in: no map, or, if one ``is_loaded``, none with keyframes."""
-        return cls.rejected(stamp_ns, NO_MAP, 'the map is empty' if is_loaded else 'no map is loaded')
+    def without_map(cls, stamp_ns: int) -> 'Estimate':
+        """The answer where there is nothing to localize in."""
+        return cls.rejected(stamp_ns, NO_MAP, 'no map is loaded')
 
     def to_json(self, image: str) -> dict:
         """One line of ``dejavu localize --json``."""

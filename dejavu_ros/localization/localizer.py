@@ -47,7 +47,7 @@ class Localizer:
 
     def __init__(self, extractor: FeatureExtractor, keyframes: KeyframeMap,
                  config: LocalizerConfig = LocalizerConfig()):
-        """``keyframes`` must be of the extractor's checkpoint, and some.
+        """``keyframes`` must be of the extractor's checkpoint.
 
         Raises MapError where they are not, ConfigError where six_dof is asked of a map that has no points, or a file of
         the ``config`` does not fit; CheckpointError where that cannot be read.
@@ -283,10 +283,7 @@ class Localizer:
 
 
 def check_map(keyframes: KeyframeMap, extractor: FeatureExtractor) -> None:
-    """Raise MapError for a map that was made with another checkpoint, or has no keyframes."""
+    """Raise MapError for a map that was made with another checkpoint."""
     if keyframes.checkpoint_id != extractor.checkpoint.identity:
         raise MapError(f'map {keyframes.name} was made with checkpoint {keyframes.checkpoint_id}, this is '
                        f'{extractor.checkpoint.identity}: build it again, or give its checkpoint')
-    if not len(keyframes):
-        raise MapError(f'map {keyframes.name} has no keyframes to localize in: add a session by dejavu build-map '
-                       '--append')

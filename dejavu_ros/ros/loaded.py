@@ -13,12 +13,15 @@ from dejavu_ros.optics.camera import Camera
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """The network; the map, None without one; and the localizer on it, None also where the map has no keyframes."""
+    """The network, and the localizer on the map; None without a map."""
 
     config: LocalizerConfig
     extractor: FeatureExtractor
-    map: KeyframeMap | None
     localizer: Localizer | None
+
+    @property
+    def map(self) -> KeyframeMap | None:
+        return self.localizer.map if self.localizer else None
 
     @property
     def problem(self) -> str:
@@ -48,5 +51,5 @@ class Loaded:
     def process(self, image: np.ndarray, stamp_ns: int, camera: str, odometry: Pose | None) -> Estimate:
         """As :meth:`Localizer.process`; without one, the answer that there is no map."""
         if self.localizer is None:
-            return Estimate.without_map(stamp_ns, self.map is not None)
+            return Estimate.without_map(stamp_ns)
         return self.localizer.process(image, stamp_ns, camera, odometry)

@@ -104,9 +104,10 @@ class RelocalizeNode(LifecycleNode):
             else:
                 self.get_logger().warning(words)
         return said
+
     @property
     def localizer(self) -> Localizer | None:
-        """None before it is configured, and without a map with keyframes."""
+        """None before it is configured, and without a map."""
         return self.loaded.localizer if self.loaded else None
 
     # life cycle
@@ -201,8 +202,8 @@ class RelocalizeNode(LifecycleNode):
         try:
             extractor = self.load_extractor(path, config.checkpoint, config.device, config.precision, present)
             keyframes = self.open_map(path, extractor.checkpoint.identity) if path else None
-            localizer = self.make_localizer(extractor, keyframes, configs['localizer']) if keyframes else None
-            return Loaded(configs['localizer'], extractor, keyframes, localizer)
+            localizer = self.make_localizer(extractor, keyframes, configs['localizer']) if path else None
+            return Loaded(configs['localizer'], extractor, localizer)
         except DejavuError:
             raise
         except Exception as error:  # no memory left, a disk that fails: the node lives on with what it has

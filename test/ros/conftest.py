@@ -76,7 +76,7 @@ class ShownPlace:
 
 
 class SmallMap:
-    """Stands in for KeyframeMap; ``missing`` and ``unreadable`` cannot be opened, ``empty`` has no keyframes."""
+    """Stands in for KeyframeMap; ``missing`` and ``unreadable`` cannot be opened."""
 
     revisions = {}
 
@@ -88,7 +88,7 @@ class SmallMap:
         assert checkpoint_id == 'abcdefabcdef'
         self.path, self.name = path, str(path).split('/')[-1].removesuffix('.dvmap')
         self.revision = self.revisions.setdefault(path, 1)
-        self.positions = np.zeros((0 if 'empty' in str(path) else 4, 3))
+        self.positions = np.zeros((4, 3))
 
     def __len__(self):
         return len(self.positions)

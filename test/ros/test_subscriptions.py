@@ -97,7 +97,7 @@ def test_two_publishers_in_turn_are_said_and_one_beside_a_silent_one_is_not(benc
         return camera.images.problem
 
     assert running.until(mixed) == '2 publishers send on /image (/user): their messages are mixed up'
-    assert any('mixed up' in problem for problem in camera.problems(running.node.localizer))
+    assert any('mixed up' in problem for problem in camera.problems(running.node.loaded))
     running.user.destroy_publisher(other)
     running.until(lambda: not camera.images.problem)
 

@@ -16,7 +16,8 @@ TOLERANCE = 4  # spring frames
 METHODS = (('dvf', 'cx'), ('orb', 'matches'), ('rootsift', 'matches'))
 
 pytestmark = [pytest.mark.skipif(not DATA.is_dir(), reason=f'no CMU Seasons images at {DATA}'),
-              pytest.mark.skipif(not default_checkpoint_path().is_file(), reason='no shipped checkpoint')]
+              pytest.mark.skipif(not default_checkpoint_path().is_file(), reason='no shipped checkpoint'),
+              pytest.mark.timeout(900)]
 
 
 def test_more_frames_are_found_than_by_hand_made_features():

@@ -14,7 +14,8 @@ DATA = Path(os.environ.get('DEJAVU_DATA', Path(__file__).resolve().parents[2] / 
 CLEARLY = 5.0  # percent points
 
 pytestmark = [pytest.mark.skipif(not DATA.is_dir(), reason=f'no GRIEF Michigan images at {DATA}'),
-              pytest.mark.skipif(not default_checkpoint_path().is_file(), reason='no shipped checkpoint')]
+              pytest.mark.skipif(not default_checkpoint_path().is_file(), reason='no shipped checkpoint'),
+              pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope='module')

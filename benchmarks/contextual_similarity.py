@@ -1,6 +1,6 @@
 """Contextual similarity: the kernels for CPU and GPU beside the plain formulas and torch in bounded memory.
 
-    taskset -c 1 python benchmarks/contextual_similarity.py --threads 1 [--json FILE]
+    taskset -c 1 python benchmarks/contextual_similarity.py --threads 1 [--cells 192 --channels 24] [--json FILE]
     python benchmarks/contextual_similarity.py --only gpu --keyframes 10000 [--tiles 64,128,4,2,0,0 ...]
 
 Milliseconds a pair, medians of passes that take turns (dejavu_ros/bench/similarity.py says what the limits are). With
@@ -28,7 +28,7 @@ def cpu(arguments: argparse.Namespace) -> dict:
     figures, rows = {}, []
     for cells in arguments.cells:
         for form, settings in FORMS.items():
-            entry = on_cpu(cells, settings, arguments.repeats, arguments.threads)
+            entry = on_cpu(cells, settings, arguments.repeats, arguments.threads, arguments.channels)
             figures.setdefault(f'n{cells}', {})[form] = entry
             rows.append({'vectors': cells, 'form': form, **entry})
     print(tabulate(rows, headers='keys', floatfmt='.3g'))
@@ -64,6 +64,7 @@ def cuda(arguments: argparse.Namespace) -> dict | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--cells', type=int, nargs='+', default=[500, 1024], help='vectors of a map')
+    parser.add_argument('--channels', type=int, default=10, help='numbers of a vector, on the CPU')
     parser.add_argument('--repeats', type=int, default=7, help='passes, of which the median counts')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads())
     parser.add_argument('--only', choices=('cpu', 'gpu'), help='one of the two (default: both)')

@@ -10,18 +10,19 @@ from dejavu_ros.bench.turns import medians
 from dejavu_ros.ops.contextual import ContextualSettings, chunked, fused, gpu
 from dejavu_ros.ops.contextual.naive import contextual_pair
 
-CHANNELS = 10
+CHANNELS = 10      # of the published network
 KEYFRAMES = 64     # for the kernel on a CPU; torch is given fewer
 LOOP = 50_000_000  # exponentials, or multiply-adds
 
 
-def on_cpu(cells: int, settings: ContextualSettings, repeats: int, threads: int) -> dict[str, float]:
-    """``NAME_ms`` of each way and ratios, for maps of ``cells`` vectors.
+def on_cpu(cells: int, settings: ContextualSettings, repeats: int, threads: int,
+           channels: int = CHANNELS) -> dict[str, float]:
+    """``NAME_ms`` of each way and ratios, for maps of ``cells`` vectors with so many ``channels``.
 
     The limits are the kernel's own exponential and bare multiply-adds in small loops, as often as a pair needs them.
     Both are measured on one thread, and compared with the kernel only there.
     """
-    maps = unit_maps(1 + KEYFRAMES, cells, 'cpu')
+    maps = unit_maps(1 + KEYFRAMES, cells, 'cpu', channels)
     query, keyframes, few = maps[:1], maps[1:], maps[1:9]
     library, kernels = fused.library(), fused.kernels()
     ways = {'plain': (lambda: contextual_pair(query[0].float(), keyframes[0].float(), settings), 1),
@@ -32,7 +33,7 @@ def on_cpu(cells: int, settings: ContextualSettings, repeats: int, threads: int)
     if library:
         number = min(kernels.values())
         ways['exp_limit'] = lambda: library.powers(number, LOOP), LOOP / distances
-        ways['fma_limit'] = lambda: library.multiply_adds(number, LOOP), LOOP / (distances * CHANNELS)
+        ways['fma_limit'] = lambda: library.multiply_adds(number, LOOP), LOOP / (distances * channels)
     found = each(ways, repeats, time.thread_time if threads == 1 else time.perf_counter)
     figures = {f'{name}_ms': value for name, value in found.items()}
     if kernels:
@@ -80,10 +81,10 @@ def each(ways: dict[str, tuple[Callable[[], object], float]], repeats: int,
     return {name: spent / ways[name][1] for name, spent in taken.items()}
 
 
-def unit_maps(count: int, cells: int, device: str) -> torch.Tensor:
-    """(count, CHANNELS, cells) float16 of unit length."""
+def unit_maps(count: int, cells: int, device: str, channels: int = CHANNELS) -> torch.Tensor:
+    """(count, channels, cells) float16 of unit length."""
     generator = torch.Generator(device).manual_seed(0)
-    maps = torch.empty(count, CHANNELS, cells, dtype=torch.float16, device=device)
+    maps = torch.empty(count, channels, cells, dtype=torch.float16, device=device)
     for part in maps.split(1000):
         part.copy_(torch.nn.functional.normalize(torch.randn(part.shape, generator=generator, device=device), dim=1))
     return maps

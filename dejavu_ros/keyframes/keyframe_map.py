@@ -209,7 +209,7 @@ class KeyframeMap:
         rows = execute('SELECT camera, stamp_ns, x, y, z, qx, qy, qz, qw FROM keyframes ORDER BY id')
         columns = np.fromiter(rows, dtype=COLUMNS)
         if not len(columns):
-            raise MapError(f'map {self.name} has no keyframes: map a drive with dejavu build-map --append')
+            raise MapError(f'{self.path} has no keyframes: map a drive with dejavu build-map --append')
         if execute('SELECT min(id), max(id) FROM keyframes').fetchone() != (0, len(columns) - 1):
             raise ValueError('its keyframes are not numbered from 0 on')
         index = {camera[0]: i for i, camera in enumerate(cameras)}

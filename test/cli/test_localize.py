@@ -93,7 +93,7 @@ def test_a_map_without_keyframes_is_refused(folder, localize):
         for table in ('thumbnails', 'keyframes', 'shards'):
             database.execute(f'DELETE FROM {table}')
     status, _, err = localize('--bag', folder / 'summer', keyframes='empty.dvmap')
-    assert status == 1 and 'map empty has no keyframes' in err
+    assert status == 1 and 'empty.dvmap has no keyframes' in err
 
 
 def test_a_line_for_each_image_of_a_bag(folder, localize, tmp_path):

@@ -175,7 +175,7 @@ def test_no_map_unfinished_map_and_files_in_its_place(tmp_path):
     ('PRAGMA user_version = 0', 'map format 0'),
     ('PRAGMA application_id = 1', 'database of another program'),
     ('DROP TABLE keyframes', 'cannot be read .*no such table'),
-    ('DELETE FROM keyframes', 'not numbered from 0'),
+    ('DELETE FROM keyframes', 'has no keyframes'),
     ('DELETE FROM keyframes WHERE id = 4', 'not numbered from 0'),
     ('DELETE FROM map', 'cannot be read'),
     ('DELETE FROM cameras', 'cannot be read'),

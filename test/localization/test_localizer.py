@@ -157,7 +157,7 @@ def test_a_map_without_keyframes_is_refused(road):
     with contextlib.closing(sqlite3.connect(road.path / 'map.sqlite')) as database, database:
         for table in ('thumbnails', 'keyframes', 'shards'):
             database.execute(f'DELETE FROM {table}')
-    with pytest.raises(MapError, match='map road has no keyframes: .* build-map --append'):
+    with pytest.raises(MapError, match='road.dvmap has no keyframes: .* build-map --append'):
         KeyframeMap.open(road.path)
 
 

@@ -25,6 +25,8 @@ colcon build --symlink-install --base-paths . --packages-select dejavu_ros \
 prefix=$PWD/install/dejavu_ros
 ln -sfn "$prefix/lib/dejavu_ros/dejavu" "$venv/bin/dejavu"
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+# a new file: a copy of .venv by hard links must not follow this one
+rm -f "$site/dejavu_ros_build.pth"
 dirname "$(find "$prefix" -path '*-packages/dejavu_ros')" > "$site/dejavu_ros_build.pth"
 # the wheels' start-up hook puts every ros_*.libs folder here on the library path, so nothing needs sourcing
 ln -sfn "$prefix/lib" "$site/ros_dejavu_ros.libs"

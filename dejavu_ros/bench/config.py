@@ -27,7 +27,7 @@ class BenchConfig:
     rate: float = option(15.0, 'of the images', unit='Hz', low=0.1, high=1000.0)
     seconds: float = option(10.0, 'length of each measurement', unit='s', low=0.1, high=3600.0)
     dds: bool = option(True, 'also measure the running node, from the image message to the hypotheses, where ROS '
-                                'is')
+                             'is')
     checkpoint: str = option('', 'checkpoint file; empty: the shipped one')
     precision: str = option('float32', 'numbers that the network computes with', choices=PRECISIONS)
     device: str = option('cpu', 'where the network runs: cpu, cuda, cuda:1')

@@ -100,6 +100,10 @@ class Observation:
         """Row of the keyframe that stands out most."""
         return int(np.argmax(self.standardised))
 
+    def best_of(self, rows: np.ndarray) -> int:
+        """Row of the keyframe that stands out most among those of a mask (K,), of which there must be one."""
+        return int(np.argmax(np.where(rows, self.standardised, -np.inf)))
+
     def cues(self, row: int | None = None, beside: np.ndarray | None = None) -> np.ndarray:
         """(2,) cues, in the order of CUES, of the place around a keyframe; of the best one's if ``row`` is None.
 
@@ -117,7 +121,7 @@ class Observation:
             confirmed = max(self.model.support_share * self.background.support[best], self.model.unsupported_lead)
         usual = elsewhere = self.background.agreement
         if far.any():  # the most similar view elsewhere may agree in more than is usual, and then says as much
-            elsewhere = max(usual, self.agreeing(int(np.argmax(np.where(far, self.standardised, -np.inf)))))
+            elsewhere = max(usual, self.agreeing(self.best_of(far)))
         shown = (self.agreeing(best) - (usual + elsewhere) / 2) / self.background.agreement_deviation
         return np.array([min(lead, confirmed), shown])
 
@@ -127,7 +131,7 @@ class Observation:
         far = self.places.far_from(row)
         if not far.any():
             return far
-        return self.places.near(int(np.argmax(np.where(far, self.standardised, -np.inf))))
+        return self.places.near(self.best_of(far))
 
     def evidence(self, calibration: Calibration, row: int) -> float:
         """Log-odds of being on the map, at the place of a keyframe where the robot is held to be.

@@ -30,7 +30,7 @@ class OnMapChain:
     def reset(self, probability: float | None = None) -> None:
         """Forget all frames: back to the prior, or to a ``probability`` that somebody else knows."""
         self.log_odds = logit(self.model.prior if probability is None else probability)
-        self.evidence = self.log_odds  # of the last frame alone
+        self.evidence = 0.0  # log-odds by the last frame alone
         self.trail: collections.deque[tuple[np.ndarray, np.ndarray]] = collections.deque(maxlen=self.model.recent)
 
     @property
